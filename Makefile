@@ -1,0 +1,32 @@
+# Two commands a newcomer needs: `make demo` and `make test`. The rest is for developers.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.PHONY: demo test test-slow lint install clean
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and f"Python {sys.version.split()[0]} found, 3.10 or newer expected")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet "torch==2.13.0"
+	$(RUN) -m pip install --quiet --editable ".[test]"
+	@touch $@
+
+install: $(VENV)/.installed
+
+demo: install
+	$(RUN) -m neo_core demo
+
+lint: install
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+test: lint
+	$(RUN) -m pytest
+
+test-slow: install
+	$(RUN) -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) output build *.egg-info
