@@ -12,6 +12,10 @@ GEOMETRY_SIZE = 60  # identity coefficients of the head model
 STYLE_SIZE = 16  # a speaker's habits: see `training/synthetic/speakers.py`
 
 
+class InputError(ValueError):
+    """What the user gave cannot be used. The message is one sentence: what was found, what was expected."""
+
+
 @dataclass(frozen=True)
 class Waveform:
     """A sound as it was recorded."""

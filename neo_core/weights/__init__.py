@@ -1,0 +1,1 @@
+"""Weights on disk: safetensors files with their config inside, and the manifest of those that ship with NEO."""

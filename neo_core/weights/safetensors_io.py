@@ -1,0 +1,103 @@
+"""Weights as safetensors files: plain tensors, with the config of the model that made them as JSON in the metadata.
+
+Saving goes through a temporary file and a rename, so a killed training run never leaves half a checkpoint behind.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..data_types import InputError
+
+NAMES_SHOWN = 5  # how many keys of a long list an error names
+
+
+def save(
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    config: Mapping,
+    *,
+    made: Mapping | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write tensors and the JSON-able config atomically.
+
+    `dtype` stores floating-point tensors narrower (float16, bfloat16). `made` tells how the file came to be (recipe,
+    seed, minutes, data, licences, held_out); the manifest of the embedded weights repeats it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    narrow = {name: _stored(tensor, dtype) for name, tensor in tensors.items()}
+    metadata = {"config": json.dumps(config, sort_keys=True), "made": json.dumps(made or {}, sort_keys=True)}
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file(narrow, part, metadata=metadata)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[dict[str, Tensor], dict]:
+    """All tensors of a file, as stored, and its config (empty when the file carries none)."""
+    with _opened(path, device) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file, "config")  # noqa: SIM118 - not a dict
+
+
+def load_config(path: str | Path) -> dict:
+    """Only the config of a file: build the model from it, then `load_into`."""
+    with _opened(path) as file:
+        return _metadata(file, "config")
+
+
+def load_made(path: str | Path) -> dict:
+    """How a file came to be, as its training recipe wrote it."""
+    with _opened(path) as file:
+        return _metadata(file, "made")
+
+
+def load_into(module: nn.Module, path: str | Path) -> dict:
+    """Copy a file into a module (cast to the module's dtypes) and return its config; every key must match."""
+    tensors, config = load(path)
+    own = module.state_dict()
+    faults = [
+        _listing("missing", own.keys() - tensors.keys()),
+        _listing("unexpected", tensors.keys() - own.keys()),
+        _listing("of another shape", [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]),
+    ]
+    if any(faults):
+        raise InputError(f"{path} does not fit {type(module).__name__}: {'; '.join(f for f in faults if f)}")
+    module.load_state_dict(tensors)
+    return config
+
+
+@contextmanager
+def _opened(path: str | Path, device: str | torch.device = "cpu") -> Iterator:
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise InputError(f"weights {path} do not exist; expected a safetensors file there") from error
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} cannot be read as weights ({error}); expected a safetensors file") from error
+
+
+def _metadata(file, key: str) -> dict:
+    return json.loads((file.metadata() or {}).get(key, "{}"))
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    tensor = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None)
+    return tensor.clone(memory_format=torch.contiguous_format)  # safetensors refuses tensors that share memory
+
+
+def _listing(fault: str, names) -> str:
+    names = sorted(names)
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"{fault} {', '.join(names[:NAMES_SHOWN])}{more}" if names else ""

@@ -1,0 +1,43 @@
+"""The embedded weights: every file is described, intact and within its budget."""
+
+import pytest
+import torch
+
+from neo_core.data_types import InputError
+from neo_core.weights import manifest
+from neo_core.weights.safetensors_io import save
+
+SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))
+STORY = {"recipe", "seed", "minutes", "data", "licences"}
+
+
+def test_manifest_and_folder_hold_the_same_files():
+    assert sorted(manifest.read_manifest()) == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_file_is_intact_described_and_within_budget(name):
+    assert manifest.embedded(name).stat().st_size <= manifest.BUDGET_MB[name] * 1e6
+    assert manifest.read_manifest()[name].keys() >= STORY
+
+
+def test_refresh_describes_what_is_there(tmp_path):
+    save(tmp_path / "a.safetensors", {"w": torch.zeros(3)}, {}, made={"seed": 1})
+    assert manifest.refresh(tmp_path) == ["a.safetensors"]
+    assert manifest.refresh(tmp_path) == []
+    assert manifest.read_manifest(tmp_path)["a.safetensors"]["seed"] == 1
+
+
+def test_a_replaced_file_is_refused(tmp_path):
+    save(tmp_path / "a.safetensors", {"w": torch.zeros(3)}, {})
+    manifest.refresh(tmp_path)
+    assert manifest.embedded("a.safetensors", tmp_path).is_file()
+    save(tmp_path / "b.safetensors", {"w": torch.ones(3)}, {})
+    with pytest.raises(InputError, match="no entry"):
+        manifest.embedded("b.safetensors", tmp_path)
+    (tmp_path / "b.safetensors").replace(tmp_path / "a.safetensors")
+    manifest.embedded.cache_clear()
+    with pytest.raises(InputError, match="damaged or replaced"):
+        manifest.embedded("a.safetensors", tmp_path)
+    with pytest.raises(InputError, match="missing"):
+        manifest.embedded("c.safetensors", tmp_path)
