@@ -1,0 +1,105 @@
+"""The gate: `authorise` turns a portrait with a valid consent record into a `Grant`; nothing renders without one.
+
+NEO post: "We have built-in safeguards that make it impossible to create an avatar without explicit, verifiable consent
+from the individual." In a program that its owner can edit this is tamper-evident, not tamper-proof; what holds is that
+every way in (command line, Python, nodes) passes here, and that enrolment, renderer and writer check again.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+import shlex
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from torch import Tensor
+
+from .consent_ledger import ConsentLedger
+from .portrait import Portrait, pixels_sha256
+from .record import ConsentRecord, key_id, verify
+
+BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
+_PROCESS_SECRET = secrets.token_bytes(32)
+
+
+class ConsentRequired(PermissionError):
+    """No valid record covers this portrait; the message says how to add one."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Permission to move one portrait, made by `authorise` only and valid in this process only."""
+
+    record: str
+    name: str
+    pixels_sha256: str
+    scope: tuple[str, ...]
+    expires: int | None
+    folder: Path  # of the ledger that is asked again while rendering
+    seal: bytes = b""
+
+    def require(self, scope: str) -> None:
+        """Raise ConsentRequired unless this grant is genuine, covers `scope`, has not expired and was not revoked."""
+        if not hmac.compare_digest(self.seal, _seal(self)):
+            raise ConsentRequired("the grant was not made by the consent gate of this process; expected authorise(...)")
+        if scope not in self.scope:
+            raise ConsentRequired(f"the consent of {self.name} covers {', '.join(self.scope)}; expected {scope}")
+        if self.expires is not None and time.time() >= self.expires:
+            raise ConsentRequired(f"the consent of {self.name} has expired; expected a record that is still valid")
+        if self.record in ConsentLedger(self.folder).revoked():
+            raise ConsentRequired(f"the consent of {self.name} was revoked; expected a valid record")
+
+    def require_portrait(self, image: Tensor) -> None:
+        """Raise ConsentRequired unless `image` (u8 [H, W, 3]) is the very picture the grant was given for."""
+        if pixels_sha256(image) != self.pixels_sha256:
+            raise ConsentRequired(
+                f"the grant of {self.name} is for another picture; expected the picture it was given for"
+            )
+
+
+def authorise(portrait: Portrait, scope: str, *, source: str, ledger: ConsentLedger | None = None) -> Grant:
+    """The grant for a portrait, from the user's ledger or the records of the bundled samples.
+
+    `source` is how the user named the picture; the refusal prints the command that adds a record for it.
+    Raises ConsentRequired, or LedgerBroken when the ledger cannot be trusted.
+    """
+    ledger = ledger or ConsentLedger()
+    revoked = ledger.revoked()
+    now = time.time()
+    for record in [*reversed(ledger.records()), *bundled_records()]:
+        valid = (
+            record.id not in revoked and (record.expires is None or now < record.expires) and record.issued <= now + 300
+        )
+        if valid and scope in record.scope and record.portrait.covers(portrait):
+            return _grant(record, portrait, ledger.folder)
+    raise ConsentRequired(
+        f"no consent record covers {source} for {scope}; expected one. If you may use this picture, add it with:\n"
+        f"  {_command(source, scope)}"
+    )
+
+
+def bundled_records() -> list[ConsentRecord]:
+    """The synthetic-person records that came with the samples, checked against the key they were made with."""
+    if not BUNDLED.exists():
+        return []
+    content = json.loads(BUNDLED.read_text())
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(content["public_key"]))
+    return [verify(token, {key_id(key): key}) for token in content["records"]]
+
+
+def _grant(record: ConsentRecord, portrait: Portrait, folder: Path) -> Grant:
+    grant = Grant(record.id, record.name, portrait.pixels_sha256, record.scope, record.expires, folder)
+    return replace(grant, seal=_seal(grant))
+
+
+def _seal(grant: Grant) -> bytes:
+    fields = [grant.record, grant.name, grant.pixels_sha256, list(grant.scope), grant.expires, str(grant.folder)]
+    return hmac.digest(_PROCESS_SECRET, json.dumps(fields).encode(), hashlib.sha256)
+
+
+def _command(source: str, scope: str) -> str:
+    extra = "" if scope == "talking-head" else f" --scope {scope}"
+    return f'python -m neo_core consent add {shlex.quote(source)} --kind self --name "YOUR NAME" --adult{extra}'

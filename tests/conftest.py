@@ -1,0 +1,33 @@
+"""Shared fixtures: one thread, fixed seeds, and consent for made-up pictures in a throw-away ledger."""
+
+import time
+
+import pytest
+import torch
+
+from neo_core.governance import ConsentLedger, authorise, fingerprint
+from neo_core.governance.record import new_record
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return ConsentLedger(tmp_path / "neo")
+
+
+@pytest.fixture
+def grant_for(ledger):
+    """A function (image u8 [H, W, 3], landmarks68 [68, 2]) -> Grant for talking heads."""
+
+    def grant(image, landmarks68):
+        portrait = fingerprint(image, landmarks68)
+        record = new_record("synthetic", "nobody", portrait, adult=True, issued=int(time.time()))
+        ledger.add(record)
+        return authorise(portrait, "talking-head", source="picture.png", ledger=ledger)
+
+    return grant

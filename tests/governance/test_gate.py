@@ -1,0 +1,115 @@
+import dataclasses
+import sqlite3
+import time
+
+import pytest
+import torch
+
+from neo_core.governance import ConsentLedger, ConsentRequired, authorise, fingerprint
+from neo_core.governance.consent_ledger import LedgerBroken
+from neo_core.governance.record import new_record
+
+
+@pytest.fixture
+def image():
+    ramp = torch.linspace(0, 255, 64)
+    return torch.stack(
+        [ramp[:, None] + 0 * ramp, ramp[None] + 0 * ramp[:, None], 128 + 0 * ramp[:, None] * ramp], 2
+    ).to(torch.uint8)
+
+
+@pytest.fixture
+def landmarks():
+    return torch.rand(68, 2, generator=torch.Generator().manual_seed(3)) * 40 + 10
+
+
+def consent(portrait, **changes):
+    fields = {"adult": True, "issued": int(time.time()), "scope": ("talking-head",), "expires": None} | changes
+    return new_record("self", "Ada Example", portrait, **fields)
+
+
+def test_no_record_is_refused_with_the_command_that_adds_one(ledger, image, landmarks):
+    with pytest.raises(ConsentRequired, match=r"neo_core consent add 'my photo\.png' --kind self"):
+        authorise(fingerprint(image, landmarks), "talking-head", source="my photo.png", ledger=ledger)
+
+
+def test_a_record_grants_and_the_grant_is_bound_to_the_picture(grant_for, image, landmarks):
+    grant = grant_for(image, landmarks)
+    grant.require("talking-head")
+    grant.require_portrait(image)
+    other = image.clone()
+    other[0, 0, 0] ^= 1
+    with pytest.raises(ConsentRequired, match="another picture"):
+        grant.require_portrait(other)
+
+
+@pytest.mark.parametrize("change", [{"scope": ("full-body",)}, {"record": "0" * 32}, {"expires": 1}, {"name": "x"}])
+def test_a_changed_grant_is_refused(grant_for, image, landmarks, change):
+    forged = dataclasses.replace(grant_for(image, landmarks), **change)
+    with pytest.raises(ConsentRequired, match="not made by the consent gate"):
+        forged.require("talking-head")
+
+
+def test_wrong_scope_is_refused(ledger, image, landmarks):
+    portrait = fingerprint(image, landmarks)
+    ledger.add(consent(portrait, scope=("full-body",)))
+    with pytest.raises(ConsentRequired, match="no consent record"):
+        authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+    with pytest.raises(ConsentRequired, match="covers full-body"):
+        authorise(portrait, "full-body", source="a.png", ledger=ledger).require("talking-head")
+
+
+def test_revocation_reaches_a_grant_already_given(ledger, image, landmarks):
+    portrait = fingerprint(image, landmarks)
+    record = consent(portrait)
+    ledger.add(record)
+    grant = authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+    ledger.revoke(record.id, int(time.time()))
+    with pytest.raises(ConsentRequired, match="revoked"):
+        grant.require("talking-head")
+    with pytest.raises(ConsentRequired, match="no consent record"):
+        authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+
+
+def test_expired_consent_grants_nothing(ledger, image, landmarks):
+    portrait = fingerprint(image, landmarks)
+    ledger.add(consent(portrait, issued=1000, expires=2000))
+    with pytest.raises(ConsentRequired, match="no consent record"):
+        authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+
+
+def test_a_resized_copy_is_covered_and_another_face_is_not(ledger, image, landmarks):
+    ledger.add(consent(fingerprint(image, landmarks)))
+    half = image[::2, ::2].contiguous()
+    authorise(fingerprint(half, landmarks / 2), "talking-head", source="a.png", ledger=ledger)
+    stranger = landmarks + 6 * torch.randn(68, 2, generator=torch.Generator().manual_seed(4))
+    with pytest.raises(ConsentRequired):
+        authorise(fingerprint(half, stranger / 2), "talking-head", source="a.png", ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    "statement", ["update ledger set token = token || 'A' where number = 1", "delete from ledger where number = 1"]
+)
+def test_an_edited_ledger_refuses(ledger, image, landmarks, statement):
+    portrait = fingerprint(image, landmarks)
+    ledger.add(consent(portrait))
+    ledger.add(consent(portrait))
+    with sqlite3.connect(ledger.path) as db:
+        db.execute(statement)
+    with pytest.raises(LedgerBroken, match="row 1"):
+        authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+
+
+def test_a_foreign_key_refuses(ledger, image, landmarks):
+    ledger.add(consent(fingerprint(image, landmarks)))
+    (ledger.folder / "consent_key.pem").write_text("nonsense")
+    with pytest.raises(LedgerBroken, match="consent key"):
+        ConsentLedger(ledger.folder).records()
+
+
+def test_the_chain_survives_many_appends(ledger, image, landmarks):
+    records = [consent(fingerprint(image, landmarks)) for _ in range(5)]
+    for record in records:
+        ledger.add(record)
+    assert ledger.records() == records
+    assert [entry.number for entry in ledger.entries()] == [1, 2, 3, 4, 5]
