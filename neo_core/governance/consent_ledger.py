@@ -18,6 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from ..data_types import InputError
 from .record import ConsentRecord, key_id, sign, verify
 
 TABLE = """create table if not exists ledger (
@@ -25,7 +26,7 @@ TABLE = """create table if not exists ledger (
     hash text not null)"""
 
 
-class LedgerBroken(RuntimeError):
+class LedgerBroken(InputError):
     """The ledger or its key cannot be trusted; nothing is granted from it."""
 
 

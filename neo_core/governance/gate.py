@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from torch import Tensor
 
+from ..data_types import InputError
 from .consent_ledger import ConsentLedger
 from .portrait import Portrait, pixels_sha256
 from .record import ConsentRecord, key_id, verify
@@ -25,7 +26,7 @@ BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 _PROCESS_SECRET = secrets.token_bytes(32)
 
 
-class ConsentRequired(PermissionError):
+class ConsentRequired(InputError):
     """No valid record covers this portrait; the message says how to add one."""
 
 

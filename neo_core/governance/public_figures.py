@@ -9,6 +9,8 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from ..data_types import InputError
+
 LIST = Path(__file__).with_name("public_figures.txt")
 TITLES = frozenset(
     {
@@ -41,7 +43,7 @@ LOOKALIKES = str.maketrans(
 )
 
 
-class ProtectedPerson(PermissionError):
+class ProtectedPerson(InputError):
     """The name is, or nearly is, that of a public figure."""
 
 

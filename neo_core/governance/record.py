@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from ..data_types import InputError
 from .portrait import Portrait
 
 SCHEMAS = {
@@ -25,7 +26,7 @@ SCOPES = ("talking-head", "reenactment", "full-body")
 POLICY = 1
 
 
-class InvalidRecord(ValueError):
+class InvalidRecord(InputError):
     """A token that is not a record this version can trust."""
 
 
@@ -51,19 +52,19 @@ def new_record(
     scope: tuple[str, ...] = ("talking-head",),
     expires: int | None = None,
 ) -> ConsentRecord:
-    """A record with a fresh id. Raises ValueError for an unknown kind or scope, no name, no adult statement."""
+    """A record with a fresh id. Raises InputError for an unknown kind or scope, no name, no adult statement."""
     if kind not in SCHEMAS:
-        raise ValueError(f"consent kind {kind!r} is unknown; expected one of {', '.join(SCHEMAS)}")
+        raise InputError(f"consent kind {kind!r} is unknown; expected one of {', '.join(SCHEMAS)}")
     if not scope or not set(scope) <= set(SCOPES):
-        raise ValueError(
+        raise InputError(
             f"consent scope {', '.join(scope) or 'nothing'} is unknown; expected some of {', '.join(SCOPES)}"
         )
     if not name.strip():
-        raise ValueError("the name is empty; expected who or what the picture shows")
+        raise InputError("the name is empty; expected who or what the picture shows")
     if not adult:
-        raise ValueError("the statement that the person is an adult is missing; expected --adult")
+        raise InputError("the statement that the person is an adult is missing; expected --adult")
     if expires is not None and expires <= issued:
-        raise ValueError("the consent would expire before it begins; expected a later date")
+        raise InputError("the consent would expire before it begins; expected a later date")
     return ConsentRecord(uuid.uuid4().hex, kind, name.strip(), portrait, tuple(scope), issued, expires)
 
 
