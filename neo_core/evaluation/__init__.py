@@ -1,0 +1,1 @@
+"""Benchmarks: every promise in `docs/bars.toml`, measured."""

@@ -1,0 +1,87 @@
+"""Input that cannot work: each case must end in one sentence, exit code 2 and no file."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from .command import Finished, neo
+from .sounds import float_wav, unknown_codec
+
+
+def cases(folder: Path, portrait: Path, speech: Path, no_face: Path, crowd: Path) -> dict[str, tuple[Path, Path, Path]]:
+    """Name -> (photo, sound, output) of every bad input the issue lists, made in `folder`."""
+    good = folder / "out.mp4"
+    return {
+        "no face": (no_face, speech, good),
+        "several faces": (crowd, speech, good),
+        "corrupt photo": (_file(folder / "corrupt.png", portrait.read_bytes()[:2000]), speech, good),
+        "empty photo": (_file(folder / "empty.png", b""), speech, good),
+        "missing photo": (folder / "missing.png", speech, good),
+        "text as photo": (_file(folder / "text.jpg", b"this is no picture" * 20), speech, good),
+        "bomb": (_file(folder / "bomb.png", png_header(10_000, 10_000)), speech, good),
+        "corrupt sound": (portrait, _file(folder / "corrupt.wav", b"RIFF" + bytes(range(200))), good),
+        "empty sound": (portrait, _file(folder / "empty.wav", b""), good),
+        "one sample": (portrait, _file(folder / "one.wav", float_wav(torch.zeros(1))), good),
+        "NaN": (portrait, _file(folder / "nan.wav", float_wav(torch.full((16000,), torch.nan))), good),
+        "unknown codec": (portrait, _file(folder / "codec.wav", unknown_codec()), good),
+        "picture as sound": (portrait, portrait, good),
+        "unwritable folder": (portrait, speech, folder / "not" / "there" / "out.mp4"),
+        "output is a folder": (portrait, speech, folder),
+        "unknown container": (portrait, speech, folder / "out.xyz"),
+    }
+
+
+def failures(table: dict[str, tuple[Path, Path, Path]], home: Path) -> dict[str, str]:
+    """The cases that did not end as they must, with the reason."""
+    wrong = {}
+    for name, (photo, sound, output) in table.items():
+        before = _files(output.parent)
+        finished = neo("animate", photo, sound, "-o", output, "--size", "256", home=home)
+        fault = _fault(finished, lambda b=before, o=output: _files(o.parent) - b)
+        if fault:
+            wrong[name] = fault
+    return wrong
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims to be huge and holds next to nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0")) + _chunk(b"IEND", b"")
+
+
+def crowd_of(portrait: Path, path: Path) -> Path:
+    """A picture with the same face twice."""
+    with Image.open(portrait) as picture:
+        face = picture.convert("RGB")
+        wide = Image.new("RGB", (2 * face.width, face.height))
+        wide.paste(face, (0, 0))
+        wide.paste(face, (face.width, 0))
+        wide.save(path)
+    return path
+
+
+def _fault(finished: Finished, new_files: Callable[[], set]) -> str:
+    lines = [line for line in finished.error.strip().splitlines() if line.strip()]
+    if finished.code != 2:
+        return f"exit code {finished.code}"
+    if not lines or "Traceback" in finished.error:
+        return "no clear sentence"
+    left = new_files()
+    return f"left {sorted(p.name for p in left)}" if left else ""
+
+
+def _files(folder: Path) -> set[Path]:
+    return set(folder.iterdir()) if folder.is_dir() else set()
+
+
+def _file(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,60 @@
+import pytest
+
+from neo_core.data_types import InputError
+from neo_core.evaluation.bench import BARS, CouldNotRun, judge, load_bars, run
+
+
+def bars(**bounds):
+    return [{"name": "a", "unit": "u", **bounds}]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "ok"),
+    [
+        ({"at_least": 2}, 2, True),
+        ({"at_least": 2}, 1.99, False),
+        ({"at_most": 2}, 2, True),
+        ({"at_most": 2}, 2.01, False),
+        ({"at_most": 0}, 0, True),
+    ],
+)
+def test_a_row_is_met_up_to_its_bar(bounds, value, ok):
+    assert judge(bars(**bounds), {"a": value})[0].ok is ok
+
+
+def test_a_row_without_a_value_is_missed():
+    (row,) = judge(bars(at_most=5), {})
+    assert row.value is None
+    assert not row.ok
+
+
+def test_a_value_without_a_bar_is_an_error():
+    with pytest.raises(ValueError, match="no bar"):
+        judge(bars(at_most=1), {"b": 1})
+
+
+def test_a_part_that_cannot_run_leaves_the_others():
+    def fails():
+        raise CouldNotRun("nothing to measure")
+
+    assert run([fails, lambda: {"a": 1.0}]) == {"a": 1.0}
+
+
+def test_a_bug_is_not_swallowed():
+    def broken():
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        run([broken])
+
+
+def test_every_bar_has_words_a_unit_and_one_bound():
+    for bar in load_bars("talking-head", BARS):
+        assert bar["words"]
+        assert bar["unit"]
+        assert ("at_least" in bar) != ("at_most" in bar)
+
+
+def test_unknown_bench_names_what_exists():
+    with pytest.raises(InputError, match="talking-head"):
+        load_bars("dancing")
