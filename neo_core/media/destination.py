@@ -1,0 +1,43 @@
+"""Where results go: checked before the work starts, written beside the target, renamed onto it when complete."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..data_types import InputError
+
+
+def part_path(path: str | Path, stage: str = "part") -> Path:
+    """The name a file has while it is being written: clip.mp4 -> clip.part.mp4 (players still know the suffix)."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.{stage}{path.suffix}")
+
+
+def check_writable(path: str | Path, suffixes: tuple[str, ...]) -> Path:
+    """Make the folder of an output file and prove that the file can be written there."""
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"output {path} ends in {path.suffix or 'nothing'!r}; expected {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise InputError(f"output {path} is a folder; expected a file name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part_path(path).open("wb").close()
+        part_path(path).unlink()
+    except OSError as error:
+        raise InputError(f"output {path} cannot be written ({error.strerror}); expected a writable folder") from error
+    return path
+
+
+@contextmanager
+def replacing(path: str | Path, stage: str = "part") -> Iterator[Path]:
+    """A path to write to; on success it becomes `path` in one step, on any failure it is removed."""
+    part = part_path(path, stage)
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

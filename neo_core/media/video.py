@@ -1,0 +1,177 @@
+"""Video out and in, frame by frame.
+
+While a video is being written it is a fragmented MP4 (`clip.part.mp4`) that stays playable up to the last second when
+the process is killed; at the end it is remuxed, without encoding again, into a plain MP4 that starts at once in a
+browser, and takes the name it was asked for in one step.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+import torch
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from torch import Tensor
+
+from ..data_types import InputError, Waveform
+from .audio import Sound
+from .destination import check_writable, part_path, replacing
+from .soundtrack import Soundtrack
+
+SUFFIXES = (".mp4",)
+FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"}
+PLAIN = {"movflags": "faststart"}
+THREADS = min(4, os.cpu_count() or 1)
+LOOKAHEAD = 10  # frames x264 keeps: few, so that 4K stays small in memory
+
+
+class VideoWriter:
+    """Writes H.264 (yuv420p, BT.709) with a sound, as a context manager: `with VideoWriter(...) as w: w.write(frame)`.
+
+    Leaving the block finishes the file; leaving it by an exception (Ctrl-C too) leaves no file behind.
+    """
+
+    def __init__(
+        self, path: str | Path, size: tuple[int, int], fps: Fraction, sound: Sound | Waveform | None, *, crf: int = 18
+    ) -> None:
+        """size: (height, width) of every frame; odd sizes are completed by repeating the last row or column."""
+        self.path = check_writable(path, SUFFIXES)
+        self.fps = fps
+        self.frames = 0
+        self._size = size
+        self._container = av.open(str(part_path(self.path)), "w", format="mp4", container_options=FRAGMENTED)
+        self._stream = _video_stream(self._container, size, fps, crf)
+        self._soundtrack = Soundtrack(self._container, sound) if sound else None
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        part = part_path(self.path)
+        try:
+            if kind is None:
+                self._flush()
+            self._close()
+            if kind is None:
+                _finalise(part, self.path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def write(self, frame: Tensor) -> None:
+        """Encode the next frame. [H, W, 3] uint8 sRGB"""
+        assert tuple(frame.shape) == (*self._size, 3), f"frame is {tuple(frame.shape)}, expected {(*self._size, 3)}"
+        picture = av.VideoFrame.from_ndarray(_even(frame.cpu().numpy()), format="rgb24")
+        picture = picture.reformat(
+            format="yuv420p",
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        picture.pts, picture.time_base = self.frames, 1 / self.fps
+        self._mux(picture)
+        self.frames += 1
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(picture):
+            if self._soundtrack:
+                self._soundtrack.advance(packet.pts * packet.time_base)
+            packet.duration = round(1 / (self.fps * packet.time_base))  # else the last frame would last no time
+            self._container.mux(packet)
+
+    def _flush(self) -> None:
+        self._mux(None)
+        if self._soundtrack:
+            self._soundtrack.finish()
+
+    def _close(self) -> None:
+        self._container.close()
+        if self._soundtrack:
+            self._soundtrack.close()
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    seconds: float
+
+
+def inspect_video(path: str | Path) -> VideoInfo:
+    """Size, average frame rate and length of a video, from its header."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        seconds = (
+            float(stream.duration * stream.time_base) if stream.duration else float((container.duration or 0) / 1e6)
+        )
+        return VideoInfo(Path(path), stream.width, stream.height, Fraction(stream.average_rate), seconds)
+
+
+def read_frames(path: str | Path) -> Iterator[tuple[Fraction, Tensor]]:
+    """Every frame with its time in seconds since the first, upright. [H, W, 3] uint8"""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        start = None
+        for frame in container.decode(stream):
+            moment = frame.pts * frame.time_base
+            start = moment if start is None else start
+            quarter_turns = round(frame.rotation / 90)
+            picture = np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns)
+            yield moment - start, torch.from_numpy(np.ascontiguousarray(picture))
+
+
+def _opened(path: str | Path) -> av.container.InputContainer:
+    if not Path(path).is_file():
+        raise InputError(f"video {path} does not exist; expected a video file")
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"video {path} cannot be read ({error}); expected a video file such as MP4") from error
+    if not container.streams.video:
+        container.close()
+        raise InputError(f"{path} has no pictures; expected a video file")
+    return container
+
+
+def _video_stream(container, size: tuple[int, int], fps: Fraction, crf: int) -> av.VideoStream:
+    height, width = size
+    # No B-frames: every frame is decoded in the order it is shown, so even a cut-off file starts exactly at 0.
+    options = {"crf": str(crf), "preset": "medium", "bf": "0", "rc-lookahead": str(LOOKAHEAD)}
+    stream = container.add_stream("libx264", rate=fps, options=options)
+    stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+    context = stream.codec_context
+    context.time_base = 1 / fps
+    context.gop_size = round(fps)  # a key frame, and so a fragment, each second
+    context.thread_count = THREADS
+    context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    return stream
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    """yuv420p needs even sides."""
+    height, width, _ = frame.shape
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") if height % 2 or width % 2 else frame
+
+
+def _finalise(part: Path, path: Path) -> None:
+    """The fragments as one plain MP4, index first; the packets stay as they are."""
+    with (
+        replacing(path, "final") as final,
+        av.open(str(part)) as source,
+        av.open(str(final), "w", format="mp4", container_options=PLAIN) as target,
+    ):
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.pts is not None:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
