@@ -1,0 +1,37 @@
+"""RMSNorm and the adaptive shift-scale-gate modulation of diffusion transformers (adaLN-Zero, arXiv 2212.09748)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) * weight over the last axis, computed in the input's dtype except for the mean square."""
+
+    def __init__(self, width: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
+
+
+class Modulation(nn.Module):
+    """`parts` vectors from one conditioning vector, zero at the start, so that every gated block begins as nothing."""
+
+    def __init__(self, width: int, parts: int) -> None:
+        super().__init__()
+        self.parts = parts
+        self.linear = nn.Linear(width, parts * width)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
+        """[B, D] -> `parts` x [B, 1, D], to be broadcast over tokens."""
+        return self.linear(F.silu(condition))[:, None].chunk(self.parts, dim=-1)
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """(1 + scale) * LayerNorm(x) + shift; the norm carries no weights of its own. x [B, T, D]."""
+    return torch.addcmul(shift, F.layer_norm(x, (x.shape[-1],), eps=1e-6), 1 + scale)

@@ -1,0 +1,1 @@
+"""How a model runs (kernel, precision, residency), never what it computes."""

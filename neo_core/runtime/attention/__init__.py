@@ -1,0 +1,5 @@
+"""One attention call for the whole code; which kernel answers it is decided in `dispatch`."""
+
+from .dispatch import attention
+
+__all__ = ["attention"]

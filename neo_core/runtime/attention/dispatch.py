@@ -1,0 +1,33 @@
+"""The only attention call in the code. Models say what to attend to; here it is decided which kernel does it."""
+
+from torch import Tensor
+
+from .reference import eager_attention, reference_attention
+from .sdpa import sdpa_attention
+
+BACKENDS = {"sdpa": sdpa_attention, "eager": eager_attention, "reference": reference_attention}
+SHORT = 512  # keys up to which the written-out map beats the fused kernel on a CPU
+
+
+def attention(
+    q: Tensor,  # [B, H, Q, E]
+    k: Tensor,  # [B, H, K, E]
+    v: Tensor,  # [B, H, K, V]
+    *,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """softmax(q k^T * scale) v -> [B, H, Q, V].
+
+    `mask` is boolean, broadcastable to [B, H, Q, K], True where a key may be seen; `scale` defaults to E ** -0.5.
+    `backend` is "auto" or a name in `BACKENDS`; a name that is not there raises, it never falls back.
+    """
+    name = _fitting(k) if backend == "auto" else backend
+    if name not in BACKENDS:
+        raise ValueError(f"attention backend {backend!r} is unknown; expected auto, {', '.join(BACKENDS)}")
+    return BACKENDS[name](q, k, v, mask=mask, scale=scale)
+
+
+def _fitting(k: Tensor) -> str:
+    return "eager" if k.device.type == "cpu" and k.shape[-2] <= SHORT else "sdpa"

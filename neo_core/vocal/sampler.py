@@ -1,0 +1,156 @@
+"""Sound and identity -> motion, window after window: unlimited duration in flat memory.
+
+Each window of W frames is denoised from noise in a few Euler steps, with the last P finished frames as its clean prefix
+and the portrait's own motion given anew, so nothing drifts. The first window has no prefix, as trained. The noise of a
+frame depends on the seed and the frame's number only: the same seed gives the same performance on every device. What
+the network yields is denormalised and clamped to the ranges of the motion space; nothing else touches it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..data_types import AudioFeatures, Identity, MotionLatents
+from ..flow.guidance import Guidance, combine, passes
+from ..flow.path import velocity_from_data
+from ..flow.schedule import timesteps
+from ..flow.solver import euler
+from ..motion_space import SIZE, clamp
+from ..timebase import FEATURE_RATE, MOTION_RATE
+from .unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
+
+STEPS = 8
+PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
+
+
+@dataclass(frozen=True)
+class AudioWindow:
+    """The sound around one window; frames before its begin and after its end are marked as not heard."""
+
+    hidden: Tensor  # [L, 2 A, F]
+    heard: Tensor  # [A] bool
+    first: int  # number of the window's first frame
+    frames: int  # how many frames of the window the sound covers
+
+
+def generate_motion(
+    vocal: UnifiedMMDiT,
+    features: AudioFeatures,
+    identity: Identity,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+) -> MotionLatents:
+    """The whole performance: one motion vector per 1/25 s of sound."""
+    windows = generate_windows(vocal, [features.hidden_states], identity, seed=seed, steps=steps, guidance=guidance)
+    return MotionLatents(torch.cat([torch.zeros(0, SIZE), *windows]), Fraction(MOTION_RATE))
+
+
+def generate_windows(
+    vocal: UnifiedMMDiT,
+    hidden: Iterable[Tensor],  # pieces [L, T, F] of the encoder's hidden states, in order, of any lengths
+    identity: Identity,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+) -> Iterator[Tensor]:
+    """Finished motion [<= W, 63] on the CPU, at 25 frames a second, as soon as its sound is there."""
+    times = timesteps(steps)
+    prefix = None
+    for window in audio_windows(hidden, vocal.config):
+        conditions = window_conditions(vocal, window, identity, prefix)
+        noise = frame_noise(seed, window.first, vocal.config.window)
+        motion = sample(vocal, conditions, noise[None], times, guidance)[0]
+        prefix = motion[-vocal.config.prefix :]
+        yield motion[: window.frames]
+
+
+@torch.no_grad()
+def sample(vocal: UnifiedMMDiT, conditions: Conditions, noise: Tensor, times: Tensor, guidance: Guidance) -> Tensor:
+    """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU."""
+    device = vocal.motion_mean.device
+    final = euler(guided_field(vocal, conditions, guidance), noise.to(device), times.to(device))
+    return clamp(vocal.denormalise(final).cpu())
+
+
+def guided_field(vocal: UnifiedMMDiT, conditions: Conditions, guidance: Guidance) -> Callable[[Tensor, Tensor], Tensor]:
+    """The velocity field steered by `guidance`; all passes of a step are one batch."""
+    left_out, coefficients = zip(*passes(guidance), strict=True)
+    batch = Conditions.stack([conditions if name is None else conditions.without(name) for name in left_out])
+    count = len(left_out)
+
+    def field(x: Tensor, t: Tensor) -> Tensor:
+        x, t = x.repeat(count, 1, 1), t.repeat(count)  # [P B, W, C], [P B]
+        velocity = velocity_from_data(x, vocal(x, t, batch), t)
+        return combine(velocity.unflatten(0, (count, -1)), coefficients)
+
+    return field
+
+
+def window_conditions(
+    vocal: UnifiedMMDiT, window: AudioWindow, identity: Identity, prefix: Tensor | None
+) -> Conditions:
+    """Everything that steers one window, as a batch of one; `prefix` [P, C] are the finished frames before it."""
+    device = vocal.motion_mean.device
+    known = torch.ones(1, dtype=torch.bool)
+    before = torch.zeros(vocal.config.prefix, SIZE) if prefix is None else prefix
+    conditions = Conditions(
+        audio=window.hidden[None],
+        heard=window.heard[None],
+        geometry=identity.geometry[None].float(),
+        style=identity.style[None].float(),
+        identity=known,
+        reference_motion=identity.reference[None].float(),
+        reference=known,
+        prefix_motion=before[None],
+        prefix=known if prefix is not None else ~known,
+    ).to(device)
+    return conditions.normalised(vocal)
+
+
+def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig) -> Iterator[AudioWindow]:
+    """Cut a stream of hidden states into windows, holding no more of it than one window needs."""
+    pieces = iter(hidden)
+    buffer, silent, first = next(pieces, None), config.prefix, 0  # `silent`: frames in the buffer before the sound
+    if buffer is None:
+        return
+    buffer = F.pad(buffer, (0, 0, PAIR * silent, 0))
+    while True:
+        while buffer.shape[1] < PAIR * config.audio_tokens and (piece := next(pieces, None)) is not None:
+            buffer = torch.cat((buffer, piece), dim=1)
+        filled = buffer.shape[1] // PAIR  # frames in the buffer
+        if filled <= config.prefix:
+            return
+        moment = torch.arange(config.audio_tokens)
+        missing = max(0, config.audio_tokens - filled)
+        yield AudioWindow(
+            hidden=F.pad(buffer[:, : PAIR * min(filled, config.audio_tokens)], (0, 0, 0, PAIR * missing)),
+            heard=(moment >= silent) & (moment < filled),
+            first=first,
+            frames=min(config.window, filled - config.prefix),
+        )
+        buffer, silent, first = buffer[:, PAIR * config.window :], 0, first + config.window
+
+
+def frame_noise(seed: int, first: int, frames: int) -> Tensor:
+    """Unit noise of `frames` frames from number `first` on, each from its own CPU generator. [frames, C]"""
+    generator = torch.Generator()
+    rows = []
+    for frame in range(first, first + frames):
+        generator.manual_seed(_mixed(_mixed(seed) + frame))
+        rows.append(torch.randn(SIZE, generator=generator))
+    return torch.stack(rows)
+
+
+def _mixed(number: int) -> int:
+    """SplitMix64: neighbours become unrelated 63-bit numbers."""
+    number = (number + 0x9E3779B97F4A7C15) % 2**64
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    number = (number ^ number >> 27) * 0x94D049BB133111EB % 2**64
+    return (number ^ number >> 31) >> 1

@@ -1,0 +1,374 @@
+"""VOCAL 1.5: Unified Joint Attention over motion, audio and identity.
+
+"Audio, motion, and speaker identity travel as peer streams and mix inside a single shared attention field. [...] Each
+block runs that joint pass, refines each stream on its own, and repeats [...]; only the motion stream is read out."
+
+ - three streams with weights of their own, one softmax over all their tokens (MMDiT, arXiv 2403.03206)
+ - differential attention: two maps per head, their difference attends (arXiv 2410.05258, version 1)
+ - attention residuals: learned blends of earlier depths (NEO 1.5 at block boundaries; arXiv 2603.15031)
+ - partial rotary positions: identity has no place in time, and a window may start anywhere
+ - adaLN-Zero modulation from the flow time
+ - the network predicts clean motion as an offset from the portrait's own: zero weights give a still face
+
+Letters: B batch, D width, H differential heads, E width of a sub-head (2 H E = D), T tokens, W frames of the window,
+P frames of the clean prefix before it, A audio tokens under both (and a little beyond), L layers of the audio encoder,
+F width of its features, C = 63 channels of motion, S streams.
+"""
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
+from ..motion_space import SIZE
+from ..nn.embedding import TimestepEmbedding
+from ..nn.feed_forward import FeedForward
+from ..nn.norm import Modulation, RMSNorm, modulate
+from ..nn.position import no_place, rotary_table, rotate
+from ..runtime.attention.dispatch import attention
+from ..weights.manifest import embedded
+from ..weights.safetensors_io import load_config, load_into
+
+STREAMS = ("motion", "audio", "identity")  # motion first: it is the one read out
+
+
+@dataclass(frozen=True)
+class UnifiedConfig:
+    """Sizes; the defaults are the embedded model."""
+
+    audio_layers: int
+    audio_width: int
+    width: int = 192
+    depth: int = 6
+    heads: int = 4
+    mlp_ratio: int = 3
+    rotary: int = 12  # dims of a sub-head that turn with time
+    rotary_base: float = 100.0  # the slowest pair turns once in about 280 frames
+    window: int = 80
+    prefix: int = 10
+    lookahead: int = 6  # audio frames heard beyond the window: lips prepare for the next sound
+    audio_mixes: int = 2  # learned blends of the encoder's layers, side by side
+    geometry_tokens: int = 4
+    style_tokens: int = 2
+    reference_tokens: int = 2
+    residual: str = "boundary"  # "none", "boundary" (NEO 1.5) or "block" (arXiv 2603.15031)
+    residual_stride: int = 2  # blocks between two boundaries
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads) or self.rotary % 2 or self.rotary > self.head_width:
+            raise ValueError(
+                f"width {self.width} does not split into {self.heads} pairs of heads with rotary {self.rotary}"
+            )
+        if self.residual not in RUNNERS:
+            raise ValueError(f"residual mode {self.residual!r} is unknown, expected one of {', '.join(RUNNERS)}")
+
+    @property
+    def head_width(self) -> int:
+        return self.width // (2 * self.heads)
+
+    @property
+    def audio_tokens(self) -> int:
+        return self.prefix + self.window + self.lookahead
+
+    @property
+    def identity_tokens(self) -> int:
+        return self.geometry_tokens + self.style_tokens + self.reference_tokens
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What steers a window. Motion here is normalised (`UnifiedMMDiT.normalise`). A signal that is left out keeps its
+    tensors but is not looked at: learned null tokens stand in its place, in training and in sampling alike."""
+
+    audio: Tensor  # [B, L, 2 A, F] hidden states of the encoder, two per motion frame
+    heard: Tensor  # [B, A] bool: False before the sound begins, after it ends, and where audio is left out
+    geometry: Tensor  # [B, 60]
+    style: Tensor  # [B, 16]
+    identity: Tensor  # [B] bool: geometry and style are known
+    reference_motion: Tensor  # [B, C]
+    reference: Tensor  # [B] bool: the portrait's own motion vector is known
+    prefix_motion: Tensor  # [B, P, C] the frames before the window
+    prefix: Tensor  # [B] bool: there are such frames
+
+    def without(self, signal: str) -> "Conditions":
+        """The same with one signal ("audio", "identity", "reference") left out."""
+        name = {"audio": "heard"}.get(signal, signal)
+        return replace(self, **{name: torch.zeros_like(getattr(self, name))})
+
+    def to(self, device: torch.device) -> "Conditions":
+        return Conditions(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def normalised(self, model: "UnifiedMMDiT") -> "Conditions":
+        """From motion in its own units to what the network reads."""
+        prefix, reference = model.normalise(self.prefix_motion), model.normalise(self.reference_motion)
+        return replace(self, prefix_motion=prefix, reference_motion=reference)
+
+    @staticmethod
+    def stack(several: list["Conditions"]) -> "Conditions":
+        """Several condition sets as one batch, in order."""
+        return Conditions(*(torch.cat([getattr(c, f.name) for c in several]) for f in fields(Conditions)))
+
+
+def lambda_start(depth: int) -> float:
+    """Depth schedule of differential attention: early layers subtract less (arXiv 2410.05258, eq. 3; depth from 0)."""
+    return 0.8 - 0.6 * math.exp(-0.3 * depth)
+
+
+def differential_attention(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, backend: str = "auto") -> Tensor:
+    """(softmax(q1 k1) - weight softmax(q2 k2)) v: [B, 2 H, T, E] x 2, [B, H, T, 2 E] -> [B, H, T, 2 E].
+
+    The first H sub-heads make the first maps, the others the second. Both maps go through the one attention call with
+    the same values, so any backend serves; subtracting what they gathered is subtracting the maps.
+    """
+    gathered = attention(q, k, torch.cat((v, v), dim=1), backend=backend)  # [B, 2 H, T, 2 E]
+    first, second = gathered.chunk(2, dim=1)
+    return first - weight.to(first.dtype) * second
+
+
+class StreamLayer(nn.Module):
+    """One stream's own weights in one block. A stream that is not read out gives keys and values and ends there."""
+
+    def __init__(self, config: UnifiedConfig, *, read_out: bool) -> None:
+        super().__init__()
+        width = config.width
+        self.width = width
+        self.joint_modulation = Modulation(width, 3 if read_out else 2)
+        self.project = nn.Linear(width, (3 if read_out else 2) * width)  # keys, values, queries
+        if read_out:
+            self.out = nn.Linear(width, width)
+            self.refine_modulation = Modulation(width, 3)
+            self.feed_forward = FeedForward(width, config.mlp_ratio)
+
+    def enter(self, x: Tensor, condition: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """Keys, values and (if read out) queries of the joint pass, each [B, T, D], and the gate of its result."""
+        shift, scale, *gate = self.joint_modulation(condition)
+        projected = self.project(modulate(x, shift, scale))
+        return list(projected.split(self.width, dim=-1)), gate[0] if gate else None
+
+    def refine(self, x: Tensor, condition: Tensor) -> Tensor:
+        """The stream's own update, token by token: [B, T, D]."""
+        shift, scale, gate = self.refine_modulation(condition)
+        return gate * self.feed_forward(modulate(x, shift, scale))
+
+
+class UnifiedBlock(nn.Module):
+    """Joint pass over all streams, then a refine step per stream. The last block reads out motion alone."""
+
+    def __init__(self, config: UnifiedConfig, depth: int) -> None:
+        super().__init__()
+        last = depth == config.depth - 1
+        self.streams = nn.ModuleList(StreamLayer(config, read_out=name == "motion" or not last) for name in STREAMS)
+        self.read = 1 if last else len(STREAMS)  # how many streams leave this block
+        self.heads = config.heads
+        self.key_norm = RMSNorm(config.head_width)
+        self.query_norm = RMSNorm(config.head_width)
+        self.lambda_start = lambda_start(depth)
+        self.lambda_vectors = nn.Parameter(0.1 * torch.randn(4, config.head_width))
+        self.head_norm = RMSNorm(2 * config.head_width, eps=1e-5)
+
+    def weight(self) -> Tensor:
+        """How much of the second map is subtracted: exp(q1.k1) - exp(q2.k2) + lambda_start(depth)."""
+        q1, k1, q2, k2 = self.lambda_vectors.float()
+        return (q1 * k1).sum().exp() - (q2 * k2).sum().exp() + self.lambda_start
+
+    def joint(self, states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+        """Every token attends to every token of every stream: updates of the streams that leave the block."""
+        entered, gates = zip(*(s.enter(x, condition) for s, x in zip(self.streams, states, strict=True)), strict=True)
+        lengths = [x.shape[1] for x in states[: self.read]]
+        k = self._placed(self.key_norm, torch.cat([part[0] for part in entered], dim=1), table)
+        q = self._placed(self.query_norm, torch.cat([part[2] for part in entered[: self.read]], dim=1), table)
+        v = rearrange(torch.cat([part[1] for part in entered], dim=1), "b t (h e) -> b h t e", h=self.heads)
+        gathered = self.head_norm(differential_attention(q, k, v, self.weight())) * (1 - self.lambda_start)
+        shares = rearrange(gathered, "b h t e -> b t (h e)").split(lengths, dim=1)
+        return [gate * s.out(share) for s, gate, share in zip(self.streams, gates, shares, strict=False)]
+
+    def refine(self, states: list[Tensor], condition: Tensor) -> list[Tensor]:
+        """Every stream that leaves the block, on its own."""
+        return [s.refine(x, condition) for s, x in zip(self.streams, states[: self.read], strict=False)]
+
+    def _placed(self, norm: RMSNorm, x: Tensor, table: Tensor) -> Tensor:
+        """Split into sub-heads, norm, turn with time: [B, T, D] -> [B, 2 H, T, E]."""
+        heads = norm(rearrange(x, "b t (h e) -> b t h e", h=2 * self.heads))
+        return rearrange(rotate(heads, table[:, : x.shape[1]]), "b t h e -> b h t e")
+
+
+class DepthMixer(nn.Module):
+    """Attention over depth: each token of each stream weighs earlier states by a learned query (NEO 1.5, "Depth and
+    Focus"). The keys are the states over their rms; a weight of that norm would only rescale the query."""
+
+    def __init__(self, points: int, width: int, newest: float) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.zeros(points, len(STREAMS), width))
+        self.newest = nn.Parameter(torch.full((points, len(STREAMS)), newest))
+
+    def forward(self, cache: list[list[Tensor]], point: int) -> list[Tensor]:
+        """Blend of cached states, newest last, for every stream that the newest one holds."""
+        return [self._blend([state[s] for state in cache], point, s) for s in range(len(cache[-1]))]
+
+    def weights(self, sources: list[Tensor], point: int, stream: int) -> Tensor:
+        """Softmax over the cached states: N x [B, T, D] -> [N, B, T], float32."""
+        query = self.query[point, stream].float()
+        scores = [(x @ query.to(x.dtype)).float() * x.square().mean(-1).float().add(1e-3).rsqrt() for x in sources]
+        scores[-1] = scores[-1] + self.newest[point, stream]
+        return torch.stack(scores).softmax(dim=0)
+
+    def _blend(self, sources: list[Tensor], point: int, stream: int) -> Tensor:
+        weights = self.weights(sources, point, stream).to(sources[-1].dtype)
+        return sum(weight[..., None] * x for weight, x in zip(weights, sources, strict=True))
+
+
+def _add(states: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
+    """Residual sum; streams that got no update have left the network."""
+    return [x + update for x, update in zip(states, updates, strict=False)]
+
+
+def run_plain(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+    """The standard residual stream."""
+    for block in model.blocks:
+        states = _add(states, block.joint(states, condition, table))
+        states = _add(states, block.refine(states, condition))
+    return states
+
+
+def run_boundary(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+    """NEO 1.5: "At every block boundary the network blends all cached states" h_0, h_B, h_2B, ..."""
+    cache = [states]
+    for depth, block in enumerate(model.blocks, start=1):
+        states = _add(states, block.joint(states, condition, table))
+        states = _add(states, block.refine(states, condition))
+        if depth % model.config.residual_stride == 0 or depth == model.config.depth:
+            cache.append(states)
+            states = model.depth_mixer(cache, len(cache) - 2)
+    return states
+
+
+def run_block(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+    """Block attention residuals, arXiv 2603.15031: every sub-layer reads a blend of the finished blocks' sums and the
+    partial sum of its own. Zero queries make it the plain network up to the scale of its states."""
+    finished, partial, point = [], states, 0
+    for depth, block in enumerate(model.blocks):
+        if depth % model.config.residual_stride == 0:
+            finished, partial = [*finished, partial], None
+        for update in (lambda h, b=block: b.joint(h, condition, table), lambda h, b=block: b.refine(h, condition)):
+            seen = model.depth_mixer(finished if partial is None else [*finished, partial], point)
+            partial = update(seen) if partial is None else _add(partial, update(seen))
+            point += 1
+    return model.depth_mixer([*finished, partial], point)
+
+
+RUNNERS = {"none": run_plain, "boundary": run_boundary, "block": run_block}
+
+
+class AudioInput(nn.Module):
+    """All hidden states of the encoder -> tokens at the motion rate: LayerNorm each, blend with learned softmax weights
+    ("features from all internal representation layers [...] are fused together"), fold pairs 50 -> 25 Hz, project."""
+
+    def __init__(self, config: UnifiedConfig) -> None:
+        super().__init__()
+        self.layer_logits = nn.Parameter(torch.zeros(config.audio_mixes, config.audio_layers))
+        self.project = nn.Linear(2 * config.audio_mixes * config.audio_width, config.width)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[B, L, 2 A, F] -> [B, A, D]"""
+        level = F.layer_norm(hidden.to(self.project.weight.dtype), (hidden.shape[-1],))
+        mixed = torch.einsum("ml,bltf->btmf", self.layer_logits.softmax(dim=-1), level)
+        return self.project(rearrange(mixed, "b (t two) m f -> b t (two m f)", two=2))
+
+
+class UnifiedMMDiT(nn.Module):
+    """x_t, t and the conditions of a window -> the clean motion of that window."""
+
+    def __init__(self, config: UnifiedConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.motion_input = nn.Linear(SIZE, width)
+        self.audio_input = AudioInput(config)
+        self.geometry_input = nn.Linear(GEOMETRY_SIZE, config.geometry_tokens * width)
+        self.style_input = nn.Linear(STYLE_SIZE, config.style_tokens * width)
+        self.reference_input = nn.Linear(SIZE, config.reference_tokens * width)
+        self.no_audio = nn.Parameter(0.02 * torch.randn(width))
+        self.no_identity = nn.Parameter(0.02 * torch.randn(config.geometry_tokens + config.style_tokens, width))
+        self.no_reference = nn.Parameter(0.02 * torch.randn(config.reference_tokens, width))
+        self.no_prefix = nn.Parameter(0.02 * torch.randn(width))
+        self.is_prefix = nn.Parameter(0.02 * torch.randn(width))
+        self.identity_slot = nn.Parameter(0.02 * torch.randn(config.identity_tokens, width))
+        self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), width))
+        self.time = TimestepEmbedding(width)
+        self.blocks = nn.ModuleList(UnifiedBlock(config, depth) for depth in range(config.depth))
+        self.depth_mixer = _depth_mixer(config)
+        self.final_modulation = Modulation(width, 2)
+        self.final = nn.Linear(width, SIZE)
+        nn.init.zeros_(self.final.weight)
+        nn.init.zeros_(self.final.bias)
+        self.register_buffer("motion_mean", torch.zeros(SIZE))
+        self.register_buffer("motion_log_scale", torch.zeros(SIZE))
+
+    def normalise(self, motion: Tensor) -> Tensor:
+        """Motion in its own units -> about N(0, 1) per channel. [..., C]"""
+        return (motion - self.motion_mean) * torch.exp(-self.motion_log_scale)
+
+    def denormalise(self, motion: Tensor) -> Tensor:
+        """The inverse of `normalise`. [..., C]"""
+        return motion * torch.exp(self.motion_log_scale) + self.motion_mean
+
+    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, first_frame: int = 0) -> Tensor:
+        """[B, W, C], [B] -> clean motion [B, W, C], all normalised. Positions count from `first_frame`; their origin
+        does not matter."""
+        states = [self._motion(x, conditions), self._audio(conditions), self._identity(conditions)]
+        states = [state + mark.to(state.dtype) for state, mark in zip(states, self.stream_mark, strict=True)]
+        table = self._table(x.shape[1], first_frame, x.device)
+        condition = self.time(t)
+        motion = RUNNERS[self.config.residual](self, states, condition, table)[0]
+        shift, scale = self.final_modulation(condition)
+        offset = self.final(modulate(motion[:, self.config.prefix :], shift, scale))
+        return self._base(conditions)[:, None] + offset.float()
+
+    def _base(self, conditions: Conditions) -> Tensor:
+        """The motion that zero output means: the portrait's own, or rest where that is left out. [B, C]"""
+        rest = self.normalise(torch.zeros_like(conditions.reference_motion))
+        return torch.where(conditions.reference[:, None], conditions.reference_motion, rest)
+
+    def _motion(self, x: Tensor, conditions: Conditions) -> Tensor:
+        prefix = self.motion_input(conditions.prefix_motion)
+        prefix = torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix
+        return torch.cat((prefix, self.motion_input(x)), dim=1)  # [B, P + W, D]
+
+    def _audio(self, conditions: Conditions) -> Tensor:
+        return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)  # [B, A, D]
+
+    def _identity(self, conditions: Conditions) -> Tensor:
+        known = torch.cat((self.geometry_input(conditions.geometry), self.style_input(conditions.style)), dim=1)
+        known = rearrange(known, "b (n d) -> b n d", d=self.config.width)
+        reference = rearrange(
+            self.reference_input(conditions.reference_motion), "b (n d) -> b n d", d=self.config.width
+        )
+        known = torch.where(conditions.identity[:, None, None], known, self.no_identity)
+        reference = torch.where(conditions.reference[:, None, None], reference, self.no_reference)
+        return torch.cat((known, reference), dim=1) + self.identity_slot  # [B, N, D]
+
+    def _table(self, frames: int, first_frame: int, device: torch.device) -> Tensor:
+        start = first_frame - self.config.prefix
+        moments = torch.arange(start, start + self.config.audio_tokens, device=device)
+        timed = rotary_table(moments, self.config.rotary, self.config.rotary_base)
+        streams = (timed[:, : self.config.prefix + frames], timed, no_place(self.config.identity_tokens, timed))
+        return torch.cat(streams, dim=1)  # [2, T, R / 2]
+
+
+def _depth_mixer(config: UnifiedConfig) -> DepthMixer | None:
+    if config.residual == "boundary":
+        return DepthMixer(-(-config.depth // config.residual_stride), config.width, newest=2.0)
+    return DepthMixer(2 * config.depth + 1, config.width, newest=0.0) if config.residual == "block" else None
+
+
+def load_vocal(path: str | Path | None = None, device: str | torch.device = "cpu") -> UnifiedMMDiT:
+    """VOCAL from a file, or the embedded one."""
+    path = embedded("vocal.safetensors") if path is None else path
+    model = UnifiedMMDiT(UnifiedConfig(**load_config(path)))
+    load_into(model, path)
+    return model.to(device).eval()
