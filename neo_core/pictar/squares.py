@@ -1,0 +1,83 @@
+"""Tilted squares in a picture, and cutting them out as crops.
+
+Crop coordinates run from -1 to 1, x right, y down; picture coordinates are pixels with the centre of the first pixel
+at 0.5. A positive tilt is clockwise as displayed: a crop with the tilt of a face shows that face upright.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MARGIN = 1.35  # side of a face crop over the extent of its landmarks
+MOST_SAMPLES = 8  # enough to shrink a face of 1200 pixels without aliasing
+EYES = (slice(36, 42), slice(42, 48))  # Multi-PIE: the subject's right eye (left in the picture), then the left one
+
+
+@dataclass(frozen=True)
+class Squares:
+    """B square crops of one picture (or one each of B pictures)."""
+
+    center: Tensor  # [B, 2] pixels
+    side: Tensor  # [B] pixels
+    tilt: Tensor  # [B] degrees
+
+    def __getitem__(self, chosen: Tensor | slice) -> "Squares":
+        return Squares(self.center[chosen], self.side[chosen], self.tilt[chosen])
+
+    def __len__(self) -> int:
+        return self.side.shape[0]
+
+
+def axes(squares: Squares) -> Tensor:
+    """Columns: one crop unit right and one crop unit down, in pixels. [B, 2, 2]"""
+    angle = torch.deg2rad(squares.tilt)
+    cos, sin = angle.cos(), angle.sin()
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    return turn * (squares.side / 2)[:, None, None]
+
+
+def to_picture(squares: Squares, points: Tensor) -> Tensor:
+    """Crop coordinates [B, N, 2] to pixels [B, N, 2]."""
+    return points @ axes(squares).transpose(1, 2) + squares.center[:, None]
+
+
+def to_crop(squares: Squares, points: Tensor) -> Tensor:
+    """Pixels [B, N, 2] to crop coordinates [B, N, 2]."""
+    return (points - squares.center[:, None]) @ torch.linalg.inv(axes(squares)).transpose(1, 2)
+
+
+def frame_face(landmarks: Tensor, margin: float = MARGIN) -> Squares:
+    """The upright crop around a face: eye line level, centred on the landmarks' extent. [B, K, 2] pixels."""
+    right, left = (landmarks[:, eye].mean(1) for eye in EYES)
+    line = left - right
+    tilt = torch.rad2deg(torch.atan2(line[:, 1], line[:, 0]))
+    upright = Squares(torch.zeros_like(line), landmarks.new_full(tilt.shape, 2.0), tilt)
+    flat = to_crop(upright, landmarks)  # pixels, turned level
+    low, high = flat.amin(1), flat.amax(1)
+    center = to_picture(upright, ((low + high) / 2)[:, None])[:, 0]
+    return Squares(center, (high - low).amax(-1) * margin, tilt)
+
+
+def cut(picture: Tensor, squares: Squares, size: int) -> Tensor:
+    """Crops [B, C, size, size] of one picture [C, H, W]: edges repeated outside, averaged where the crop shrinks it."""
+    crops = [_cut_one(picture, squares[k : k + 1], size) for k in range(len(squares))]
+    return torch.cat(crops) if crops else picture.new_zeros(0, picture.shape[0], size, size)
+
+
+def _cut_one(picture: Tensor, squares: Squares, size: int) -> Tensor:
+    samples = min(max(math.ceil(float(squares.side[0]) / (1.2 * size)), 1), MOST_SAMPLES)  # per crop pixel and axis
+    pixels = to_picture(squares, crop_grid(size * samples, picture.device))  # [1, N, 2]
+    extent = pixels.new_tensor([picture.shape[2], picture.shape[1]])
+    grid = (pixels / extent * 2 - 1).view(1, size * samples, size * samples, 2)
+    crop = functional.grid_sample(picture[None], grid, padding_mode="border", align_corners=False)
+    return functional.avg_pool2d(crop, samples)
+
+
+def crop_grid(size: int, device: torch.device | str = "cpu") -> Tensor:
+    """Crop coordinates of the pixel centres, row by row. [1, size * size, 2]"""
+    line = (torch.arange(size, device=device) + 0.5) / size * 2 - 1
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([x, y], -1).view(1, -1, 2)

@@ -1,0 +1,146 @@
+"""The people factory's frames in memory, and square views of them with everything that is known about the face.
+
+A shard `shard_*.safetensors` holds `image` u8 [N, S, S, 3], `landmarks` f32 [N, K, 2] in pixels, `mask` u8 [N, S, S],
+`pose` f32 [N, 3] in degrees, `expression` f32 [N, 53], `gaze` f32 [N, 4] and `person` i64 [N].
+
+Letters: N frames, B views, K landmarks, S side of a frame.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from ..data_types import InputError
+from ..pictar.analysis import mirror_reading
+from ..pictar.landmark_net import Reading
+from ..pictar.squares import Squares, axes, crop_grid
+from ..weights import safetensors_io
+from .augment import normal, uniform
+
+VALIDATION_SHARE = 25  # every 25th person is kept for validation
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames, or views of frames, with their truth."""
+
+    picture: Tensor  # [N, 4, S, S] u8: red, green, blue, person alpha
+    landmarks: Tensor  # [N, K, 2] pixels
+    pose: Tensor  # [N, 3] degrees
+    expression: Tensor  # [N, 53]
+    gaze: Tensor  # [N, 4] degrees
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+    def __getitem__(self, index: Tensor) -> "Frames":
+        return Frames(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+
+class FrameStore:
+    """Frames of a growing folder; `refresh` reads what has been added. People for validation stay apart."""
+
+    def __init__(self, folder: str | Path, device: str | torch.device = "cpu") -> None:
+        self.folder, self.device = Path(folder), device
+        self.read: set[Path] = set()
+        self.training: list[Frames] = []
+        self.validation: list[Frames] = []
+        self.refresh()
+        if not self.training:
+            raise InputError(f"no frames found in {folder}; expected shard_*.safetensors of `factory frames`")
+
+    def refresh(self) -> int:
+        """Read new shards; returns how many frames there are to train on."""
+        for path in sorted(set(self.folder.glob("shard_*.safetensors")) - self.read):
+            self.read.add(path)
+            frames, person = _read_shard(path, self.device)
+            apart = person % VALIDATION_SHARE == 0
+            self.training.append(frames[~apart])
+            self.validation.append(frames[apart])
+        return sum(len(frames) for frames in self.training)
+
+    def draw(self, count: int, dice: Generator) -> Frames:
+        """Random training frames."""
+        sizes = torch.tensor([len(frames) for frames in self.training])
+        place = torch.randint(0, int(sizes.sum()), (count,), generator=dice, device=dice.device).cpu()
+        shard = torch.bucketize(place, sizes.cumsum(0), right=True)
+        row = place - (sizes.cumsum(0) - sizes)[shard]
+        drawn = [self.training[s][r : r + 1] for s, r in zip(shard.tolist(), row.tolist(), strict=True)]
+        return _joined(drawn)
+
+    def held_out(self, most: int) -> Frames:
+        """Validation frames, evenly chosen."""
+        frames = _joined(self.validation)
+        return frames[torch.linspace(0, len(frames) - 1, min(most, len(frames))).long()]
+
+
+def _read_shard(path: Path, device: str | torch.device) -> tuple[Frames, Tensor]:
+    shard, _ = safetensors_io.load(path, device)
+    picture = torch.cat([shard["image"], shard["mask"][..., None]], -1).permute(0, 3, 1, 2).contiguous()
+    truth = (shard[name].float() for name in ("landmarks", "pose", "expression", "gaze"))
+    return Frames(picture, *truth), shard["person"]
+
+
+def _joined(parts: list[Frames]) -> Frames:
+    return Frames(*(torch.cat([getattr(part, name) for part in parts]) for name in Frames.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class View:
+    """B parallelograms in frames: crop coordinates p show pixel `matrix @ p + center`."""
+
+    matrix: Tensor  # [B, 2, 2]
+    center: Tensor  # [B, 2]
+
+    def see(self, pictures: Tensor, size: int, outside: str) -> Tensor:
+        """[B, C, S, S] u8 -> [B, C, size, size] in 0..1; `outside` is a padding mode of grid_sample."""
+        pixels = crop_grid(size, pictures.device) @ self.matrix.mT + self.center[:, None]
+        grid = (pixels / pictures.shape[-1] * 2 - 1).view(-1, size, size, 2)
+        return functional.grid_sample(pictures.float() / 255, grid, padding_mode=outside, align_corners=False)
+
+    def locate(self, points: Tensor) -> Tensor:
+        """Pixels [B, N, 2] to crop coordinates."""
+        return (points - self.center[:, None]) @ torch.linalg.inv(self.matrix).mT
+
+
+def around(squares: Squares, mirrored: Tensor, dice: Generator, squash: float = 0.05) -> View:
+    """A view for each square, slightly squashed and sheared at random; `mirrored` [B] bool turns it left to right."""
+    count = len(squares)
+    stretch = (squash * normal((count,), dice)).exp()
+    shear = squash * normal((count,), dice)
+    zero = torch.zeros_like(shear)
+    uneven = torch.stack([torch.stack([stretch, shear], -1), torch.stack([zero, 1 / stretch], -1)], -2)
+    flip = torch.stack([torch.where(mirrored, -1.0, 1.0), torch.ones_like(shear)], -1)
+    return View(axes(squares) @ uneven * flip[:, None], squares.center)
+
+
+def jitter(squares: Squares, dice: Generator, shift: float, zoom: float, turn: Tensor) -> Squares:
+    """Squares as a sloppy detector gives them: shift in sides, zoom as log scale, both random; turn in degrees."""
+    count = len(squares)
+    center = squares.center + shift * squares.side[:, None] * normal((count, 2), dice)
+    return Squares(center, squares.side * (zoom * normal((count,), dice)).exp(), squares.tilt + turn)
+
+
+def mirror_coins(count: int, dice: Generator) -> Tensor:
+    """[count] bool"""
+    return uniform(count, 0, 1, dice) < 0.5
+
+
+def truth_in(view: View, frames: Frames, squares: Squares, mirrored: Tensor, partner: Tensor) -> Reading:
+    """What a perfect network reads in the views. `partner` [K] is the landmarks' left-right permutation."""
+    landmarks = view.locate(frames.landmarks)
+    pose = frames.pose.clone()
+    pose[:, 2] += squares.tilt  # roll is counter-clockwise, tilt clockwise
+    nothing = torch.zeros(len(frames), device=landmarks.device)
+    seen = Reading(landmarks, torch.zeros_like(landmarks[..., 0]), nothing + 1, pose, frames.expression, frames.gaze)
+    unturned = seen._replace(landmarks=landmarks * landmarks.new_tensor([-1.0, 1.0]))
+    other = mirror_reading(unturned, partner)  # the view is mirrored already: only names and signs change
+    chosen = (torch.where(_like(mirrored, a), a, b) for a, b in zip(other, seen, strict=True))
+    return Reading(*chosen)
+
+
+def _like(flags: Tensor, values: Tensor) -> Tensor:
+    return flags.view(-1, *(1,) * (values.ndim - 1))

@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from neo_core.data_types import InputError
+from neo_core.pictar.analysis import (
+    Analyser,
+    AnalysisConfig,
+    analyse,
+    load_analyser,
+    mirror_reading,
+    person_mask,
+    save_analyser,
+)
+from neo_core.pictar.landmark_net import DetailConfig, LandmarkConfig, start_from_shapes
+from neo_core.pictar.matting import MaskConfig
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    torch.manual_seed(0)
+    config = AnalysisConfig(
+        LandmarkConfig(70, size=32, widths=(4, 8), depths=(0, 1), hidden=16),
+        DetailConfig(tuple(range(42, 48)), 0.4, size=16, widths=(4, 8), depths=(0, 0), hidden=8),
+        DetailConfig(tuple(range(48, 68)), 0.4, size=16, widths=(4, 8), depths=(0, 0), hidden=8),
+        mask=MaskConfig(32, (4, 6, 8)),
+    )
+    return Analyser(config).eval()
+
+
+def test_what_was_saved_is_loaded(tiny, tmp_path):
+    save_analyser(tmp_path / "a.safetensors", tiny)
+    loaded = load_analyser(tmp_path / "a.safetensors")
+    assert loaded.config == tiny.config
+    crop = torch.rand(2, 3, 32, 32)
+    assert torch.allclose(loaded.landmarks(crop).landmarks, tiny.landmarks(crop).landmarks, atol=2e-2)
+
+
+def test_other_weights_are_refused(tmp_path):
+    from neo_core.weights import safetensors_io
+
+    safetensors_io.save(tmp_path / "b.safetensors", {"x": torch.zeros(1)}, {"size": 3})
+    with pytest.raises(InputError, match="expected an analyser"):
+        load_analyser(tmp_path / "b.safetensors")
+
+
+@pytest.mark.parametrize(
+    "image", [torch.zeros(8, 8, 3), torch.zeros(8, 8, dtype=torch.uint8), torch.zeros(0, 8, 3).byte()]
+)
+def test_only_colour_pictures_are_read(tiny, image):
+    with pytest.raises(InputError, match="expected uint8"):
+        analyse(tiny, image)
+
+
+def test_mirroring_twice_changes_nothing(tiny):
+    reading = tiny.landmarks(torch.rand(3, 3, 32, 32))
+    partner = torch.cat([torch.arange(35, 70), torch.arange(35)])  # any involution
+    again = mirror_reading(mirror_reading(reading, partner), partner)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(reading, again, strict=True))
+
+
+def test_a_blank_picture_shows_nobody(tiny):
+    assert analyse(tiny, torch.zeros(70, 50, 3, dtype=torch.uint8)) == []
+
+
+def test_the_mask_has_the_picture_size(tiny):
+    mask = person_mask(tiny, torch.randint(0, 256, (61, 47, 3), dtype=torch.uint8))
+    assert mask.shape == (61, 47)
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+
+
+def test_a_network_starts_at_the_mean_shape(tiny):
+    shapes = torch.randn(1, 70, 2) + 0.1 * torch.randn(40, 70, 2)
+    net = type(tiny.landmarks)(tiny.config.landmarks).eval()
+    start_from_shapes(net, shapes)
+    assert (net.landmarks.bias.view(70, 2) - shapes.mean(0)).abs().max() < 1e-5
