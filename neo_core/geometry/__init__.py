@@ -1,0 +1,1 @@
+"""What both Pictar and the people factory stand on: head model, camera, rasteriser, projected flow."""
