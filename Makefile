@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+# On Linux pip brings CUDA along (2.8 GB). Without an NVIDIA GPU, TORCH_INDEX=https://download.pytorch.org/whl/cpu is 0.3 GB.
+TORCH_INDEX ?=
 
 .PHONY: demo test test-slow lint install clean
 
@@ -9,7 +11,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and f"Python {sys.version.split()[0]} found, 3.10 or newer expected")'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet "torch==2.13.0"
+	$(RUN) -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "torch==2.13.0"
 	$(RUN) -m pip install --quiet --editable ".[test]"
 	@touch $@
 

@@ -15,14 +15,15 @@ def part_path(path: str | Path, stage: str = "part") -> Path:
 
 
 def check_writable(path: str | Path, suffixes: tuple[str, ...]) -> Path:
-    """Make the folder of an output file and prove that the file can be written there."""
+    """Prove that an output file of a known kind can be written where it was asked for."""
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise InputError(f"output {path} ends in {path.suffix or 'nothing'!r}; expected {' or '.join(suffixes)}")
     if path.is_dir():
         raise InputError(f"output {path} is a folder; expected a file name")
+    if not path.parent.is_dir():
+        raise InputError(f"folder {path.parent} does not exist; expected an existing folder for {path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         part_path(path).open("wb").close()
         part_path(path).unlink()
     except OSError as error:

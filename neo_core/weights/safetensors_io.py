@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from ..data_types import InputError
@@ -38,7 +38,7 @@ def save(
     metadata = {"config": json.dumps(config, sort_keys=True), "made": json.dumps(made or {}, sort_keys=True)}
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        save_file(narrow, part, metadata=metadata)
+        part.write_bytes(serialize(narrow, metadata))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

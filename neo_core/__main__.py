@@ -1,0 +1,63 @@
+"""The command line: `python -m neo_core NAME ...`, one module of `commands` per name.
+
+Input that cannot be used ends with one sentence on stderr and exit code 2, Ctrl-C with 130; anything else that goes
+wrong is a bug and shows its traceback.
+"""
+
+import argparse
+import importlib
+import sys
+from typing import NoReturn
+
+from .data_types import InputError
+
+COMMANDS = {
+    "demo": "render the bundled sample to output/demo.mp4",
+    "animate": "make the person in a photo speak a sound file",
+    "inspect": "show which faces a photo has, where, and how they look",
+    "render": "move a photo by a motion file",
+    "consent": "add, list, revoke and verify consent records",
+    "factory": "make synthetic training data",
+    "train": "train one of the shipped networks",
+    "bench": "measure and compare with the bars",
+}
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"neo: {message}; see {self.prog} --help\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    name, *rest = argv or ["--help"]
+    if name in ("-h", "--help"):
+        print(usage())
+        return 0
+    if name not in COMMANDS:
+        print(f"neo: unknown command {name!r}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
+        return BAD_INPUT
+    command = importlib.import_module(f".commands.{name}", __package__)  # only the one that runs: torch loads slowly
+    parser = Parser(prog=f"python -m neo_core {name}", description=COMMANDS[name])
+    command.add_arguments(parser)
+    try:
+        return command.execute(parser.parse_args(rest))
+    except InputError as error:
+        print(f"neo: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("neo: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def usage() -> str:
+    rows = "\n".join(f"  {name:10}{text}" for name, text in COMMANDS.items())
+    return f"usage: python -m neo_core COMMAND ...\n\n{rows}\n\npython -m neo_core COMMAND --help shows the options."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

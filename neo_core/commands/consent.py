@@ -1,0 +1,129 @@
+"""`consent add|list|revoke|verify`: the records without which nobody's picture is moved."""
+
+import argparse
+import time
+from datetime import date, datetime, timezone
+from pathlib import Path
+
+from ..data_types import InputError
+from ..governance import ConsentLedger, ConsentRecord, fingerprint
+from ..governance.public_figures import screen
+from ..governance.record import SCHEMAS, SCOPES, new_record
+from ..pictar.analysis import load_analyser
+from ..pipelines.portrait import open_portrait
+
+MEANINGS = {
+    "self": "I am the person in this picture",
+    "authorised": "the person in this picture has allowed me to animate it",
+    "synthetic": "the person in this picture does not exist",
+    "artwork": "this picture is an artwork that shows no living person",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="add|list|revoke|verify")
+    add = commands.add_parser("add", help="state your right to animate a picture")
+    add.add_argument("photo", type=Path, metavar="PHOTO")
+    add.add_argument("--kind", required=True, choices=tuple(SCHEMAS))
+    add.add_argument("--name", required=True, help="who is seen, or the title of the artwork")
+    add.add_argument("--adult", action="store_true", help="state that the person is an adult")
+    add.add_argument("--scope", nargs="+", choices=SCOPES, default=[SCOPES[0]], help=f"default: {SCOPES[0]}")
+    add.add_argument("--expires", metavar="DATE", help="last day of validity, for example 2030-12-31")
+    add.add_argument("--face", type=int, metavar="K", help="which face, when the picture shows several")
+    add.add_argument("--yes", action="store_true", help="do not ask, the statement is true")
+    commands.add_parser("list", help="show all records")
+    revoke = commands.add_parser("revoke", help="take a record back")
+    revoke.add_argument("record", metavar="ID", help="its id or the beginning of it")
+    commands.add_parser("verify", help="check that the ledger is intact")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    return {"add": _add, "list": _list, "revoke": _revoke, "verify": _verify}[arguments.action](arguments)
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    screen(arguments.name)
+    issued = int(time.time())
+    expires = _end_of(arguments.expires) if arguments.expires else None
+    portrait = open_portrait(load_analyser(), arguments.photo, arguments.face)
+    record = new_record(
+        arguments.kind,
+        arguments.name,
+        fingerprint(portrait.photo, portrait.face.landmarks68),
+        adult=arguments.adult,
+        issued=issued,
+        scope=tuple(arguments.scope),
+        expires=expires,
+    )
+    if not arguments.yes:
+        _confirm(arguments, record)
+    ledger = ConsentLedger()
+    ledger.add(record)
+    print(f"added {record.id} for {record.name} to {ledger.path}")
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    ledger = ConsentLedger()
+    revoked = ledger.revoked()
+    records = ledger.records()
+    for record in records:
+        print("  ".join((record.id, _state(record, revoked), record.kind, ",".join(record.scope), record.name)))
+    if not records:
+        print(f"no records in {ledger.path}")
+    return 0
+
+
+def _revoke(arguments: argparse.Namespace) -> int:
+    ledger = ConsentLedger()
+    found = [record for record in ledger.records() if record.id.startswith(arguments.record)]
+    if len(found) != 1:
+        raise InputError(f"{len(found)} records begin with {arguments.record!r}; expected the id of one (consent list)")
+    if found[0].id in ledger.revoked():
+        raise InputError(f"record {found[0].id} is revoked already; expected a valid one")
+    ledger.revoke(found[0].id, int(time.time()))
+    print(f"revoked {found[0].id} of {found[0].name}; nothing will be rendered from it")
+    return 0
+
+
+def _verify(_: argparse.Namespace) -> int:
+    ledger = ConsentLedger()
+    entries = ledger.entries()
+    records = ledger.records()
+    print(f"{ledger.path}: {len(entries)} rows and the signatures of {len(records)} records are intact")
+    return 0
+
+
+def _confirm(arguments: argparse.Namespace, record: ConsentRecord) -> None:
+    print(f"{arguments.photo}: {record.name}")
+    print(f"You state: {MEANINGS[record.kind]}, and the person is an adult.")
+    print(f"It may be used for: {', '.join(record.scope)}; {_validity(record)}.")
+    try:
+        answer = input("Is that true? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise InputError(f"the statement was answered with {answer!r}; expected y, or the option --yes")
+
+
+def _state(record: ConsentRecord, revoked: set[str]) -> str:
+    if record.id in revoked:
+        return "revoked"
+    if record.expires is not None and record.expires <= time.time():
+        return "expired"
+    return _validity(record)
+
+
+def _validity(record: ConsentRecord) -> str:
+    if record.expires is None:
+        return "valid without end"
+    return f"valid until {datetime.fromtimestamp(record.expires, timezone.utc):%Y-%m-%d %H:%M} UTC"
+
+
+def _end_of(day: str) -> int:
+    """The last second of a day, as seconds since 1970. Raises InputError when it is no date."""
+    try:
+        midnight = datetime.combine(date.fromisoformat(day), datetime.max.time(), timezone.utc)
+    except ValueError as error:
+        raise InputError(f"date {day!r} is not a day; expected for example 2030-12-31") from error
+    return int(midnight.timestamp())

@@ -1,0 +1,39 @@
+"""`demo`: the bundled person speaks the bundled sound, and the reader learns what to try next."""
+
+import argparse
+from pathlib import Path
+
+from ..media.destination import check_writable
+from ..media.video import SUFFIXES
+from ..pipelines.talking_head import Settings
+from . import options
+from .animate import make_video
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+FOLDER = Path("output")
+
+NEXT = """
+Your first avatar is here:  {output}
+
+It was made on this machine from neo_core/samples/portrait.jpg and speech.flac; the person does not exist.
+Next, your own photo and voice:
+
+  python -m neo_core consent add me.jpg --kind self --name "Your Name" --adult
+  python -m neo_core animate me.jpg hello.wav -o {folder}/hello.mp4
+
+Or the painting, with another performance:
+
+  python -m neo_core animate neo_core/samples/painting.jpg neo_core/samples/speech.flac -o {folder}/art.mp4 --seed 7
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--size", type=options.size, default=512, help="side of the video in pixels (default: 512)")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    FOLDER.mkdir(exist_ok=True)
+    output = check_writable(FOLDER / "demo.mp4", SUFFIXES)
+    make_video(SAMPLES / "portrait.jpg", SAMPLES / "speech.flac", output, Settings(), None, arguments.size)
+    print(NEXT.format(output=output.resolve(), folder=FOLDER))
+    return 0

@@ -1,0 +1,21 @@
+"""`factory NAME`: synthetic people, speech and performances to train on, and sheets to look at them."""
+
+import argparse
+
+from . import recipes
+
+FACTORIES = {  # name -> module below `training`
+    "frames": "synthetic.frames",
+    "sheet": "synthetic.sheet",
+    "speech": "synthetic.speech",
+    "performances": "synthetic.performances",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    recipes.add_arguments(parser, FACTORIES)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    recipes.run("factory", FACTORIES, arguments.name, arguments.options)
+    return 0

@@ -1,0 +1,50 @@
+"""Option values shared by the commands that render: parsed, bounded, refused in one sentence."""
+
+import argparse
+from fractions import Fraction
+
+from ..timebase import parse_fps
+
+MIN_SIZE, MAX_SIZE = 64, 4096
+
+
+def add_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size", type=size, metavar="N", help="head and shoulders in an N x N square (default: the whole photo)"
+    )
+    parser.add_argument("--face", type=int, metavar="K", help="which face, when the photo shows several")
+
+
+def fps(text: str) -> Fraction:
+    try:
+        return parse_fps(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def size(text: str) -> int:
+    return _whole_number(text, MIN_SIZE, MAX_SIZE, "size")
+
+
+def steps(text: str) -> int:
+    return _whole_number(text, 1, 100, "steps")
+
+
+def seed(text: str) -> int:
+    return _whole_number(text, 0, 2**63 - 1, "seed")
+
+
+def guidance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"guidance is {text}, expected a number from 0 to 10")
+    return value
+
+
+def _whole_number(text: str, low: int, high: int, name: str) -> int:
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{name} is {text}, expected a whole number from {low} to {high}")
+    return int(text)

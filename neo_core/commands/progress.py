@@ -1,0 +1,55 @@
+"""A progress line on stderr: a bar with the time left on a terminal, now and then a line in a log."""
+
+import sys
+import time
+from typing import TextIO
+
+WIDTH = 30
+LOG_EVERY = 0.1  # of the work, when stderr is no terminal
+REFRESH = 0.1  # seconds
+
+
+class ProgressBar:
+    """`bar(done, total)` as the work goes on; as a context manager it ends the line."""
+
+    def __init__(self, label: str, stream: TextIO | None = None) -> None:
+        self._label = label
+        self._stream = stream or sys.stderr
+        self._started = time.monotonic()
+        self._drawn = 0.0  # when
+        self._logged = 0.0  # which share of the work
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._stream.isatty():
+            if now - self._drawn >= REFRESH or done == total:
+                self._drawn = now
+                filled = WIDTH * done // max(total, 1)
+                bar = "█" * filled + "░" * (WIDTH - filled)
+                self._stream.write(f"\r{self._label} {bar} {done}/{total}, {self._left(done, total, now)}   ")
+                self._stream.flush()
+        elif done / max(total, 1) >= self._logged + LOG_EVERY or done == total:
+            self._logged = done / max(total, 1)
+            self._stream.write(f"{self._label} {done}/{total}, {self._left(done, total, now)}\n")
+            self._stream.flush()
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream.isatty() and self._drawn:
+            self._stream.write("\n")
+            self._stream.flush()
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        elapsed = now - self._started
+        if done >= total:
+            return f"took {clock(elapsed)}"
+        return f"{clock(elapsed / done * (total - done))} left" if done else "starting"
+
+
+def clock(seconds: float) -> str:
+    """75 -> "1:15"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,29 @@
+"""`train NAME`: the recipes of the shipped weights, and the manifest that describes them."""
+
+import argparse
+
+from ..data_types import InputError
+from ..weights.manifest import FOLDER, MANIFEST, refresh
+from . import recipes
+
+RECIPES = {  # name -> module below `training`
+    "head-model": "head_model",
+    "analysis": "analysis",
+    "audio-encoder": "audio_encoder",
+    "vocal": "vocal",
+    "refiner": "refiner",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    recipes.add_arguments(parser, RECIPES, ("manifest",))
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    if arguments.name != "manifest":
+        recipes.run("train", RECIPES, arguments.name, arguments.options)
+    elif arguments.options:
+        raise InputError(f"train manifest takes no options, got {' '.join(arguments.options)}; expected none")
+    else:
+        print(f"{FOLDER / MANIFEST}: {', '.join(refresh()) or 'nothing'} changed")
+    return 0

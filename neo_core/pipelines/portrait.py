@@ -1,0 +1,38 @@
+"""A picture and the one face in it that is meant."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from ..data_types import InputError
+from ..media.image import read_photo
+from ..pictar.analysis import Analyser, Face, analyse
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A photo as read, never scaled, and the face to animate."""
+
+    photo: Tensor  # [H, W, 3] uint8
+    face: Face
+
+
+def open_portrait(analyser: Analyser, path: str | Path, number: int | None = None) -> Portrait:
+    """Read a photo and find its face; `number` (from 1, as `inspect` counts) chooses when there are several.
+
+    Raises InputError when there is no human face, or several and no choice.
+    """
+    photo = read_photo(path)
+    return Portrait(photo, choose_face(analyse(analyser, photo), path, number))
+
+
+def choose_face(faces: list[Face], path: str | Path, number: int | None) -> Face:
+    """The face that is meant, of all that were found."""
+    if not faces:
+        raise InputError(f"no human face found in {path}; expected a picture that shows one clearly, from the front")
+    if number is None and len(faces) > 1:
+        raise InputError(f"{len(faces)} faces found in {path}; expected one, or a choice: --face 1 to {len(faces)}")
+    if number is not None and not 1 <= number <= len(faces):
+        raise InputError(f"face {number} asked for in {path}; expected 1 to {len(faces)}")
+    return faces[(number or 1) - 1]
