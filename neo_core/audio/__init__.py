@@ -1,0 +1,1 @@
+"""The sound stage: log-mel, prosody, and the embedded audio encoder."""

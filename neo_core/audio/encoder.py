@@ -1,0 +1,201 @@
+"""The embedded audio encoder: a small network that hears phones, lips, melody and emphasis in any voice.
+
+Log-mel at 100 Hz goes through a convolutional stem to 50 Hz, pitch and energy join, and eight gated convolutional
+blocks follow (dilated, so that the last one hears about 0.7 s to either side). The output of the stem and of each block
+is exposed, because VOCAL weighs all layers ("multi-scale" audio, NEO post); the heads it was trained with stay in the
+file for inspection. What the encoder hears is bounded, so long sound is encoded in overlapping pieces that join without
+a seam.
+
+Letters: B batch, N samples, J mel frames (100 Hz), T feature frames (50 Hz), D width, L exposed layers, M mel bands.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..data_types import AudioFeatures, Waveform
+from ..weights import safetensors_io
+from ..weights.manifest import embedded
+from . import features
+from .features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN
+
+PROSODY_INPUTS = 3
+
+
+@dataclass(frozen=True)
+class AudioEncoderConfig:
+    width: int = 192
+    inner: int = 224
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
+    phones: int = 40
+
+    @property
+    def layers(self) -> int:
+        return len(self.dilations) + 1
+
+    @property
+    def reach(self) -> int:
+        """Feature frames a layer may hear to either side of its own."""
+        return sum(self.dilations) + 4
+
+
+HEADS = {  # name -> outputs; "phones" is sized by the config
+    "articulation": 4,  # lip closure, rounding, openness, spread
+    "prosody": 3,  # f0 relative to the voice, energy, voicing
+    "emphasis": 1,  # how much a word stands out
+    "arousal": 1,  # calm 0 .. 1 excited
+    "pause": 1,
+}
+
+
+class GatedConvolution(nn.Module):
+    """x + W_o (a * silu(b)) with (a, b) read from three frames, `dilation` apart; frames outside the sound are zero."""
+
+    def __init__(self, width: int, inner: int, dilation: int):
+        super().__init__()
+        self.dilation = dilation
+        self.norm = nn.LayerNorm(width)
+        self.mix = nn.Linear(3 * width, 2 * inner)
+        self.out = nn.Linear(inner, width)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, T, D]
+        d, count = self.dilation, x.shape[1]
+        around = F.pad(self.norm(x), (0, 0, d, d))
+        a, b = self.mix(torch.cat([around[:, k * d : k * d + count] for k in range(3)], -1)).chunk(2, -1)
+        return x + self.out(a * F.silu(b))
+
+
+class Stem(nn.Module):
+    """Two convolutions over mel frames; the second has stride 2 and is centred on the pair 2k, 2k + 1."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.first = nn.Linear(5 * MEL_BANDS, width)
+        self.second = nn.Linear(4 * width, width)
+        self.prosody = nn.Linear(5 * PROSODY_INPUTS, width)
+
+    def forward(self, mel: Tensor, prosody: Tensor) -> Tensor:  # [B, 2T, M], [B, T, 3] -> [B, T, D]
+        x = F.gelu(self.first(_windows(mel, 5, 2, 1)))  # [B, 2T, D]
+        return self.second(_windows(x, 4, 1, 2)) + self.prosody(_windows(prosody, 5, 2, 1))
+
+
+def _windows(x: Tensor, size: int, before: int, stride: int) -> Tensor:
+    """Every `stride`-th stretch of `size` frames, zero outside. [B, J, C] -> [B, J / stride, size C]"""
+    around = F.pad(x, (0, 0, before, size - stride - before))
+    return around.unfold(1, size, stride).transpose(2, 3).flatten(2)
+
+
+class AudioEncoder(nn.Module):
+    """mel [B, 2T, M] and prosody [B, T, 3] -> hidden states [L, B, T, D], each frame of each layer of unit size."""
+
+    def __init__(self, config: AudioEncoderConfig):
+        super().__init__()
+        self.config = config
+        self.stem = Stem(config.width)
+        self.blocks = nn.ModuleList([GatedConvolution(config.width, config.inner, d) for d in config.dilations])
+        heads = {"phones": config.phones} | HEADS
+        self.heads = nn.ModuleDict({name: nn.Linear(config.width, size) for name, size in heads.items()})
+        self.layer_weights = nn.ParameterDict({name: torch.zeros(config.layers) for name in heads})
+
+    def forward(self, mel: Tensor, prosody: Tensor) -> Tensor:
+        x = self.stem(mel, prosody)
+        states = [x]
+        for block in self.blocks:
+            x = block(x)
+            states.append(x)
+        return F.layer_norm(torch.stack(states), (self.config.width,))
+
+    def read(self, hidden_states: Tensor, head: str) -> Tensor:
+        """The raw output of a head, which listens to its own mixture of the layers. [L, ..., D] -> [..., outputs]"""
+        mixture = torch.einsum("l,l...d->...d", self.layer_weights[head].softmax(0), hidden_states)
+        return self.heads[head](mixture)
+
+
+def load_audio_encoder(path: str | Path | None = None) -> AudioEncoder:
+    """The embedded encoder, or one of the same architecture from a file."""
+    path = path or embedded("audio.safetensors")
+    config = safetensors_io.load_config(path)
+    encoder = AudioEncoder(AudioEncoderConfig(**config | {"dilations": tuple(config["dilations"])}))
+    safetensors_io.load_into(encoder, path)
+    return encoder.eval()
+
+
+def save_audio_encoder(encoder: AudioEncoder, path: str | Path, made: dict) -> None:
+    """Write an encoder in half precision. `made`: how it came to be."""
+    safetensors_io.save(path, encoder.state_dict(), asdict(encoder.config), made=made, dtype=torch.float16)
+
+
+# --- encoding --------------------------------------------------------------------------------------------------------
+
+PIECE = 1000  # feature frames encoded at once: 20 s
+
+
+def encode(encoder: AudioEncoder, waveform: Waveform) -> AudioFeatures:
+    """All layers of the encoder for a whole sound of any rate from 8 to 192 kHz."""
+    sound = features.mono(waveform)
+    level = clip_loudness(_blocks(sound, waveform.sample_rate))
+    pieces = encode_stream(encoder, _blocks(sound, waveform.sample_rate), level)
+    return AudioFeatures(torch.cat(list(pieces), 1), waveform.samples.shape[1], waveform.sample_rate)
+
+
+def clip_loudness(blocks: Iterable[Tensor]) -> float:
+    """Loudness of a sound that comes in blocks [n] at 16 kHz mono: the first pass before `encode_stream`."""
+    return float(features.loudness(torch.cat(list(features.frame_power(blocks)))))
+
+
+@torch.no_grad()
+def encode_stream(
+    encoder: AudioEncoder, blocks: Iterable[Tensor], level: float, piece: int = PIECE
+) -> Iterator[Tensor]:
+    """Hidden states of a sound that comes in blocks [n] at 16 kHz mono, piece by piece: [L, t, D].
+
+    `level` is the `clip_loudness` of the whole sound. Memory does not grow with its length, and the pieces joined are
+    what one pass over the whole would give.
+    """
+    reach = encoder.config.reach
+    sound, start = torch.zeros(PITCH_MARGIN), -PITCH_MARGIN  # what is held, and where in the sound it starts
+    done = received = 0  # frames given out, samples taken in
+    for block in blocks:
+        sound, received = torch.cat([sound, block]), received + block.shape[0]
+        while received >= (done + piece + reach) * FRAME + PITCH_MARGIN:
+            yield _encode_frames(encoder, sound, start, (done, done + piece, done + piece + reach), level)
+            done += piece
+            keep = max(0, (done - reach) * FRAME - PITCH_MARGIN - start)
+            sound, start = sound[keep:], start + keep
+    total = features.feature_count(received, features.RATE)
+    missing = total * FRAME + PITCH_MARGIN - start - sound.shape[0]
+    sound = F.pad(sound, (0, max(0, missing)))
+    while done < total:
+        last = min(done + piece, total)
+        yield _encode_frames(encoder, sound, start, (done, last, min(last + reach, total)), level)
+        done = last
+
+
+def _encode_frames(
+    encoder: AudioEncoder, sound: Tensor, start: int, span: tuple[int, int, int], level: float
+) -> Tensor:
+    """Hidden states of frames first..last, hearing up to `heard` and `reach` frames back. [L, last - first, D]"""
+    first, last, heard = span
+    low = max(0, first - encoder.config.reach)
+    around = sound[low * FRAME - PITCH_MARGIN - start : heard * FRAME + PITCH_MARGIN - start]
+    mel, prosody = network_inputs(around[None], torch.tensor([level]))
+    return encoder(mel, prosody)[:, 0, first - low : last - low]
+
+
+def network_inputs(sound: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-mel [B, 2T, M] and prosody [B, T, 3] of sound [B, N] with `PITCH_MARGIN` around it and its loudness [B]."""
+    extra = PITCH_MARGIN - MARGIN
+    mel = features.mel_energy(sound[:, extra : sound.shape[1] - extra])
+    f0, voiced = features.pitch(sound)
+    return features.log_mel(mel, level), features.prosody_inputs(f0, voiced, mel, level)
+
+
+def _blocks(sound: Tensor, rate: int, seconds: int = 10) -> Iterator[Tensor]:
+    """A sound at 16 kHz in blocks. [N] -> [n], [n] ..."""
+    total = -(-sound.shape[0] * features.RATE // rate)
+    for start in range(0, total, seconds * features.RATE):
+        yield features.resample(sound, rate, start, min(start + seconds * features.RATE, total))

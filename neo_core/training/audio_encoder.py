@@ -1,0 +1,184 @@
+"""Recipe of the embedded audio encoder (`weights/embedded/audio.safetensors`).
+
+    python -m neo_core factory speech --assets DIR --out SPEECH
+    python -m neo_core train audio-encoder --speech SPEECH --minutes 25
+
+Phones by cross-entropy weighted with the confidence of the alignment, what the lips do, pitch, energy and voicing,
+emphasis, arousal and pauses, on strongly augmented crops; half of them recordings of people.
+"""
+
+import argparse
+import logging
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..audio.encoder import AudioEncoder, AudioEncoderConfig, encode, load_audio_encoder, save_audio_encoder
+from ..data_types import Waveform
+from ..weights.manifest import FOLDER
+from .fitting import Plan, fit
+from .sound_batches import AugmentConfig, Batch, SpeechStore
+from .synthetic.librispeech import HELD_OUT_SPEAKERS
+from .synthetic.phones import BILABIALS, INDEX, VISEME_OF
+from .synthetic.speech import HELD_OUT_VOICES, is_held_out, load_corpus
+from .synthetic.utterance import RATE, Utterance, labels
+
+log = logging.getLogger(__name__)
+
+BATCH = 16
+WEIGHTS = {"phones": 1.0, "articulation": 0.6, "melody": 0.3, "emphasis": 0.1, "arousal": 0.1, "pause": 0.2}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--speech", type=Path, required=True, help="folder of `factory speech`")
+    parser.add_argument("--out", type=Path, default=FOLDER / "audio.safetensors")
+    parser.add_argument("--minutes", type=float, default=25.0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="start from the weights in --out")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train for the given minutes; the file is rewritten about every second minute."""
+    torch.manual_seed(arguments.seed)
+    corpus = load_corpus(arguments.speech)
+    names = [corpus.voice(k) for k in range(len(corpus))]
+    store = SpeechStore(corpus[k] for k, name in enumerate(names) if not is_held_out(name)).to(arguments.device)
+    judged = [corpus[k] for k, name in enumerate(names) if is_held_out(name) and name.startswith("librispeech")]
+    log.info("%.0f minutes of speech to train on", float(store.length.sum()) / RATE / 60)
+    if arguments.resume and arguments.out.exists():
+        encoder = load_audio_encoder(arguments.out)
+    else:
+        encoder = AudioEncoder(AudioEncoderConfig())
+    config, made = AugmentConfig(), _made(arguments)
+
+    def loss(net: AudioEncoder) -> Tensor:
+        with torch.device(arguments.device):
+            return batch_loss(net, store.draw(BATCH, config))
+
+    def report(average: AudioEncoder) -> str:
+        save_audio_encoder(average, arguments.out, made)
+        return str(frame_scores(deepcopy(average).cpu(), judged[::5]))
+
+    plan = Plan(arguments.minutes, rate=2e-3, average=0.997, report=100.0)
+    trained = fit(encoder.to(arguments.device), loss, plan, report)
+    save_audio_encoder(trained, arguments.out, made)
+    log.info("held-out speakers: %s", frame_scores(trained.cpu(), judged))
+
+
+def _made(arguments: argparse.Namespace) -> dict:
+    return {
+        "recipe": f"python -m neo_core train audio-encoder --speech SPEECH --minutes {arguments.minutes:g}",
+        "seed": arguments.seed,
+        "minutes": arguments.minutes,
+        "data": "our speech factory (espeak-ng, flite, SVOX Pico) and LibriSpeech clips with alignments",
+        "licences": ["LibriSpeech CC BY 4.0"],
+        "held_out": {"librispeech_speakers": list(HELD_OUT_SPEAKERS), "espeak_variants": list(HELD_OUT_VOICES)},
+    }
+
+
+# --- loss ------------------------------------------------------------------------------------------------------------
+
+
+def batch_loss(net: AudioEncoder, batch: Batch) -> Tensor:
+    """The weighted sum over all heads; heads are read in float32, the trunk runs in bfloat16."""
+    with torch.autocast(batch.mel.device.type, torch.bfloat16):
+        hidden = net(batch.mel, batch.prosody)  # [L, B, T, D]
+        said = {name: net.read(hidden, name).float() for name in net.heads}
+    losses = head_losses(said, batch)
+    return sum(WEIGHTS[name] * value for name, value in losses.items())
+
+
+def head_losses(said: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+    """One loss per head. said[name] [B, T, outputs]"""
+    speech = 1 - batch.pause
+    known = speech * ~batch.arousal.isnan()[:, None]
+    arousal = batch.arousal.nan_to_num(0.0)[:, None].expand_as(batch.pause)
+    lips = F.binary_cross_entropy_with_logits(said["articulation"], batch.articulation, reduction="none").mean(-1)
+    return {
+        "phones": _mean(-(batch.phones * said["phones"].log_softmax(-1)).sum(-1), batch.weight),
+        "articulation": _mean(lips, batch.weight.clamp_min(0.05)),
+        "melody": _melody_loss(said["prosody"], batch.melody),
+        "emphasis": _mean(_binary(said["emphasis"], batch.emphasis), speech * (batch.emphasis > 0)),
+        "arousal": _mean(_binary(said["arousal"], arousal), known),
+        "pause": _binary(said["pause"], batch.pause).mean(),
+    }
+
+
+def _melody_loss(said: Tensor, melody: Tensor) -> Tensor:
+    f0, energy, voiced = melody.unbind(-1)
+    pitch = _mean(F.smooth_l1_loss(said[..., 0], f0, reduction="none"), (voiced > 0.5).float())
+    strength = F.smooth_l1_loss(said[..., 1], energy)
+    return pitch + strength + F.binary_cross_entropy_with_logits(said[..., 2], voiced)
+
+
+def _binary(logit: Tensor, target: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logit[..., 0], target, reduction="none")
+
+
+def _mean(value: Tensor, weight: Tensor) -> Tensor:
+    return (value * weight).sum() / weight.sum().clamp_min(1.0)
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FrameScores:
+    """How well phones are heard, over all feature frames, silence included, of clips with a known text."""
+
+    phone: float  # share of frames with the right phone
+    viseme: float  # share with the right class of `phones.VISEMES`
+    speech_phone: float  # the same for frames that are not silence
+    speech_viseme: float
+    bilabial_precision: float  # of the frames heard as p, b, m
+    bilabial_recall: float
+    closures: float  # share of p, b, m heard as such in at least one frame
+
+    def __str__(self) -> str:
+        return (
+            f"phones {self.phone:.3f} ({self.speech_phone:.3f} in speech), visemes {self.viseme:.3f} "
+            f"({self.speech_viseme:.3f}), bilabials precision {self.bilabial_precision:.3f} recall "
+            f"{self.bilabial_recall:.3f}, closures {self.closures:.3f}"
+        )
+
+
+@torch.no_grad()
+def hear(net: AudioEncoder, utterance: Utterance) -> tuple[Tensor, Tensor]:
+    """Phones heard and phones said, in every feature frame. ([T], [T])"""
+    features = encode(net, Waveform(utterance.samples[None], RATE))
+    heard = net.read(features.hidden_states, "phones").argmax(-1)
+    said = labels(utterance)[0][1::2]  # the label just after the middle of each feature frame
+    count = min(len(said), len(heard))
+    return heard[:count], said[:count]
+
+
+def frame_scores(net: AudioEncoder, utterances: list[Utterance]) -> FrameScores:
+    """Scores over whole clips, as they are."""
+    net = net.eval()
+    heard, said = (torch.cat(list(column)) for column in zip(*(hear(net, u) for u in utterances), strict=True))
+    viseme = torch.tensor(VISEME_OF)
+    lips = torch.isin(viseme[heard], viseme[INDEX["P"]])
+    true_lips = torch.isin(said, torch.tensor([INDEX[p] for p in BILABIALS]))
+    speech, right, alike = said != INDEX["SIL"], heard == said, viseme[heard] == viseme[said]
+    both = (lips & true_lips).sum()
+    return FrameScores(
+        phone=float(right.float().mean()),
+        viseme=float(alike.float().mean()),
+        speech_phone=float(right[speech].float().mean()),
+        speech_viseme=float(alike[speech].float().mean()),
+        bilabial_precision=float(both / lips.sum().clamp_min(1)),
+        bilabial_recall=float(both / true_lips.sum().clamp_min(1)),
+        closures=_closures(lips, true_lips),
+    )
+
+
+def _closures(lips: Tensor, true_lips: Tensor) -> float:
+    """Share of the runs of `true_lips` that hold at least one frame of `lips`. [T], [T]"""
+    edges = F.pad(true_lips.int(), (1, 1)).diff()
+    runs = list(zip(torch.nonzero(edges == 1)[:, 0].tolist(), torch.nonzero(edges == -1)[:, 0].tolist(), strict=True))
+    return sum(bool(lips[a:b].any()) for a, b in runs) / max(1, len(runs))
