@@ -3,10 +3,14 @@
 Letters: C channels, N samples, L layers, T frames in time, D width of a feature.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:  # torch loads for a second and a half; the command line shows its help without it
+    from torch import Tensor
 
 GEOMETRY_SIZE = 60  # identity coefficients of the head model
 STYLE_SIZE = 16  # a speaker's habits: see `training/synthetic/speakers.py`

@@ -3,6 +3,7 @@
 import argparse
 import time
 from datetime import date, datetime, timezone
+from datetime import time as clock_time
 from pathlib import Path
 
 from ..data_types import InputError
@@ -123,7 +124,7 @@ def _validity(record: ConsentRecord) -> str:
 def _end_of(day: str) -> int:
     """The last second of a day, as seconds since 1970. Raises InputError when it is no date."""
     try:
-        midnight = datetime.combine(date.fromisoformat(day), datetime.max.time(), timezone.utc)
+        last_second = datetime.combine(date.fromisoformat(day), clock_time(23, 59, 59), timezone.utc)
     except ValueError as error:
         raise InputError(f"date {day!r} is not a day; expected for example 2030-12-31") from error
-    return int(midnight.timestamp())
+    return int(last_second.timestamp())

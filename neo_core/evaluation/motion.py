@@ -10,8 +10,8 @@ from .. import motion_space
 from ..audio.encoder import AudioEncoder, encode, load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, AudioFeatures, Identity, Waveform
 from ..geometry.head_model import HeadModel, landmarks, load_head_model, shape
-from ..vocal.sampler import generate_motion, load_vocal
-from ..vocal.unified_mmdit import UnifiedMMDiT
+from ..vocal.sampler import generate_motion
+from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 
 SILENT_SECONDS = 4
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the Multi-PIE 68

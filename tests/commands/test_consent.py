@@ -1,0 +1,95 @@
+"""Consent from the command line: stated, listed, taken back; refused where it must be."""
+
+import pytest
+import torch
+
+from neo_core import __main__ as cli
+from neo_core.commands import consent
+from neo_core.governance import ConsentLedger, ConsentRequired, authorise, fingerprint
+from neo_core.pictar.analysis import Face
+from neo_core.pipelines.portrait import Portrait
+
+ADD = ["consent", "add", "me.png", "--kind", "self", "--name", "Maria Muster", "--adult"]
+
+
+@pytest.fixture(autouse=True)
+def portrait(tmp_path, monkeypatch):
+    """A made-up portrait instead of a file, and a ledger of its own."""
+    monkeypatch.setenv("NEO_HOME", str(tmp_path / "home"))
+    points = torch.rand(80, 2) * 60
+    face = Face(
+        torch.tensor([0.0, 0, 60, 60]), 0.9, points, torch.ones(80), torch.zeros(3), torch.zeros(53), torch.zeros(4)
+    )
+    portrait = Portrait(torch.randint(0, 255, (64, 64, 3), dtype=torch.uint8), face)
+    monkeypatch.setattr(consent, "load_analyser", lambda: None)
+    monkeypatch.setattr(consent, "open_portrait", lambda *_: portrait)
+    return portrait
+
+
+def grant(portrait: Portrait):
+    return authorise(fingerprint(portrait.photo, portrait.face.landmarks68), "talking-head", source="me.png")
+
+
+def test_a_record_is_added_listed_and_revoked(portrait, capsys):
+    with pytest.raises(ConsentRequired):
+        grant(portrait)
+    assert cli.main([*ADD, "--yes"]) == 0
+    assert grant(portrait).name == "Maria Muster"
+    assert cli.main(["consent", "list"]) == 0
+    number = ConsentLedger().records()[0].id
+    assert f"{number}  valid without end  self  talking-head  Maria Muster" in capsys.readouterr().out
+    assert cli.main(["consent", "revoke", number[:8]]) == 0
+    with pytest.raises(ConsentRequired):
+        grant(portrait)
+    assert cli.main(["consent", "list"]) == 0
+    assert "revoked" in capsys.readouterr().out
+    assert cli.main(["consent", "revoke", number]) == 2
+    assert cli.main(["consent", "verify"]) == 0
+    assert "2 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("YES", 0), ("", 2), ("n", 2)])
+def test_the_statement_is_asked_for(monkeypatch, answer, code, capsys):
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert cli.main(ADD) == code
+    assert "I am the person in this picture" in capsys.readouterr().out
+    assert len(ConsentLedger().records()) == (code == 0)
+
+
+def test_no_terminal_means_no_consent(monkeypatch):
+    def end(_):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", end)
+    assert cli.main(ADD) == 2
+    assert not ConsentLedger().records()
+
+
+def test_expiry_is_the_end_of_the_day():
+    assert cli.main([*ADD, "--yes", "--expires", "2999-12-31"]) == 0
+    assert ConsentLedger().records()[0].expires == 32503679999
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["--expires", "tomorrow"],
+        ["--expires", "2001-01-01"],
+        ["--name", "Angela Merkel"],
+        ["--name", " "],
+        ["--scope", "everything"],
+    ],
+)
+def test_what_is_refused(change, capsys):
+    try:
+        code = cli.main([*ADD, "--yes", *change])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert "neo: " in capsys.readouterr().err
+    assert not ConsentLedger().records()
+
+
+def test_no_adult_statement_no_record(capsys):
+    assert cli.main([*ADD[:-1], "--yes"]) == 2
+    assert "--adult" in capsys.readouterr().err

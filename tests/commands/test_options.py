@@ -1,0 +1,37 @@
+"""Option values: parsed as people write them, bounded."""
+
+import argparse
+from fractions import Fraction
+
+import pytest
+
+from neo_core.commands import options
+
+
+def test_good_values():
+    assert options.fps("29.97") == Fraction(30000, 1001)
+    assert options.size("512") == 512
+    assert options.seed("0") == 0
+    assert options.steps("8") == 8
+    assert options.guidance("1.5") == 1.5
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (options.fps, "fast"),
+        (options.fps, "0"),
+        (options.size, "63"),
+        (options.size, "1e9"),
+        (options.size, "-512"),
+        (options.seed, "-1"),
+        (options.seed, "²"),
+        (options.steps, "0"),
+        (options.guidance, "nan"),
+        (options.guidance, "-1"),
+        (options.guidance, "much"),
+    ],
+)
+def test_bad_values_say_what_was_expected(parse, text):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+        parse(text)

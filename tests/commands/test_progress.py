@@ -1,0 +1,40 @@
+"""The progress line: a bar on a terminal, a few lines in a log."""
+
+import io
+
+import pytest
+
+from neo_core.commands.progress import ProgressBar, clock
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_log_gets_a_few_lines():
+    log = io.StringIO()
+    with ProgressBar("rendering", log) as bar:
+        for done in range(1, 1001):
+            bar(done, 1000)
+    lines = log.getvalue().splitlines()
+    assert 8 <= len(lines) <= 12
+    assert lines[0].startswith("rendering 100/1000, ")
+    assert lines[0].endswith("left")
+    assert "took" in lines[-1]
+
+
+def test_a_terminal_gets_one_line_that_ends_full():
+    terminal = Terminal()
+    with ProgressBar("rendering", terminal) as bar:
+        for done in range(1, 101):
+            bar(done, 100)
+    text = terminal.getvalue()
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    assert "█" * 30 + " 100/100" in text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75, "1:15"), (59.7, "1:00"), (3 * 3600 + 61, "3:01:01")])
+def test_clock(seconds, text):
+    assert clock(seconds) == text
