@@ -6,6 +6,7 @@ from . import recipes
 
 FACTORIES = {  # name -> module below `training`
     "frames": "synthetic.frames",
+    "plain-heads": "synthetic.plain_heads",
     "sheet": "synthetic.sheet",
     "speech": "synthetic.speech",
     "performances": "synthetic.performances",

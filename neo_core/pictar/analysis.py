@@ -28,7 +28,8 @@ from .squares import MARGIN, Squares, cut, frame_face, to_crop, to_picture
 
 WORTH_A_SECOND_LOOK = -2.0  # face logit of the first reading
 LEAST_SCORE = 0.5
-VIEW = 3.0  # side of what the mask network sees over the side of the face box
+VIEW = 2.6  # side of what the mask network sees over the side of the face box
+VIEW_DROP = 0.1  # how far its centre lies below the face's, in the same measure
 TYPICAL_SIGMA = 0.035  # expected landmark error of a well-read face, in crop units
 
 
@@ -219,7 +220,7 @@ def person_mask(analyser: Analyser, image: Tensor, face: Face | None = None) -> 
 
 def _surroundings(face: Face) -> Squares:
     side = face.box[2] - face.box[0]
-    center = (face.box[:2] + face.box[2:]) / 2 + side * side.new_tensor([0.0, 0.25])
+    center = (face.box[:2] + face.box[2:]) / 2 + side * side.new_tensor([0.0, VIEW_DROP])
     return Squares(center[None], VIEW * side[None], torch.zeros(1))
 
 

@@ -26,7 +26,7 @@ class LandmarkConfig:
     size: int = 128
     widths: tuple[int, ...] = (16, 32, 64, 128, 160)
     depths: tuple[int, ...] = (0, 1, 2, 2, 1)
-    hidden: int = 256
+    hidden: int = 224
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DetailConfig:
     indices: tuple[int, ...]  # the landmarks it reads: of the left eye and brow, or of the mouth
     extent: float  # side of its crop over the side of the face crop
     size: int = 64
-    widths: tuple[int, ...] = (16, 32, 64, 96)
+    widths: tuple[int, ...] = (16, 32, 64, 64)
     depths: tuple[int, ...] = (0, 1, 2, 1)
     hidden: int = 128
 

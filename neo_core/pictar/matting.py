@@ -13,7 +13,7 @@ from .squares import Squares, to_crop
 @dataclass(frozen=True)
 class MaskConfig:
     size: int = 160
-    widths: tuple[int, ...] = (12, 24, 48, 80, 112)
+    widths: tuple[int, ...] = (12, 24, 40, 64, 80)
 
 
 class MaskNet(nn.Module):

@@ -8,7 +8,7 @@ the closer looks at eye and mouth, the scan, and the person mask. `--parts` trai
 import argparse
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,6 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from ..geometry import head_model
 from ..geometry.head_model import HeadModel, load_head_model
 from ..nn.conv2d import centred
 from ..pictar.analysis import Analyser, AnalysisConfig, load_analyser, save_analyser
@@ -46,7 +45,7 @@ MIX = LandmarkMix()
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--frames", type=Path, required=True, help="folder with shard_*.safetensors of `factory frames`"
+        "--frames", type=Path, nargs="+", required=True, help="folders of `factory frames` and `factory plain-heads`"
     )
     parser.add_argument("--out", type=Path, default=FOLDER / "analysis.safetensors")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -90,23 +89,21 @@ def _start(arguments: argparse.Namespace, head: HeadModel, store: FrameStore, di
 
 
 def analysis_config(head: HeadModel) -> AnalysisConfig:
-    """Which landmarks the closer looks read follows from the head model."""
-    points = head_model.landmarks(head, head.template)
-    eye, lips = head.eye_center[0], points[48:68].mean(0)
-    beside = (points[:, 0] - eye[0]).abs()
-    over = points[:, 1] - eye[1]
-    in_eye = (beside < 2.6) & (over > -1.3) & (over < 2.7)
-    in_mouth = ((points[:, 0]).abs() < 3.0) & ((points[:, 1] - lips[1]).abs() < 1.5) & (points[:, 2] > eye[2])
-    face_only = torch.arange(len(points)) >= 17  # the jaw line slides along the silhouette: not a detail
+    """Which landmarks the closer looks read follows from the head model: the left eye with its brow, and the lips."""
+    groups = head.landmark_groups
+    brow_and_lids = ("brow_upper_left", "brow_lower_left", "lid_upper_left", "lid_lower_left")
+    lips = ("lips_outer_upper", "lips_outer_lower", "lips_inner_upper", "lips_inner_lower")
+    eye = (*range(22, 27), *range(42, 48), *_members(groups, brow_and_lids), groups["iris"][0])
+    mouth = (*range(48, 68), *_members(groups, lips))
     return AnalysisConfig(
-        LandmarkConfig(len(points)),
-        DetailConfig(_indices(in_eye & face_only), extent=0.40),
-        DetailConfig(_indices(in_mouth & face_only), extent=0.44),
+        LandmarkConfig(len(head.landmark_mirror)),
+        DetailConfig(eye, extent=0.34),
+        DetailConfig(mouth, extent=0.36),
     )
 
 
-def _indices(chosen: Tensor) -> tuple[int, ...]:
-    return tuple(torch.nonzero(chosen)[:, 0].tolist())
+def _members(groups: Mapping[str, tuple[int, ...]], names: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(index for name in names for index in groups[name])
 
 
 def _start_from_faces(analyser: Analyser, store: FrameStore, dice: Generator, parts: list[str]) -> None:

@@ -156,8 +156,8 @@ def resample(pictures: Tensor, sigma: Tensor, stretch: Tensor) -> Tensor:
 
 def _band(size: int, sigma: Tensor) -> Tensor:
     """Gaussian weights of each pixel for each pixel, rows summing to one. [B, size, size]"""
-    line = torch.arange(size, device=sigma.device, dtype=torch.float32)
-    weight = (-((line[:, None] - line) ** 2) / (2 * sigma[:, None, None] ** 2)).exp()
+    line = torch.arange(size, device=sigma.device)
+    weight = (-(line**2) / (2 * sigma[:, None] ** 2)).exp()[:, (line[:, None] - line).abs()]
     return weight / weight.sum(-1, keepdim=True)
 
 
@@ -173,7 +173,7 @@ def noise(pictures: Tensor, dice: Generator) -> Tensor:
     coloured = planes(uniform(len(pictures), 0, 1, dice).round())
     grain = normal(tuple(pictures.shape), dice)
     grain = coloured * grain + (1 - coloured) * grain[:, :1]
-    return pictures + grain * planes(uniform(len(pictures), 0.004, 0.055, dice))
+    return pictures + grain * planes(uniform(len(pictures), 0.004, 0.045, dice))
 
 
 def jpeg(pictures: Tensor, dice: Generator) -> Tensor:

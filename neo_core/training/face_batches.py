@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from ..pictar.analysis import VIEW, detail_square
+from ..pictar.analysis import VIEW, VIEW_DROP, detail_square
 from ..pictar.detection import FACE_SIDE, STRIDE
 from ..pictar.landmark_net import DetailConfig, Reading
 from ..pictar.squares import MARGIN, Squares, frame_face
@@ -188,9 +188,8 @@ def _with_person(scene: Tensor, frames: Frames, dice: Generator) -> tuple[Tensor
     probe = around(level, mirror_coins(count, dice), dice)
     view = View(probe.matrix, upright.center + (probe.matrix @ shift[..., None])[..., 0])
     seen = functional.avg_pool2d(view.see(frames.picture, 3 * size, "border"), 3)
-    alpha = seen[:, 3:]
-    frame = planes((uniform(count, 0, 1, dice) < 0.35).float())  # keep the frame's own background
-    alpha = torch.maximum(alpha, frame)
+    own = planes((uniform(count, 0, 1, dice) < 0.35).float())  # keep the frame's own background
+    alpha = torch.maximum(seen[:, 3:], own) * view.inside(frames.picture.shape[-1], size)
     return torch.lerp(scene, seen[:, :3], alpha), (spot, side, alpha[:, 0])
 
 
@@ -217,12 +216,14 @@ def mask_batch(store: FrameStore, count: int, size: int, dice: Generator) -> tup
     """Views [B, 3, S, S] of heads and shoulders before many backgrounds, and their alpha [B, S / 2, S / 2]."""
     frames = store.draw(count, dice)
     upright = frame_face(frames.landmarks)
-    drop = torch.stack([torch.zeros(count, device=upright.side.device), 0.18 * upright.side], -1)
+    drop = torch.stack([torch.zeros(count, device=upright.side.device), VIEW_DROP / MARGIN * upright.side], -1)
     level = Squares(upright.center + drop, upright.side * VIEW / MARGIN, torch.zeros_like(upright.side))
     squares = jitter(level, dice, 0.05, 0.2, 6 * normal((count,), dice))
     view = around(squares, mirror_coins(count, dice), dice)
     seen = functional.avg_pool2d(view.see(frames.picture, 2 * size, "border"), 2)
     behind = _animal_scene(backgrounds(count, size, dice), 0.1, dice)
-    replaced = planes((uniform(count, 0, 1, dice) < 0.6).float())
-    picture = torch.lerp(behind, seen[:, :3], torch.maximum(seen[:, 3:], 1 - replaced))
-    return photometric(picture, dice), functional.avg_pool2d(seen[:, 3:], 2)[:, 0]
+    own = planes((uniform(count, 0, 1, dice) < 0.4).float())  # keep the frame's own background
+    inside = view.inside(frames.picture.shape[-1], size)
+    alpha = seen[:, 3:] * inside
+    picture = torch.lerp(behind, seen[:, :3], torch.maximum(alpha, own * inside))
+    return photometric(picture, dice), functional.avg_pool2d(alpha, 2)[:, 0]

@@ -6,6 +6,7 @@ A shard `shard_*.safetensors` holds `image` u8 [N, S, S, 3], `landmarks` f32 [N,
 Letters: N frames, B views, K landmarks, S side of a frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,20 +42,21 @@ class Frames:
 
 
 class FrameStore:
-    """Frames of a growing folder; `refresh` reads what has been added. People for validation stay apart."""
+    """Frames of growing folders; `refresh` reads what has been added. People for validation stay apart."""
 
-    def __init__(self, folder: str | Path, device: str | torch.device = "cpu") -> None:
-        self.folder, self.device = Path(folder), device
+    def __init__(self, folders: Sequence[str | Path], device: str | torch.device = "cpu") -> None:
+        self.folders, self.device = [Path(folder) for folder in folders], device
         self.read: set[Path] = set()
         self.training: list[Frames] = []
         self.validation: list[Frames] = []
         self.refresh()
         if not self.training:
-            raise InputError(f"no frames found in {folder}; expected shard_*.safetensors of `factory frames`")
+            raise InputError(f"no frames found in {self.folders}; expected shard_*.safetensors of `factory frames`")
 
     def refresh(self) -> int:
         """Read new shards; returns how many frames there are to train on."""
-        for path in sorted(set(self.folder.glob("shard_*.safetensors")) - self.read):
+        shards = {path for folder in self.folders for path in folder.glob("shard_*.safetensors")}
+        for path in sorted(shards - self.read):
             self.read.add(path)
             frames, person = _read_shard(path, self.device)
             apart = person % VALIDATION_SHARE == 0
@@ -100,6 +102,12 @@ class View:
         pixels = crop_grid(size, pictures.device) @ self.matrix.mT + self.center[:, None]
         grid = (pixels / pictures.shape[-1] * 2 - 1).view(-1, size, size, 2)
         return functional.grid_sample(pictures.float() / 255, grid, padding_mode=outside, align_corners=False)
+
+    def inside(self, frame_size: int, size: int) -> Tensor:
+        """1 where the view shows the frame, or what lies below it (a body goes on there). [B, 1, size, size]"""
+        pixels = crop_grid(size, self.matrix.device) @ self.matrix.mT + self.center[:, None]
+        x, y = pixels.unbind(-1)
+        return ((x >= 0) & (x <= frame_size) & (y >= 0)).float().view(-1, 1, size, size)
 
     def locate(self, points: Tensor) -> Tensor:
         """Pixels [B, N, 2] to crop coordinates."""

@@ -8,7 +8,7 @@ from neo_core.training.face_frames import FrameStore, around, jitter, truth_in
 
 @pytest.fixture(scope="module")
 def store(frames_folder):
-    return FrameStore(frames_folder)
+    return FrameStore([frames_folder])
 
 
 def test_people_for_validation_stay_apart(store):
@@ -18,7 +18,7 @@ def test_people_for_validation_stay_apart(store):
 
 def test_an_empty_folder_is_reported(tmp_path):
     with pytest.raises(InputError, match="no frames"):
-        FrameStore(tmp_path)
+        FrameStore([tmp_path])
 
 
 def test_landmarks_stay_on_their_pixels_in_turned_and_mirrored_views(store, head):
