@@ -1,0 +1,99 @@
+"""Frame a photo for the renderer and put a rendered frame back into it.
+
+The renderer works on a *framing*: the whole photo at its own size, or a square around head and shoulders. Both are a
+scale and a shift, so points go both ways; sides are even because video needs it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SQUARE_MARGIN = 2.2  # side of the square over the longer side of the face box: head and shoulders
+SQUARE_DROP = 0.1  # centre of the square below the centre of the face box, in face boxes
+MAX_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Framing:
+    """A picture cut from a photo: frame point = (photo point - origin) x scale."""
+
+    image: Tensor  # u8 [h, w, 3]
+    scale: tuple[float, float]  # x, y
+    origin: tuple[float, float]  # x, y of the frame's corner, photo pixels
+
+    def to_frame(self, points: Tensor) -> Tensor:
+        """Photo pixels to frame pixels. [..., 2]"""
+        return (points - points.new_tensor(self.origin)) * points.new_tensor(self.scale)
+
+    def to_photo(self, points: Tensor) -> Tensor:
+        """Frame pixels to photo pixels. [..., 2]"""
+        return points / points.new_tensor(self.scale) + points.new_tensor(self.origin)
+
+
+def whole(photo: Tensor) -> Framing:
+    """The whole photo at its own size (an odd last row or column is left out), at most `MAX_SIDE` long. u8 [H, W, 3]"""
+    height, width = (side - side % 2 for side in photo.shape[:2])
+    ratio = min(1.0, MAX_SIDE / max(height, width))
+    return _cut(photo, (0, 0, width, height), (_even(height * ratio), _even(width * ratio)))
+
+
+def square_around(photo: Tensor, box: Tensor, size: int) -> Framing:
+    """A `size` square with head and shoulders around the face `box` [4] (x0, y0, x1, y1), inside the photo."""
+    height, width = photo.shape[:2]
+    x0, y0, x1, y1 = (float(v) for v in box)
+    face = max(x1 - x0, y1 - y0)
+    side = min(round(face * SQUARE_MARGIN), height, width)
+    left = round(min(max((x0 + x1 - side) / 2, 0), width - side))
+    top = round(min(max((y0 + y1 - side) / 2 + SQUARE_DROP * face, 0), height - side))
+    return _cut(photo, (left, top, left + side, top + side), (_even(size), _even(size)))
+
+
+def paste_back(photo: Tensor, frame: Tensor, framing: Framing, region: Tensor) -> Tensor:
+    """Put a rendered frame into the photo it was cut from; only `region` changes, feathered in linear light.
+
+    photo u8 [H, W, 3], frame u8 [h, w, 3], region [h, w] 0..1 -> u8 [H, W, 3]. What is pasted is the frame's *change*
+    against `framing.image`, so the photo's detail survives where the frame is smaller than the photo.
+    """
+    left, top = (round(v) for v in framing.origin)
+    width = round(framing.image.shape[1] / framing.scale[0])
+    height = round(framing.image.shape[0] / framing.scale[1])
+    part = to_linear(photo[top : top + height, left : left + width])
+    change = (to_linear(frame) - to_linear(framing.image)) * region[..., None]
+    change = _scaled(change.permute(2, 0, 1)[None], (height, width))[0].permute(1, 2, 0)
+    out = photo.clone()
+    out[top : top + height, left : left + width] = from_linear(part + change)
+    return out
+
+
+def to_linear(image: Tensor) -> Tensor:
+    """sRGB bytes to linear light 0..1 (IEC 61966-2-1)."""
+    x = image.float() / 255
+    return torch.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+
+
+def from_linear(light: Tensor) -> Tensor:
+    """Linear light to sRGB bytes; the inverse of `to_linear`."""
+    x = light.clamp(0, 1)
+    x = torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
+    return (x * 255).round().to(torch.uint8)
+
+
+def _cut(photo: Tensor, box: tuple[int, int, int, int], target: tuple[int, int]) -> Framing:
+    left, top, right, bottom = box
+    part = photo[top:bottom, left:right]
+    scale = (target[1] / (right - left), target[0] / (bottom - top))
+    if part.shape[:2] != target:
+        pixels = _scaled(part.permute(2, 0, 1)[None].float(), target)[0].permute(1, 2, 0)
+        part = pixels.round().clamp(0, 255).to(torch.uint8)
+    return Framing(part.contiguous(), scale, (float(left), float(top)))
+
+
+def _scaled(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """[1, C, H, W] to another size, without aliasing."""
+    return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def _even(length: float) -> int:
+    return max(2, 2 * round(length / 2))

@@ -1,0 +1,114 @@
+"""Contact: lids that close to the last pixel and lips that meet exactly, for every source.
+
+A fitted mesh misses contact by a pixel or two, and two open pixels are a leer or a lisp. Pairs of points on opposite
+margins measure the gap of every frame; a correction, spread over the skin around, closes what the motion says is
+closed. At the portrait's own motion every correction is zero, so the photo comes back untouched.
+
+Letters: V vertices, P pairs of margin points.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...geometry.head_model import HeadModel
+from ...motion_space import INDEX
+
+LIP_REACH = 1.1  # head units above and below the lip line over which a lip correction dies out
+OPEN_SOURCE = 0.04  # head units of gap from which the source's mouth counts as open
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Opposite margin points and how far each vertex follows either of them."""
+
+    upper: Tensor  # [P] landmark numbers
+    lower: Tensor  # [P]
+    upper_weight: Tensor  # [V, P]
+    lower_weight: Tensor  # [V, P]
+
+
+@dataclass(frozen=True)
+class Contact:
+    lips: Pairs
+    lids: tuple[Pairs, Pairs]  # left, right
+    lip_rest: Tensor  # [P] gap between the lips of the model when it is at rest
+    lip_source: Tensor  # [P] gap of the model, less rest, in the portrait
+    blink_source: Tensor  # [2] eyeBlink in the portrait
+
+
+def points(model: HeadModel, vertices: Tensor, numbers: Tensor) -> Tensor:
+    """Positions of some landmarks. vertices [V, 3], numbers [P] -> [P, 3]"""
+    corner = model.landmark_triangle[numbers]  # [P, 3]
+    return (vertices[model.triangles[corner]] * model.landmark_weight[numbers][..., None]).sum(1)
+
+
+def hats(position: Tensor, knots: Tensor) -> Tensor:
+    """Linear interpolation between knots in ascending order, zero beyond the ends. [V], [P] -> [V, P]"""
+    low = torch.cat([knots[:1] - (knots[1] - knots[0]), knots[:-1]])
+    high = torch.cat([knots[1:], knots[-1:] + (knots[-1] - knots[-2])])
+    rise = (position[:, None] - low) / (knots - low)
+    fall = (high - position[:, None]) / (high - knots)
+    return torch.minimum(rise, fall).clamp(0, 1)
+
+
+def lip_pairs(model: HeadModel, upper: Tensor, lower: Tensor) -> Pairs:
+    """How the skin around the mouth follows the inner lip edges; upper and lower skin are told apart by the jaw."""
+    template = model.template
+    top, bottom = points(model, template, upper), points(model, template, lower)
+    order = top[:, 0].argsort()
+    upper, lower, top, bottom = upper[order], lower[order], top[order], bottom[order]
+    along = hats(template[:, 0], (top[:, 0] + bottom[:, 0]) / 2)  # [V, P]
+    jaw = model.expression[INDEX["jawOpen"]]
+    split = (points(model, jaw, upper)[:, 1].mean() + points(model, jaw, lower)[:, 1].mean()) / 2
+    line = (along @ ((top + bottom) / 2)) / along.sum(1, keepdim=True).clamp(min=1e-6)  # [V, 3]
+    near = torch.exp(-((template - line)[:, 1] / LIP_REACH).square() * 2) * (template[:, 2] > line[:, 2] - 2.5)
+    soft = model.vertex_part < 3  # skin and mouth socket, not teeth
+    near = near * soft
+    is_lower = (jaw[:, 1] < split).float()
+    return Pairs(upper, lower, along * (near * (1 - is_lower))[:, None], along * (near * is_lower)[:, None])
+
+
+def lid_pairs(model: HeadModel, upper: Tensor, lower: Tensor, blink: int) -> Pairs:
+    """How the lids of one eye follow their margins: in proportion to what a blink does to them."""
+    template, shape = model.template, model.expression[blink]
+    top, bottom = points(model, template, upper), points(model, template, lower)
+    order = top[:, 0].argsort()
+    upper, lower, top, bottom = upper[order], lower[order], top[order], bottom[order]
+    along = hats(template[:, 0], top[:, 0])
+    travel = points(model, shape, upper)[:, 1].clamp(max=-0.05)  # [P] downwards
+    local = (along @ travel) / along.sum(1).clamp(min=1e-6)
+    share = torch.where(local < -0.01, shape[:, 1] / local.clamp(max=-0.01), torch.zeros_like(local)).clamp(0, 1)
+    share = share * (model.vertex_part < 3)
+    return Pairs(upper, lower, along * share[:, None], torch.zeros_like(along))
+
+
+def closing_lips(contact: Contact, model: HeadModel, neutral_gap: Tensor, vertices: Tensor) -> Tensor:
+    """Correction [V, 3] that closes or separates the lips. neutral_gap [P]: the model's own gap now, without
+    residual."""
+    pairs = contact.lips
+    gap = points(model, vertices, pairs.upper) - points(model, vertices, pairs.lower)  # [P, 3]
+    opening = (neutral_gap - contact.lip_rest).clamp(min=0)
+    was_open = contact.lip_source > OPEN_SOURCE
+    shut = torch.where(
+        was_open, 1 - opening / contact.lip_source.clamp(min=OPEN_SOURCE), torch.zeros_like(opening)
+    ).clamp(0, 1)
+    up = gap.clone()
+    up[:, 1] = torch.where(gap[:, 1] < 0, gap[:, 1], shut * gap[:, 1])  # lips never pass through each other
+    up[:, 0], up[:, 2] = shut * gap[:, 0], shut * gap[:, 2]
+    return (pairs.lower_weight @ up - pairs.upper_weight @ up) / 2
+
+
+def closing_lids(contact: Contact, model: HeadModel, blink: Tensor, vertices: Tensor) -> Tensor:
+    """Correction [V, 3] that makes the lid margins meet when eyeBlink is 1. blink [2]: left, right."""
+    out = torch.zeros_like(vertices)
+    for side, pairs in enumerate(contact.lids):
+        start = contact.blink_source[side]
+        amount = ((blink[side] - start) / (1 - start).clamp(min=0.05)).clamp(0, 1)
+        basis = model.expression[INDEX["eyeBlink_L"] + side]
+        travel = points(model, basis, pairs.upper) - points(model, basis, pairs.lower)
+        gap = points(model, vertices, pairs.upper) - points(model, vertices, pairs.lower)
+        shut = gap + (1 - blink[side]) * travel  # what is left between the margins at a full blink
+        out = out - pairs.upper_weight @ (shut * amount)
+    return out

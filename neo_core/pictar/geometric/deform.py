@@ -1,0 +1,58 @@
+"""Deform: a motion vector moves the head, and with it a field that tells each pixel where in the photo it came from."""
+
+from torch import Tensor
+
+from ...geometry.rasteriser import interpolate, rasterise
+from .bust import Deformation, move
+from .follow import backward_flow, smoothstep
+from .lift import Volume, to_samples
+from .patch import facing
+from .sampling import blur, erode, fill, resize
+
+EDGE = 1.5  # flow samples over which the mesh's flow gives way to its continuation
+SKIN_REACH = 4.0  # head units beyond the mesh over which an expression still pulls at the skin
+
+
+def deform(volume: Volume, motion: Tensor) -> Deformation:
+    """The head at a motion vector [63]; `volume.reference` gives the photo back."""
+    return move(volume.bust, motion)
+
+
+def photo_flow(volume: Volume, now: Deformation) -> Tensor:
+    """Where each pixel of the region came from, relative to itself. [h, w, 2] pixels
+
+    On the mesh it is the projected flow of the surface in front; beside it the head pose carries hair and neck, and
+    what the expression adds dies out over `SKIN_REACH`.
+    """
+    window, bust = volume.window, volume.bust
+    rows, columns = round(window.height / volume.step), round(window.width / volume.step)
+    rigid = backward_flow(volume.follow, bust.camera, now.turn, bust.model.pivot, now.shift)
+    rigid = resize(rigid.permute(2, 0, 1), rows, columns)
+    screen = to_samples(now.screen, window, rows, columns)
+    triangles = bust.model.triangles[volume.skin]
+    triangles = triangles[facing(screen, triangles)]
+    fragments = rasterise(screen, triangles, rows, columns)
+    mesh = interpolate(fragments, triangles, volume.source[:, :2] - now.screen[:, :2]).permute(2, 0, 1)
+    covered = (fragments.triangle >= 0).float()
+    inner = blur(erode(covered, 1)[None], EDGE)[0]
+    extra = (mesh - rigid) * covered
+    own = smoothstep(inner, 0.5, 0.95) * covered
+    extra = own * extra + (1 - own) * _beyond(extra, erode(covered, 1), volume)
+    flow = resize(rigid + extra, window.height, window.width) * volume.rim
+    return flow.permute(1, 2, 0)
+
+
+def _beyond(extra: Tensor, covered: Tensor, volume: Volume) -> Tensor:
+    """The skin's own flow continued beside the mesh, dying out with distance. [2, r, c]"""
+    rows, columns = covered.shape
+    half = (max(1, rows // 2), max(1, columns // 2))
+    known = resize(covered[None], *half)[0]
+    carried = fill(resize(extra * covered, *half) / known.clamp(min=1e-3), (known > 0.5).float())
+    reach = SKIN_REACH * _unit(volume) / (2 * volume.step)
+    fade = blur((known > 0.5).float()[None], max(1.0, reach / 2))
+    return resize(blur(carried, EDGE) * smoothstep(fade, 0.03, 0.45), rows, columns)
+
+
+def _unit(volume: Volume) -> float:
+    """Pixels per head unit."""
+    return float(volume.bust.camera.focal / volume.source[:, 2].median())

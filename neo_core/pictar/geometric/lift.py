@@ -1,0 +1,182 @@
+"""Lift: a photo becomes an explicit 3D head that wears the photo, a still background, and what follows the head.
+
+Everything that does not depend on the motion is computed here, once.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...geometry.head_model import HeadModel, load_head_model, vertex_normals
+from ...geometry.rasteriser import Fragments, interpolate, rasterise
+from ...governance import Grant
+from ..fit import HeadFit
+from .bust import Bust, Deformation, build_bust, move
+from .contact import hats, points
+from .eye import Eye, build_eye
+from .follow import Follow, build_follow, rim_fade, smoothstep
+from .mouth import Mouth, build_mouth
+from .patch import Window, facing
+from .sampling import blur, dilate, distance, fill, resize
+
+FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
+GRID_CELL = 4  # flow samples per cell of the follow grid
+SHARE = 0.6  # of the picture that may move, at most
+FACING = 0.2  # cosine to the lens below which a triangle is too aslant to carry the photo
+AROUND = 11.0  # head units around the head that may move
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A portrait ready to be moved. The region `window` is the only part of the picture that ever changes."""
+
+    photo: Tensor  # u8 [H, W, 3]
+    grant: Grant
+    bust: Bust
+    reference: Tensor  # [63] the motion that reproduces the photo
+    source: Tensor  # [V, 3] the photo's own mesh on the screen
+    window: Window
+    moving: Tensor  # [h, w] 0..1 where the region may change
+    rim: Tensor  # [h, w] fades the flow at the picture's rim
+    person: Tensor  # [4, h, w] the person's colours times their share of each pixel, and that share
+    background: Tensor  # [3, h, w] the picture without the person
+    picture: Tensor  # [3, H, W] 0..1
+    skin: Tensor  # [M] triangles that carry the photo
+    step: float  # pixels per flow sample
+    follow: Follow
+    mouth: Mouth
+    eyes: tuple[Eye, Eye]
+
+    @property
+    def region(self) -> float:
+        """Share of the picture that may move."""
+        return float((self.moving > 0).sum()) / self.photo[..., 0].numel()
+
+
+def lift(photo: Tensor, fit: HeadFit, mask: Tensor, *, grant: Grant, model: HeadModel | None = None) -> Volume:
+    """Enrol a photo: u8 [H, W, 3], the fit of its head in its own pixels, and its person mask [H, W] 0..1."""
+    grant.require("talking-head")
+    model = model or load_head_model()
+    bust = build_bust(model, fit)
+    start = move(bust, bust.reference)
+    height, width = photo.shape[:2]
+    picture = photo.permute(2, 0, 1).float() / 255
+    body = torch.nonzero(model.triangle_part < 2)[:, 0]
+    window = _region_window(start, model, height, width)
+    step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
+    drawn, front = _draw_source(start, model, body, window, step)
+    rim = rim_fade(height, width)[window.rows, window.columns]
+    follow = _follow(bust, start, drawn, front, window, step, rim)
+    moving = _moving(follow, mask, drawn, window, rim, height * width)
+    alpha = mask[window.rows, window.columns].clamp(0, 1)
+    person, background = split_layers(picture[:, window.rows, window.columns], alpha)
+    skin = front[_worn(start, model, drawn, front, window)]
+    worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
+    light = white_light(picture[:, window.rows, window.columns], drawn, model, front)
+    return Volume(
+        photo, grant, bust, bust.reference, start.screen, window, moving, rim, person, background, picture, skin, step,
+        follow, build_mouth(bust, start, window, light, worn), tuple(build_eye(bust, start, picture, window,
+        k, worn) for k in (0, 1)), )  # fmt: skip
+
+
+def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """Person and background, such that laying one over the other gives the photo back exactly.
+
+    view [3, h, w], alpha [h, w] -> premultiplied person [4, h, w], background [3, h, w]. The background continues
+    behind the person; the person is what the photo has more than the background, so stray hair moves with the head.
+    """
+    reach = max(2, round(0.012 * max(view.shape[1:])))
+    clear = 1 - dilate((alpha > 0.03).float(), reach)
+    background = fill(view, clear) if clear.sum() > 16 else view.mean((1, 2), keepdim=True).expand_as(view).clone()
+    background = torch.where(clear > 0.5, view, blur(background, 1.5))
+    return torch.cat([view - (1 - alpha) * background, alpha[None]]), background
+
+
+def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor) -> Tensor:
+    """What a white thing in the face would look like: a bright quantile of the lit skin, half way to grey. [3]"""
+    small = resize(view, *drawn.triangle.shape)
+    face = (drawn.triangle >= 0) & (model.triangle_part[front][drawn.triangle.clamp(min=0)] == 0)
+    skin = small[:, face]
+    bright = skin.quantile(0.8, dim=1)
+    tint = bright / bright.mean().clamp(min=0.05)
+    level = (0.55 * bright.amax() + 0.42).clamp(0.25, 1.0) * (0.35 + 0.65 * bright.amax())
+    return (0.65 + 0.35 * tint) * level.clamp(max=0.95)
+
+
+def _region_window(start: Deformation, model: HeadModel, height: int, width: int) -> Window:
+    """Pixels that the head and what follows it may reach."""
+    head = start.screen[model.neck_weight > 0.98]
+    unit = (head[:, 0].amax() - head[:, 0].amin()) / (start.vertices[:, 0].amax() - start.vertices[:, 0].amin())
+    low, high = head[:, :2].amin(0) - AROUND * unit * 0.8, head[:, :2].amax(0) + AROUND * unit * 0.8
+    left, top = (int(max(0, v)) for v in low)
+    right, bottom = int(min(width, high[0])), int(min(height, high[1]))
+    return Window(top, left, max(2, bottom - top), max(2, right - left))
+
+
+def _draw_source(
+    start: Deformation, model: HeadModel, skin: Tensor, window: Window, step: float
+) -> tuple[Fragments, Tensor]:
+    """The photo's own mesh over the region at flow resolution; also the triangles drawn."""
+    rows, columns = round(window.height / step), round(window.width / step)
+    screen = to_samples(start.screen, window, rows, columns)
+    front = skin[facing(screen, model.triangles[skin])]
+    return rasterise(screen, model.triangles[front], rows, columns), front
+
+
+def _worn(start: Deformation, model: HeadModel, drawn: Fragments, front: Tensor, window: Window) -> Tensor:
+    """Triangles of the face above the jaw line that the photo really shows, not too aslant. bool over `front`"""
+    corner = model.triangles[front]
+    normal = vertex_normals(start.screen * start.screen.new_tensor([1, -1, -_unit(start)]), model.triangles)
+    aslant = normal[corner][..., 2].mean(1) < FACING
+    jaw = points(model, model.template, torch.arange(17))
+    jaw = jaw[jaw[:, 0].argsort()]
+    centre = model.template[corner].mean(1)
+    reach = hats(centre[:, 0], jaw[:, 0])
+    above = (centre[:, 1] > (reach @ jaw)[:, 1] - 0.3) & (reach.sum(1) > 0.5)
+    rows, columns = drawn.triangle.shape
+    at = to_samples(start.screen, window, rows, columns)[corner].mean(1)
+    column, row = at[:, 0].long().clamp(0, columns - 1), at[:, 1].long().clamp(0, rows - 1)
+    hidden = at[:, 2] > drawn.depth[row, column] + 0.4
+    return (model.triangle_part[front] == 0) & above & ~aslant & ~hidden
+
+
+def _unit(start: Deformation) -> Tensor:
+    """Pixels per head unit at the head's depth. []"""
+    spread = start.screen[:, 0].amax() - start.screen[:, 0].amin()
+    return spread / (start.vertices[:, 0].amax() - start.vertices[:, 0].amin())
+
+
+def to_samples(screen: Tensor, window: Window, rows: int, columns: int) -> Tensor:
+    """Screen pixels to samples of a region's grid. [V, 3]"""
+    scale = screen.new_tensor([columns / window.width, rows / window.height, 1.0])
+    return (screen - screen.new_tensor([window.left, window.top, 0.0])) * scale
+
+
+def _follow(
+    bust: Bust, start: Deformation, drawn: Fragments, front: Tensor, window: Window, step: float, rim: Tensor
+) -> Follow:
+    bone = interpolate(drawn, bust.model.triangles[front], bust.model.neck_weight[:, None])[..., 0]
+    chin = start.screen[bust.model.triangles[bust.model.landmark_triangle[8]][0], :2]
+    origin = torch.tensor([window.left, window.top], dtype=torch.float32)
+    size = (window.height, window.width)
+    return build_follow(bust.camera, origin, size, step * GRID_CELL, drawn.depth, bone, rim, chin)
+
+
+def _moving(follow: Follow, mask: Tensor, drawn: Fragments, window: Window, rim: Tensor, pixels: int) -> Tensor:
+    """Where the region may change: the head and what follows it, as far around as the share of the picture allows.
+    [h, w]"""
+    reach = max(1, round(0.035 * max(window.height, window.width)))
+    near = blur(dilate((mask[window.rows, window.columns] > 0.05).float(), 2 * reach)[None], reach)[0]
+    weight = resize(follow.weight[None], window.height, window.width)[0]
+    strength = smoothstep(torch.minimum(weight, near) * (rim > 0), 0.01, 0.1)
+    grid = follow.weight.shape
+    away = distance((resize(torch.isfinite(drawn.depth).float()[None], *grid)[0] > 0.5).float(), max(grid))
+    away = resize(away[None], window.height, window.width)[0] * follow.step  # pixels
+    allowed = int(SHARE * pixels)
+    inside = away[strength > 0]
+    limit = float(inside.kthvalue(allowed).values) if len(inside) > allowed else float(away.max()) + 1
+    return strength * smoothstep(away, limit, limit - reach)
+
+
+__all__ = ["Volume", "lift"]

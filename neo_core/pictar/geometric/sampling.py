@@ -1,0 +1,91 @@
+"""Pictures as functions: sub-pixel sampling, smoothing, and filling of holes. Pixel centres lie at index + 0.5."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def sample(image: Tensor, at: Tensor) -> Tensor:
+    """Bicubic samples at pixel positions, exact at pixel centres. [C, H, W], [h, w, 2] -> [C, h, w]"""
+    return F.grid_sample(image[None], _grid(image, at), mode="bicubic", padding_mode="border", align_corners=False)[0]
+
+
+def sample_linear(image: Tensor, at: Tensor) -> Tensor:
+    """Bilinear samples at pixel positions, for smooth maps. [C, H, W], [h, w, 2] -> [C, h, w]"""
+    return F.grid_sample(image[None], _grid(image, at), mode="bilinear", padding_mode="border", align_corners=False)[0]
+
+
+def pixel_centres(height: int, width: int, step: float = 1.0) -> Tensor:
+    """Positions of the pixel centres of a grid whose pixels are `step` wide. [height, width, 2]"""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return (torch.stack([x, y], -1) + 0.5) * step
+
+
+def resize(image: Tensor, height: int, width: int) -> Tensor:
+    """[C, H, W] to another size: averaged down, bilinear up."""
+    if height < image.shape[1]:
+        return F.interpolate(image[None], (height, width), mode="bilinear", antialias=True, align_corners=False)[0]
+    return F.interpolate(image[None], (height, width), mode="bilinear", align_corners=False)[0]
+
+
+def blur(image: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur, borders repeated. [C, H, W]"""
+    radius = max(1, min(round(3 * sigma), min(image.shape[1:]) - 1))
+    offset = torch.arange(-radius, radius + 1, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (offset / max(sigma, 1e-3)) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(image[:, None], (radius, radius, radius, radius), mode="replicate")
+    rows = F.conv2d(padded, kernel.view(1, 1, 1, -1))
+    return F.conv2d(rows, kernel.view(1, 1, -1, 1))[:, 0]
+
+
+def dilate(mask: Tensor, radius: int) -> Tensor:
+    """Greatest value within a square of side 2 radius + 1. [H, W]"""
+    return F.max_pool2d(mask[None, None].float(), 2 * radius + 1, 1, radius)[0, 0] if radius > 0 else mask.float()
+
+
+def erode(mask: Tensor, radius: int) -> Tensor:
+    """Least value within a square of side 2 radius + 1. [H, W]"""
+    return 1 - dilate(1 - mask.float(), radius)
+
+
+def fill(image: Tensor, known: Tensor) -> Tensor:
+    """Smooth continuation into the unknown: pull-push over a pyramid. image [C, H, W], known [H, W] 0..1 -> [C, H, W]
+
+    Gortler et al., "The Lumigraph" (1996), section 3.4.1: averages of known pixels go up, holes are filled coming down.
+    """
+    weight = known[None].clamp(0, 1)
+    levels = [(image * weight, weight)]
+    while min(levels[-1][0].shape[1:]) > 1:
+        levels.append(tuple(F.avg_pool2d(x[None], 3, 2, 1, count_include_pad=False)[0] for x in levels[-1]))
+    colour, weight = levels.pop()
+    filled = colour / weight.clamp(min=1e-6)
+    for colour, weight in reversed(levels):
+        coarse = F.interpolate(filled[None], colour.shape[1:], mode="bilinear", align_corners=False)[0]
+        trust = (weight * 4).clamp(max=1) if weight.shape[1:] != image.shape[1:] else weight
+        filled = colour / weight.clamp(min=1e-6) * trust + coarse * (1 - trust)
+    return filled
+
+
+def distance(mask: Tensor, reach: int) -> Tensor:
+    """Distance in pixels from the set where `mask` > 0.5, up to `reach`; zero inside. [H, W]
+
+    Exact Euclidean distance in two passes (rows, then columns by the lower envelope over `reach` shifts).
+    """
+    far = float(reach * reach)
+    inside = mask > 0.5
+    across = torch.where(inside, 0.0, float(reach))
+    step = torch.arange(mask.shape[1], dtype=torch.float32)
+    left = (across - step).cummin(1).values + step
+    right = ((across + step).flip(1).cummin(1).values).flip(1) - step
+    square = torch.minimum(left, right).clamp(max=reach) ** 2
+    best = square.clone()
+    for shift in range(1, reach + 1):
+        best[shift:] = torch.minimum(best[shift:], square[:-shift] + shift * shift)
+        best[:-shift] = torch.minimum(best[:-shift], square[shift:] + shift * shift)
+    return best.clamp(max=far).sqrt()
+
+
+def _grid(image: Tensor, at: Tensor) -> Tensor:
+    size = at.new_tensor([image.shape[2], image.shape[1]])
+    return (at * (2 / size) - 1)[None]

@@ -1,0 +1,90 @@
+"""Translate: the deformed head becomes a frame. Photo pixels wherever the photo has them, paint only where it has
+none."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from .bust import Deformation
+from .deform import deform, photo_flow
+from .eye import draw_eye
+from .lift import Volume
+from .mouth import draw_mouth
+from .patch import Window
+from .sampling import pixel_centres, sample
+
+CHECK_EVERY = 100  # frames between two looks at the grant
+
+
+@torch.no_grad()
+def render(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for."""
+    for index, vector in enumerate(motion):
+        if index % CHECK_EVERY == 0:
+            volume.grant.require("talking-head")
+        yield translate(volume, deform(volume, vector))
+
+
+@torch.no_grad()
+def translate(volume: Volume, now: Deformation) -> Tensor:
+    """The frame of a deformation. u8 [H, W, 3]"""
+    window = volume.window
+    flow = photo_flow(volume, now)
+    eyes = [draw_eye(eye, volume.bust, volume.source, now, volume.picture, window) for eye in volume.eyes]
+    mouth = draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, window)
+    for eye in eyes:
+        _refine_flow(flow, eye.layers, window, eye.window)
+    _refine_flow(flow, mouth.layers, window, mouth.window)
+    layer = sample(volume.person, pixel_centres(window.height, window.width) + flow)
+    view = layer[:3] + (1 - layer[3:]) * volume.background
+    _darken(view, window, mouth.window, torch.where(mouth.layers.skin > 0, mouth.lip_shade, 1.0))
+    _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
+    for eye in eyes:
+        _over(view, window, eye.window, eye.lid[:3], eye.lid[3] * eye.layers.skin)
+        _over(view, window, eye.window, eye.ball, eye.layers.inner)
+        _darken(view, window, eye.window, eye.lash)
+    original = volume.picture[:, window.rows, window.columns]
+    view = original + volume.moving * (view - original)
+    frame = volume.photo.clone()
+    frame[window.rows, window.columns] = (view * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    return frame
+
+
+def _refine_flow(flow: Tensor, layers, window: Window, at: Window) -> None:
+    """Replace the flow where the window's own, finer one knows the skin. flow [h, w, 2]"""
+    rows, columns = _inside(window, at)
+    trust = (layers.skin.clamp(0, 1) * _feather(at))[..., None]
+    trust = torch.where(layers.skin[..., None] > 0.02, trust.clamp(min=0), torch.zeros_like(trust))
+    own = layers.skin_values[:2].permute(1, 2, 0)
+    part = flow[rows, columns]
+    known = (layers.skin[..., None] > 0.02).float() * _feather(at)[..., None]
+    flow[rows, columns] = part + known * (own - part)
+
+
+def _over(view: Tensor, window: Window, at: Window, colour: Tensor, alpha: Tensor) -> None:
+    """Lay colour [3, h, w] with alpha [h, w] over a window of the region's picture."""
+    rows, columns = _inside(window, at)
+    part = view[:, rows, columns]
+    view[:, rows, columns] = part + alpha * (colour - part)
+
+
+def _darken(view: Tensor, window: Window, at: Window, factor: Tensor) -> None:
+    """Multiply a window of the region's picture by a factor [h, w]."""
+    rows, columns = _inside(window, at)
+    view[:, rows, columns] *= factor
+
+
+def _inside(window: Window, at: Window) -> tuple[slice, slice]:
+    top, left = at.top - window.top, at.left - window.left
+    return slice(top, top + at.height), slice(left, left + at.width)
+
+
+def _feather(at: Window, width: int = 4) -> Tensor:
+    """1 inside a window, falling to 0 over its border. [h, w]"""
+
+    def side(length: int) -> Tensor:
+        near = torch.minimum(torch.arange(length), length - 1 - torch.arange(length)).float()
+        return (near / width).clamp(max=1)
+
+    return side(at.height)[:, None] * side(at.width)[None]

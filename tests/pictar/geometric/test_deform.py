@@ -1,0 +1,53 @@
+"""What a motion vector does to the head: contact where contact is meant, nothing where nothing is meant."""
+
+import torch
+
+from neo_core.motion_space import INDEX
+from neo_core.pictar.geometric import deform
+from neo_core.pictar.geometric.contact import points
+from neo_core.pictar.geometric.deform import photo_flow
+
+
+def changed(volume, **channels):
+    motion = volume.reference.clone()
+    for name, value in channels.items():
+        motion[INDEX[name]] = value
+    return motion
+
+
+def gaps(volume, pairs, motion):
+    screen = deform(volume, motion).screen
+    model = volume.bust.model
+    return (points(model, screen, pairs.lower) - points(model, screen, pairs.upper))[:, :2]
+
+
+def test_reference_leaves_every_vertex_in_place(volume):
+    assert torch.allclose(deform(volume, volume.reference).screen, volume.source, atol=1e-3)
+    assert photo_flow(volume, deform(volume, volume.reference)).abs().max() < 1e-3
+
+
+def test_lids_meet_at_a_full_blink(volume):
+    motion = changed(volume, eyeBlink_L=1.0, eyeBlink_R=1.0)
+    for pairs in volume.bust.contact.lids:
+        assert gaps(volume, pairs, volume.reference).norm(dim=1).max() > 1.5
+        assert gaps(volume, pairs, motion).norm(dim=1).max() < 0.25
+
+
+def test_lips_meet_when_the_motion_closes_them(volume):
+    pairs = volume.bust.contact.lips
+    assert gaps(volume, pairs, volume.reference)[:, 1].max() > 0.8
+    closed = gaps(volume, pairs, changed(volume, jawOpen=0.0))
+    assert closed[:, 1].abs().max() < 0.3
+
+
+def test_lips_never_pass_through_each_other(volume):
+    motion = changed(volume, jawOpen=0.0, mouthClose=0.4, mouthPress_L=0.8, mouthPress_R=0.8)
+    assert gaps(volume, volume.bust.contact.lips, motion)[:, 1].min() > -0.3
+
+
+def test_the_rim_of_the_picture_never_moves(volume):
+    flow = photo_flow(volume, deform(volume, changed(volume, yaw=15.0, pitch=-8.0, x=1.0)))
+    assert flow.abs().max() > 3
+    full = torch.zeros(*volume.photo.shape[:2], 2)
+    full[volume.window.rows, volume.window.columns] = flow
+    assert full[0].abs().max() == full[-1].abs().max() == full[:, 0].abs().max() == full[:, -1].abs().max() == 0
