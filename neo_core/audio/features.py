@@ -159,8 +159,9 @@ def frame_power(blocks: Iterable[Tensor]) -> Iterator[Tensor]:
         if count > 0:
             yield mel_energy(rest[: count * MEL_HOP + 2 * MARGIN]).mean(-1)
             rest = rest[count * MEL_HOP :]
-    last = _cut(rest, 0, -(-rest.shape[0] // MEL_HOP) * MEL_HOP + 2 * MARGIN)
-    yield mel_energy(last).mean(-1)
+    left = -(-(rest.shape[0] - MARGIN) // MEL_HOP)
+    if left > 0:
+        yield mel_energy(_cut(rest, 0, left * MEL_HOP + 2 * MARGIN)).mean(-1)
 
 
 def loudness(power: Tensor) -> Tensor:
