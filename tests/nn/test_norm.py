@@ -1,0 +1,24 @@
+"""Norms and modulation."""
+
+import torch
+
+from neo_core.nn.norm import Modulation, RMSNorm, modulate
+
+
+def test_rms_norm_gives_unit_mean_square_at_any_scale():
+    norm = RMSNorm(16)
+    x = torch.randn(4, 16)
+    for scale in (1.0, 300.0):
+        torch.testing.assert_close(norm(scale * x).square().mean(-1), torch.ones(4), atol=1e-4, rtol=0)
+
+
+def test_modulation_is_nothing_at_the_start():
+    parts = Modulation(8, 3)(torch.randn(2, 8))
+    assert [tuple(part.shape) for part in parts] == [(2, 1, 8)] * 3
+    assert not any(part.any() for part in parts)
+
+
+def test_modulate_is_shift_and_scale_of_the_normed():
+    x, shift, scale = torch.randn(2, 5, 8), torch.randn(2, 1, 8), torch.randn(2, 1, 8)
+    normed = (x - x.mean(-1, keepdim=True)) / (x.var(-1, unbiased=False, keepdim=True) + 1e-6).sqrt()
+    torch.testing.assert_close(modulate(x, shift, scale), shift + (1 + scale) * normed, atol=1e-5, rtol=1e-5)

@@ -1,0 +1,140 @@
+"""The sampler: windows, seeds, guidance passes, stillness."""
+
+import pytest
+import torch
+
+from neo_core.data_types import AudioFeatures, Identity
+from neo_core.flow.guidance import Guidance
+from neo_core.flow.schedule import timesteps
+from neo_core.motion_space import HIGH, LOW
+from neo_core.vocal.sampler import (
+    audio_windows,
+    frame_noise,
+    generate_motion,
+    generate_windows,
+    guided_field,
+    sample,
+    window_conditions,
+)
+
+FRAMES = 30  # of a sound: two and a half windows of the tiny model
+
+
+@pytest.fixture
+def features(model) -> AudioFeatures:
+    dice = torch.Generator().manual_seed(3)
+    shape = (model.config.audio_layers, 2 * FRAMES, model.config.audio_width)
+    return AudioFeatures(torch.randn(shape, generator=dice), FRAMES * 640, 16000)
+
+
+@pytest.fixture
+def identity() -> Identity:
+    dice = torch.Generator().manual_seed(4)
+    reference = torch.cat((torch.rand(53, generator=dice) * 0.3, torch.zeros(10)))
+    return Identity(torch.randn(60, generator=dice), torch.randn(16, generator=dice), reference)
+
+
+def test_one_frame_of_motion_per_frame_of_sound_inside_its_ranges(model, features, identity):
+    latents = generate_motion(model, features, identity, steps=2)
+    assert latents.fps == 25
+    assert latents.motion.shape == (FRAMES, 63)
+    assert (latents.motion >= torch.tensor(LOW)).all()
+    assert (latents.motion <= torch.tensor(HIGH)).all()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 11, 12, 13])
+def test_any_length(model, identity, frames):
+    hidden = torch.randn(model.config.audio_layers, 2 * frames, model.config.audio_width)
+    motion = generate_motion(model, AudioFeatures(hidden, 0, 16000), identity, steps=1).motion
+    assert motion.shape == (frames, 63)
+
+
+def test_windows_are_the_same_chained_by_hand(model, features, identity):
+    whole = generate_motion(model, features, identity, seed=5, steps=2).motion
+    prefix, parts = None, []
+    for window in audio_windows([features.hidden_states], model.config):
+        noise = frame_noise(5, window.first, model.config.window)[None]
+        conditions = window_conditions(model, window, identity, prefix)
+        motion = sample(model, conditions, noise, timesteps(2), Guidance())[0]
+        parts.append(motion[: window.frames])
+        prefix = motion[-model.config.prefix :]
+    assert torch.equal(whole, torch.cat(parts))
+
+
+@pytest.mark.parametrize("piece", [1, 3, 7, 24, 60])
+def test_pieces_of_any_length_give_the_same_motion(model, features, identity, piece):
+    whole = generate_motion(model, features, identity, steps=1).motion
+    pieces = features.hidden_states.split(piece, dim=1)
+    assert torch.equal(whole, torch.cat(list(generate_windows(model, pieces, identity, steps=1))))
+
+
+def test_a_window_hears_its_own_sound(model, features):
+    config = model.config
+    for window in audio_windows([features.hidden_states], config):
+        for token in range(config.audio_tokens):
+            frame = window.first - config.prefix + token
+            assert window.heard[token] == (0 <= frame < FRAMES)
+            if window.heard[token]:
+                expected = features.hidden_states[:, 2 * frame : 2 * frame + 2]
+                assert torch.equal(window.hidden[:, 2 * token : 2 * token + 2], expected)
+
+
+def test_endless_sound_is_read_no_further_than_needed(model, identity):
+    read = 0
+
+    def endless():
+        nonlocal read
+        while True:
+            read += 1
+            yield torch.randn(model.config.audio_layers, 2, model.config.audio_width)
+
+    windows = generate_windows(model, endless(), identity, steps=1)
+    for count in range(1, 30):
+        next(windows)
+        assert read <= count * model.config.window + model.config.lookahead
+
+
+def test_same_seed_same_motion_other_seed_other_motion(model, features, identity):
+    first, again, other = (generate_motion(model, features, identity, seed=s, steps=2).motion for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert (first - other).abs().max() > 1e-3
+
+
+def test_noise_belongs_to_the_frame():
+    assert torch.equal(frame_noise(7, 0, 40)[25:], frame_noise(7, 25, 15))
+    long = frame_noise(7, 0, 2000)
+    assert long.std().item() == pytest.approx(1, abs=0.01)
+    assert len(long.unique(dim=0)) == 2000
+    assert abs(torch.corrcoef(torch.stack((long[1:].flatten(), long[:-1].flatten())))[0, 1]) < 0.02
+    assert abs(torch.corrcoef(torch.stack((long.flatten(), frame_noise(8, 0, 2000).flatten())))[0, 1]) < 0.02
+
+
+def test_weights_of_one_are_the_plain_network_bit_for_bit(model, conditions):
+    x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
+    plain = (x - model(x, t, conditions)) / 0.5
+    assert torch.equal(guided_field(model, conditions, Guidance(1, 1, 1))(x, t), plain)
+
+
+@pytest.mark.parametrize(("weights", "passes"), [((1, 1, 1), 1), ((2, 1, 1), 2), ((2, 1, 0), 3), ((2, 2, 2), 4)])
+def test_every_weight_that_is_not_one_costs_a_pass(model, conditions, weights, passes):
+    seen = []
+    model.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    guided_field(model, conditions, Guidance(*weights))(torch.randn(2, model.config.window, 63), torch.full((2,), 0.5))
+    assert seen == [2 * passes]
+
+
+def test_guidance_is_linear_in_its_weight(model, conditions):
+    x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
+    at = [guided_field(model, conditions, Guidance(audio=w))(x, t) for w in (0, 1, 2, 3)]
+    steps = torch.stack(at).diff(dim=0)
+    torch.testing.assert_close(steps[0], steps[1], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(steps[1], steps[2], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("guidance", [Guidance(), Guidance(2, 2, 1)])
+def test_zeroed_weights_give_a_still_face(model, features, identity, guidance):
+    for tensor in model.state_dict().values():
+        tensor.zero_()
+    motion = generate_motion(model, features, identity, steps=8, guidance=guidance).motion
+    assert motion.std(dim=0).max() < 1e-6
+    torch.testing.assert_close(motion, identity.reference.expand_as(motion), atol=1e-6, rtol=0)

@@ -1,0 +1,152 @@
+"""VOCAL 1.5: what the architecture promises, on a tiny model with random weights."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from neo_core.runtime.attention import attention
+from neo_core.vocal.unified_mmdit import UnifiedConfig, differential_attention, lambda_start
+
+
+def inputs(model, batch=2):
+    dice = torch.Generator().manual_seed(2)
+    return torch.randn(batch, model.config.window, 63, generator=dice), torch.rand(batch, generator=dice)
+
+
+@pytest.mark.parametrize("residual", ["none", "boundary", "block"])
+def test_the_start_of_a_window_does_not_matter(build, draw_conditions, residual):
+    model = build(residual=residual)
+    conditions = draw_conditions(model.config)
+    x, t = inputs(model)
+    torch.testing.assert_close(model(x, t, conditions), model(x, t, conditions, first_frame=80), atol=1e-4, rtol=1e-4)
+
+
+def test_the_order_of_identity_tokens_does_not_matter(model, conditions, monkeypatch):
+    x, t = inputs(model)
+    before = model(x, t, conditions)
+    order, plain = torch.randperm(model.config.identity_tokens), model._identity
+    monkeypatch.setattr(model, "_identity", lambda c: plain(c)[:, order])
+    torch.testing.assert_close(model(x, t, conditions), before, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("signal", ["audio", "identity", "reference", "prefix"])
+def test_every_signal_moves_the_result_and_a_dropped_one_is_not_looked_at(model, conditions, signal):
+    x, t = inputs(model)
+    tensors = {
+        "audio": ("audio",),
+        "identity": ("geometry", "style"),
+        "reference": ("reference_motion",),
+        "prefix": ("prefix_motion",),
+    }
+    other = replace(conditions, **{name: torch.randn_like(getattr(conditions, name)) for name in tensors[signal]})
+    assert (model(x, t, conditions) - model(x, t, other)).abs().max() > 1e-3
+    assert torch.equal(model(x, t, conditions.without(signal)), model(x, t, other.without(signal)))
+
+
+def test_audio_is_left_out_frame_by_frame(model, conditions):
+    x, t = inputs(model)
+    heard = conditions.heard.clone()
+    heard[:, 5] = False
+    other = conditions.audio.clone()
+    other[:, :, 10:12] = 7
+    assert torch.equal(
+        model(x, t, replace(conditions, heard=heard)), model(x, t, replace(conditions, heard=heard, audio=other))
+    )
+
+
+def test_all_layers_of_the_encoder_are_heard(model, conditions):
+    x, t = inputs(model)
+    before = model(x, t, conditions)
+    for layer in range(model.config.audio_layers):
+        audio = conditions.audio.clone()
+        audio[:, layer] = torch.randn_like(audio[:, layer])
+        assert (model(x, t, replace(conditions, audio=audio)) - before).abs().max() > 1e-3
+
+
+def test_only_motion_is_read_out_of_the_last_block(draw_conditions, model):
+    last = model.blocks[-1].streams
+    assert [hasattr(stream, "feed_forward") for stream in last] == [True, False, False]
+    assert all(p.grad is None for p in model.parameters())
+    x, t = inputs(model)
+    model(x, t, draw_conditions(model.config)).sum().backward()
+    unused = [n for n, p in model.named_parameters() if p.grad is None]
+    assert set(unused) <= {"no_audio", "no_identity", "no_reference", "no_prefix"}
+
+
+@pytest.mark.parametrize("backend", ["auto", "sdpa", "reference"])
+def test_differential_attention_is_the_difference_of_the_maps(backend):
+    dice = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(2, 6, 9, 4, generator=dice) for _ in range(2))
+    v, weight = torch.randn(2, 3, 9, 8, generator=dice), torch.tensor(0.4)
+    maps = (q @ k.mT / 2).softmax(-1)
+    by_maps = (maps[:, :3] - weight * maps[:, 3:]) @ v
+    by_two_calls = attention(q[:, :3], k[:, :3], v) - weight * attention(q[:, 3:], k[:, 3:], v)
+    halves = [attention(q, k, torch.cat((part, part), 1)) for part in v.chunk(2, -1)]
+    by_split_values = torch.cat([half[:, :3] - weight * half[:, 3:] for half in halves], -1)
+    result = differential_attention(q, k, v, weight, backend)
+    for other in (by_maps, by_two_calls, by_split_values):
+        torch.testing.assert_close(result, other, atol=1e-5, rtol=1e-5)
+
+
+def test_what_both_maps_see_cancels():
+    q, k = torch.randn(2, 1, 2, 5, 4)
+    same = torch.cat((q[:, :1], q[:, :1]), 1), torch.cat((k[:, :1], k[:, :1]), 1)
+    assert differential_attention(*same, torch.randn(1, 1, 5, 8), torch.tensor(1.0)).abs().max() < 1e-6
+
+
+def test_deeper_layers_subtract_more(model):
+    assert [round(lambda_start(depth), 3) for depth in (0, 1, 5, 11)] == [0.2, 0.356, 0.666, 0.778]
+    for block in model.blocks:
+        block.lambda_vectors.data.zero_()
+    weights = [block.weight().item() for block in model.blocks]
+    assert weights == sorted(weights)
+    assert weights[0] == pytest.approx(0.2)
+
+
+def test_block_residuals_with_zero_queries_are_the_plain_network(build, draw_conditions):
+    plain, block = build(residual="none"), build(residual="block")
+    block.load_state_dict(plain.state_dict(), strict=False)
+    nn.init.zeros_(block.depth_mixer.query)
+    nn.init.zeros_(block.depth_mixer.newest)
+    x, t = inputs(plain)
+    conditions = draw_conditions(plain.config)
+    torch.testing.assert_close(block(x, t, conditions), plain(x, t, conditions), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("residual", ["boundary", "block"])
+def test_depth_weights_are_a_blend_that_follows_the_input(build, residual):
+    model = build(residual=residual)
+    sources = list(torch.randn(3, 2, 5, 32))
+    weights = model.depth_mixer.weights(sources, 0, 0)
+    torch.testing.assert_close(weights.sum(0), torch.ones(2, 5))
+    assert weights.std(dim=(1, 2)).min() > 0
+
+
+def test_closed_gates_and_a_fresh_network_leave_the_portrait_as_it_is(build, draw_conditions):
+    config = build().config
+    torch.manual_seed(0)
+    fresh = type(build())(config)
+    conditions = draw_conditions(config)
+    x, t = inputs(fresh)
+    base = conditions.reference_motion[:, None].expand_as(x)
+    assert torch.equal(fresh(x, t, conditions), base)
+    assert not fresh(x, t, conditions.without("reference")).any()  # rest, where the mean is zero and the scale one
+
+
+def test_motion_comes_back_from_normalising(model):
+    motion = torch.randn(4, 63)
+    torch.testing.assert_close(model.denormalise(model.normalise(motion)), motion, atol=1e-5, rtol=1e-5)
+
+
+def test_the_embedded_size_fits_its_file(build):
+    with torch.device("meta"):
+        model = type(build())(UnifiedConfig(audio_layers=6, audio_width=256))
+    assert 2 * sum(p.numel() for p in model.parameters()) < 24e6
+
+
+@pytest.mark.parametrize("changes", [{"heads": 5}, {"rotary": 3}, {"rotary": 10}, {"residual": "sideways"}])
+def test_a_config_that_cannot_be_built_is_refused(build, changes):
+    with pytest.raises(ValueError, match=r"split|residual"):
+        build(**changes)
