@@ -12,6 +12,7 @@ RECIPES = {  # name -> module below `training`
     "audio-encoder": "audio_encoder",
     "vocal": "vocal",
     "refiner": "refiner",
+    "sample-consent": "sample_consent",
 }
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import torch
 
 from ..media.video import read_frames
+from ..pipelines.talking_head import load_models
 from ..weights.manifest import read_manifest
 from .bad_input import cases, crowd_of, failures
 from .bench import CouldNotRun
 from .command import Finished, must, neo
 from .lip_sync import Speech, held_out_speech, judge_video, summarise
+from .region import differences, lifted
 from .sounds import looped, silence
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -139,6 +141,21 @@ def inner_error(found: torch.Tensor, reference: torch.Tensor) -> float:
     expected = reference[list(MEDIAPIPE_OF_INNER)]  # [51, 2]
     right, left = expected[19:25].mean(0), expected[25:31].mean(0)
     return float((found[17:] - expected).norm(dim=1).mean() / (left - right).norm())
+
+
+def region(studio: Studio) -> dict[str, float]:
+    """What changes outside the region that may move, and how large that region is."""
+    models = load_models()
+    seen = [p for p in studio.portraits if studio.inspected[p.name]]
+    volumes = [lifted(models, p, studio.home, SIZE) for p in seen]
+    changes = [differences(volume) for volume in volumes]
+    if not all(change["moved"] for change in changes):
+        raise CouldNotRun("a portrait did not move at all, so nothing was tested")
+    return {
+        "pixels outside the moving region": max(change["outside"] for change in changes),
+        "outermost row and column": max(change["rim"] for change in changes),
+        "moving region": max(volume.region for volume in volumes),
+    }
 
 
 def lip_sync(studio: Studio) -> dict[str, float]:
