@@ -20,8 +20,8 @@ from torch import Tensor
 from ..audio.encoder import AudioEncoder, AudioEncoderConfig, encode, load_audio_encoder, save_audio_encoder
 from ..data_types import Waveform
 from ..weights.manifest import FOLDER
-from .fitting import Plan, fit
-from .sound_batches import AugmentConfig, Batch, SpeechStore
+from .fitting import Plan, fit, follow
+from .sound_batches import AugmentConfig, Batch, SpeechStore, lip_targets
 from .synthetic.librispeech import HELD_OUT_SPEAKERS
 from .synthetic.phones import BILABIALS, INDEX, VISEME_OF
 from .synthetic.speech import HELD_OUT_VOICES, is_held_out, load_corpus
@@ -29,7 +29,7 @@ from .synthetic.utterance import RATE, Utterance, labels
 
 log = logging.getLogger(__name__)
 
-BATCH = 16
+BATCH = 12
 WEIGHTS = {"phones": 1.0, "articulation": 0.6, "melody": 0.3, "emphasis": 0.1, "arousal": 0.1, "pause": 0.2}
 
 
@@ -54,18 +54,20 @@ def run(arguments: argparse.Namespace) -> None:
         encoder = load_audio_encoder(arguments.out)
     else:
         encoder = AudioEncoder(AudioEncoderConfig())
-    config, made = AugmentConfig(), _made(arguments)
+    encoder.to(arguments.device)
+    config, made, teacher = AugmentConfig(), _made(arguments), Teacher(encoder)
 
     def loss(net: AudioEncoder) -> Tensor:
         with torch.device(arguments.device):
-            return batch_loss(net, store.draw(BATCH, config))
+            batch = store.draw(BATCH, config)
+            return batch_loss(net, batch, teacher.said(net, batch))
 
     def report(average: AudioEncoder) -> str:
         save_audio_encoder(average, arguments.out, made)
         return str(frame_scores(deepcopy(average).cpu(), judged[::5]))
 
     plan = Plan(arguments.minutes, rate=2e-3, average=0.997, report=100.0)
-    trained = fit(encoder.to(arguments.device), loss, plan, report)
+    trained = fit(encoder, loss, plan, report)
     save_audio_encoder(trained, arguments.out, made)
     log.info("held-out speakers: %s", frame_scores(trained.cpu(), judged))
 
@@ -81,27 +83,59 @@ def _made(arguments: argparse.Namespace) -> dict:
     }
 
 
+# --- doubtful phones -------------------------------------------------------------------------------------------------
+
+
+class Teacher:
+    """A moving average of the network that hears the clean sound: it says what it hears where the label is doubtful.
+
+    Mean teacher (arXiv 1703.01780); it is believed gradually, once it can hear.
+    """
+
+    def __init__(self, net: AudioEncoder, keep: float = 0.99, deaf: int = 400, ramp: int = 600):
+        self.average = deepcopy(net).eval()
+        self.keep, self.deaf, self.ramp, self.steps = keep, deaf, ramp, 0
+
+    @torch.no_grad()
+    def said(self, net: AudioEncoder, batch: Batch) -> Tensor | None:
+        """Phone probabilities times how far to believe them. [B, T, phones]"""
+        self.steps += 1
+        follow(self.average, net, min(self.keep, self.steps / (self.steps + 10)))
+        belief = min(1.0, (self.steps - self.deaf) / self.ramp)
+        if belief <= 0:
+            return None
+        with torch.autocast(batch.trust.device.type, torch.bfloat16):
+            logits = self.average.read(self.average(*batch.clean), "phones")
+        probability = logits.float().softmax(-1)
+        return belief * probability * probability.amax(-1, keepdim=True)
+
+
 # --- loss ------------------------------------------------------------------------------------------------------------
 
 
-def batch_loss(net: AudioEncoder, batch: Batch) -> Tensor:
-    """The weighted sum over all heads; heads are read in float32, the trunk runs in bfloat16."""
-    with torch.autocast(batch.mel.device.type, torch.bfloat16):
-        hidden = net(batch.mel, batch.prosody)  # [L, B, T, D]
+def batch_loss(net: AudioEncoder, batch: Batch, taught: Tensor | None = None) -> Tensor:
+    """The weighted sum over all heads; `taught` is what the teacher heard. [B, T, phones]"""
+    with torch.autocast(batch.trust.device.type, torch.bfloat16):
+        hidden = net(*batch.heard)  # [L, B, T, D]
         said = {name: net.read(hidden, name).float() for name in net.heads}
-    losses = head_losses(said, batch)
+    phones = batch.phones * batch.trust[..., None]
+    if taught is not None:
+        phones = phones + taught * (1 - batch.trust[..., None])
+    losses = head_losses(said, batch, phones)
     return sum(WEIGHTS[name] * value for name, value in losses.items())
 
 
-def head_losses(said: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-    """One loss per head. said[name] [B, T, outputs]"""
+def head_losses(said: dict[str, Tensor], batch: Batch, phones: Tensor) -> dict[str, Tensor]:
+    """One loss per head. said[name] [B, T, outputs]; phones [B, T, phones] sums to the weight of each frame"""
+    weight = phones.sum(-1)
+    shape = lip_targets(phones / weight[..., None].clamp_min(1e-3)).clamp(0, 1)
     speech = 1 - batch.pause
     known = speech * ~batch.arousal.isnan()[:, None]
     arousal = batch.arousal.nan_to_num(0.0)[:, None].expand_as(batch.pause)
-    lips = F.binary_cross_entropy_with_logits(said["articulation"], batch.articulation, reduction="none").mean(-1)
+    lips = F.binary_cross_entropy_with_logits(said["articulation"], shape, reduction="none").mean(-1)
     return {
-        "phones": _mean(-(batch.phones * said["phones"].log_softmax(-1)).sum(-1), batch.weight),
-        "articulation": _mean(lips, batch.weight.clamp_min(0.05)),
+        "phones": -(phones * said["phones"].log_softmax(-1)).sum() / weight.sum().clamp_min(1.0),
+        "articulation": _mean(lips, weight),
         "melody": _melody_loss(said["prosody"], batch.melody),
         "emphasis": _mean(_binary(said["emphasis"], batch.emphasis), speech * (batch.emphasis > 0)),
         "arousal": _mean(_binary(said["arousal"], arousal), known),

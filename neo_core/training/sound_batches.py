@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..audio import features
+from ..audio.encoder import network_inputs
 from ..audio.features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN, RATE
 from .synthetic.phones import ARTICULATION, INDEX, PHONES, SIL
 from .synthetic.utterance import LABEL_RATE, Utterance, labels
@@ -25,11 +26,10 @@ _LABEL_HOP = RATE // LABEL_RATE
 
 @dataclass(frozen=True)
 class Batch:
-    mel: Tensor  # [B, 2T, M]
-    prosody: Tensor  # [B, T, 3] inputs
+    heard: tuple[Tensor, Tensor]  # the encoder's inputs: mel [B, 2T, M], prosody [B, T, 3]
+    clean: tuple[Tensor, Tensor]  # the same crops as they were recorded
     phones: Tensor  # [B, T, phones] target distribution
-    weight: Tensor  # [B, T] confidence of the phone targets
-    articulation: Tensor  # [B, T, 4]
+    trust: Tensor  # [B, T] confidence of the phone targets, squared
     melody: Tensor  # [B, T, 3] f0 relative to the voice, energy, voicing
     emphasis: Tensor  # [B, T]
     arousal: Tensor  # [B] NaN where unknown
@@ -38,7 +38,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    frames: int = 200  # T of a crop
+    frames: int = 160  # T of a crop
     speed: float = 0.14  # up to 14 % slower or faster
     reverb: float = 0.35  # probabilities
     noise: float = 0.75
@@ -98,7 +98,6 @@ class SpeechStore:
         self.phones, self.sure, self.tracks = torch.cat(phones), torch.cat(sure), torch.cat(tracks)
         self.pause = _pauses(self.phones)
         self.real, self.arousal = torch.tensor(real), torch.tensor(arousal)
-        self.articulation = articulation_table()
         self.noises = _noise_bank(self)
 
     def to(self, device: str | torch.device) -> "SpeechStore":
@@ -117,9 +116,10 @@ class SpeechStore:
         sound = self._sound(which, begin, speed, span)
         empty = torch.rand(count) < config.empty
         sound[empty] = 0
-        sound = augment_sound(sound, self.noises, empty, config)
-        mel, prosody = augmented_inputs(sound, config)
-        return self._targets(which, begin, speed, empty, config.frames, (mel, prosody))
+        power = features.mel_energy(sound[:, PITCH_MARGIN - MARGIN : MARGIN - PITCH_MARGIN])
+        clean = network_inputs(sound, features.loudness(power.mean(-1)))
+        heard = augmented_inputs(augment_sound(sound, self.noises, empty, config), config)
+        return self._targets(which, begin, speed, empty, heard, clean)
 
     def _choose(self, count: int, config: AugmentConfig) -> Tensor:
         """Utterances, `config.real` of them recordings of people, in proportion to their length. [B]"""
@@ -140,8 +140,15 @@ class SpeechStore:
         return torch.where(inside, value / 32767, 0.0)
 
     def _targets(
-        self, which: Tensor, begin: Tensor, speed: Tensor, empty: Tensor, frames: int, inputs: tuple[Tensor, Tensor]
+        self,
+        which: Tensor,
+        begin: Tensor,
+        speed: Tensor,
+        empty: Tensor,
+        heard: tuple[Tensor, Tensor],
+        clean: tuple[Tensor, Tensor],
     ) -> Batch:
+        frames = heard[1].shape[1]
         middle = (torch.arange(frames)[None] + 0.5) * FRAME * speed[:, None] + begin[:, None]  # [B, T] samples
         outside = (middle >= self.length[which, None]) | empty[:, None]
         last = self.length[which, None] // _LABEL_HOP - 1
@@ -151,11 +158,10 @@ class SpeechStore:
         tracks = self.tracks[index[..., 0] // 2].float()
         tracks = torch.where(outside[..., None], tracks.new_tensor([0.0, -2.5, 0.0, 0.0]), tracks)
         return Batch(
-            mel=inputs[0],
-            prosody=inputs[1],
+            heard=heard,
+            clean=clean,
             phones=F.one_hot(phone, len(PHONES)).float().mean(2),
-            weight=torch.where(outside, 1.0, self.sure[index].float().square().mean(-1)),
-            articulation=_smooth(self.articulation[phone].mean(2)),
+            trust=torch.where(outside, 1.0, self.sure[index].float().square().mean(-1)),
             melody=tracks[..., :3],
             emphasis=tracks[..., 3],
             arousal=torch.where(empty, 0.0, self.arousal[which]),
@@ -163,8 +169,9 @@ class SpeechStore:
         )
 
 
-def _smooth(track: Tensor) -> Tensor:
-    """Lips move between their targets: a triangle over 100 ms. [B, T, C]"""
+def lip_targets(phones: Tensor) -> Tensor:
+    """What lips and jaw do for a track of phones, smoothed over 100 ms, as they move. [B, T, phones] -> [B, T, 4]"""
+    track = phones @ articulation_table().to(phones.device)
     kernel = track.new_tensor([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
     return sum(w * torch.roll(track, k - 2, 1) for k, w in enumerate(kernel))
 
