@@ -23,10 +23,10 @@ LOWEST_LOG_SIGMA, HIGHEST_LOG_SIGMA = -6.0, 2.0
 @dataclass(frozen=True)
 class LandmarkConfig:
     landmarks: int
-    size: int = 128
+    size: int = 96
     widths: tuple[int, ...] = (16, 32, 64, 128, 160)
     depths: tuple[int, ...] = (0, 1, 2, 2, 1)
-    hidden: int = 224
+    hidden: int = 256
 
 
 @dataclass(frozen=True)

@@ -8,39 +8,44 @@ the closer looks at eye and mouth, the scan, and the person mask. `--parts` trai
 import argparse
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from ..geometry.head_model import HeadModel, load_head_model
 from ..nn.conv2d import centred
 from ..pictar.analysis import Analyser, AnalysisConfig, load_analyser, save_analyser
-from ..pictar.landmark_net import (
-    GAZE_UNIT,
-    POSE_UNIT,
-    DetailConfig,
-    DetailNet,
-    LandmarkConfig,
-    Reading,
-    start_from_shapes,
-)
+from ..pictar.detection import ScanNet
+from ..pictar.landmark_net import DetailConfig, DetailNet, LandmarkConfig, LandmarkNet, start_from_shapes
+from ..pictar.matting import MaskNet
 from ..pictar.squares import EYES, frame_face
 from ..weights.manifest import FOLDER
 from . import face_batches
-from .face_batches import LandmarkMix, ScanTargets
-from .face_frames import FrameStore, View, around
+from .face_batches import LandmarkMix
+from .face_frames import FrameStore, around
+from .face_losses import landmark_loss, mask_loss, point_loss, scan_loss
 from .fitting import Plan, fit
 
 log = logging.getLogger(__name__)
 
 PARTS = {"landmarks": 0.45, "eye": 0.12, "mouth": 0.12, "scan": 0.16, "mask": 0.15}  # share of the time
 SCENE = 96  # pixels: side of the scenes the scan is trained on
-BATCH = {"eye": 96, "mouth": 96, "scan": 48, "mask": 16}
+DETAILS, SCENES, VIEWS = 96, 48, 16  # batch sizes
 MIX = LandmarkMix()
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the steps of training draw from."""
+
+    store: FrameStore
+    dice: Generator
+    partner: Tensor  # [K] left-right partner of each landmark
+    weight: Tensor  # [K] of each landmark in the loss
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,20 +64,19 @@ def run(arguments: argparse.Namespace) -> None:
     """Train the chosen parts one after another; the file is rewritten about once a minute."""
     torch.manual_seed(arguments.seed)
     dice = torch.Generator(arguments.device).manual_seed(arguments.seed)
-    head = load_head_model()
-    store = FrameStore(arguments.frames, arguments.device)
-    analyser = _start(arguments, head, store, dice).to(arguments.device, memory_format=torch.channels_last)
-    made = _made(arguments)
+    head = load_head_model().to(arguments.device)
+    course = Course(FrameStore(arguments.frames, arguments.device), dice, head.landmark_mirror, landmark_weight(head))
+    analyser = _start(arguments, head, course).to(arguments.device, memory_format=torch.channels_last)
     for part in arguments.parts:
         minutes = arguments.minutes * PARTS[part] / sum(PARTS[p] for p in arguments.parts)
-        loss = _losses(head, store, analyser, dice)[part]
-        report = partial(_report, part=part, analyser=analyser, store=store, arguments=arguments, made=made)
-        log.info("%s: %.1f minutes, %d frames", part, minutes, store.refresh())
-        setattr(analyser, part, fit(getattr(analyser, part), loss, Plan(minutes), report))
-    save_analyser(arguments.out, analyser, made)
+        log.info("%s: %.1f minutes, %d frames", part, minutes, course.store.refresh())
+        report = partial(_report, part=part, analyser=analyser, course=course, arguments=arguments)
+        trained = fit(getattr(analyser, part), partial(STEPS[part], course), Plan(minutes), report)
+        setattr(analyser, part, trained)
+    save_analyser(arguments.out, analyser, _made(arguments))
 
 
-def _start(arguments: argparse.Namespace, head: HeadModel, store: FrameStore, dice: Generator) -> Analyser:
+def _start(arguments: argparse.Namespace, head: HeadModel, course: Course) -> Analyser:
     """Fresh networks, or those of `--out` when it exists and not all parts are trained anew."""
     partial_run = arguments.resume or set(arguments.parts) != set(PARTS)
     if partial_run and arguments.out.exists():
@@ -84,7 +88,7 @@ def _start(arguments: argparse.Namespace, head: HeadModel, store: FrameStore, di
     if not (arguments.resume and arguments.out.exists()):
         for part in arguments.parts:
             setattr(analyser, part, type(getattr(analyser, part))(getattr(analyser.config, part)))
-        _start_from_faces(analyser, store, dice, arguments.parts)
+        _start_from_faces(analyser, course, arguments.parts)
     return analyser
 
 
@@ -106,51 +110,51 @@ def _members(groups: Mapping[str, tuple[int, ...]], names: tuple[str, ...]) -> t
     return tuple(index for name in names for index in groups[name])
 
 
-def _start_from_faces(analyser: Analyser, store: FrameStore, dice: Generator, parts: list[str]) -> None:
-    frames = store.draw(1500, dice)
+def _start_from_faces(analyser: Analyser, course: Course, parts: list[str]) -> None:
+    frames = course.store.draw(1500, course.dice)
     squares = frame_face(frames.landmarks)
-    view = around(squares, torch.zeros(len(frames), dtype=torch.bool, device=squares.side.device), dice)
+    upright = torch.zeros(len(frames), dtype=torch.bool, device=squares.side.device)
     if "landmarks" in parts:
-        start_from_shapes(analyser.landmarks, view.locate(frames.landmarks))
+        start_from_shapes(analyser.landmarks, around(squares, upright, course.dice).locate(frames.landmarks))
     for name in {"eye", "mouth"} & set(parts):
         net: DetailNet = getattr(analyser, name)
         points = frames.landmarks[:, list(net.config.indices)]
-        square = face_batches.detail_square(squares, points, net.config)
-        flat = around(square, torch.zeros(len(frames), dtype=torch.bool, device=squares.side.device), dice)
-        start_from_shapes(net, View(flat.matrix, flat.center).locate(points))
+        view = around(face_batches.detail_square(squares, points, net.config), upright, course.dice)
+        start_from_shapes(net, view.locate(points))
 
 
-def _losses(
-    head: HeadModel, store: FrameStore, analyser: Analyser, dice: Generator
-) -> dict[str, Callable[[nn.Module], Tensor]]:
-    """For each part: draw a batch, return the loss."""
-    partner = head.landmark_mirror.to(store.device)
-    weight = landmark_weight(head).to(store.device)
+def landmark_step(course: Course, net: LandmarkNet) -> Tensor:
+    crops, truth = face_batches.landmark_batch(course.store, course.partner, net.config.size, MIX, course.dice)
+    return landmark_loss(net.read(_encoded(net, crops)), truth, course.weight)
 
-    def landmarks(net: nn.Module) -> Tensor:
-        crops, truth = face_batches.landmark_batch(store, partner, net.config.size, MIX, dice)
-        return landmark_loss(net.read(_encoded(net, crops)), truth, weight)
 
-    def detail(net: nn.Module) -> Tensor:
-        count = BATCH["eye"]
-        crops, truth = face_batches.detail_batch(store, partner, net.config, count, dice)
-        points, log_sigma = net.read(_encoded(net, crops))
-        return point_loss(points, log_sigma, truth, torch.ones_like(log_sigma[0]))
+def detail_step(course: Course, net: DetailNet) -> Tensor:
+    crops, truth = face_batches.detail_batch(course.store, course.partner, net.config, DETAILS, course.dice)
+    points, log_sigma = net.read(_encoded(net, crops))
+    return point_loss(points, log_sigma, truth, torch.ones_like(log_sigma[0]))
 
-    def scan(net: nn.Module) -> Tensor:
-        scenes, targets = face_batches.scan_batch(store, BATCH["scan"], SCENE, dice)
-        with _narrow(scenes):
-            said = net(scenes)
-        return scan_loss(said.float(), targets)
 
-    def mask(net: nn.Module) -> Tensor:
-        views, alpha = face_batches.mask_batch(store, BATCH["mask"], net.config.size, dice)
-        with _narrow(views):
-            said = net(views)
-        return mask_loss(said.float(), alpha)
+def scan_step(course: Course, net: ScanNet) -> Tensor:
+    scenes, targets = face_batches.scan_batch(course.store, SCENES, SCENE, course.dice)
+    with _narrow(scenes):
+        said = net(scenes)
+    return scan_loss(said.float(), targets)
 
-    del analyser
-    return {"landmarks": landmarks, "eye": detail, "mouth": detail, "scan": scan, "mask": mask}
+
+def mask_step(course: Course, net: MaskNet) -> Tensor:
+    views, alpha = face_batches.mask_batch(course.store, VIEWS, net.config.size, course.dice)
+    with _narrow(views):
+        said = net(views)
+    return mask_loss(said.float(), alpha)
+
+
+STEPS = {
+    "landmarks": landmark_step,
+    "eye": detail_step,
+    "mouth": detail_step,
+    "scan": scan_step,
+    "mask": mask_step,
+}
 
 
 def _narrow(pictures: Tensor) -> torch.autocast:
@@ -180,58 +184,14 @@ def landmark_weight(head: HeadModel) -> Tensor:
     return weight / weight.mean()
 
 
-def point_loss(points: Tensor, log_sigma: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Distance, plus the likelihood of a round Gaussian of the predicted width. [B, N, 2], [B, N], [B, N, 2], [N]"""
-    square = ((points - truth) ** 2).sum(-1)
-    distance = (weight * (square + 1e-6).sqrt()).mean()
-    likelihood = weight * (square.detach() / (2 * (2 * log_sigma).exp()) + 2 * log_sigma)
-    return 8 * distance + 0.1 * likelihood.clamp(max=20).mean()
-
-
-def landmark_loss(reading: Reading, truth: Reading, weight: Tensor) -> Tensor:
-    """All heads; negatives count only for "is it a face"."""
-    faces = slice(0, len(truth.landmarks))
-    seen = Reading(*(values[faces] for values in reading))
-    return (
-        point_loss(seen.landmarks, seen.log_sigma, truth.landmarks, weight)
-        + 0.4 * functional.binary_cross_entropy_with_logits(reading.face, truth.face)
-        + 0.5 * (seen.pose - truth.pose).abs().mean() / POSE_UNIT
-        + 1.0 * (seen.expression - truth.expression).abs().mean()
-        + 0.2 * (seen.gaze - truth.gaze).abs().mean() / GAZE_UNIT
-    )
-
-
-def scan_loss(said: Tensor, targets: ScanTargets) -> Tensor:
-    """Penalty-reduced focal loss for centres (CornerNet, arXiv 1808.01244, eq. 1) and L1 for size and offset."""
-    score = torch.sigmoid(said[:, 0]).clamp(1e-5, 1 - 1e-5)
-    centre = (targets.heat > 0.9).float()
-    found = centre * (1 - score) ** 2 * score.log()
-    silent = (1 - centre) * (1 - targets.heat) ** 4 * score**2 * (1 - score).log() * ~targets.ignored
-    focal = -(found + silent).sum() / centre.sum().clamp(min=8)
-    near = (targets.heat > 0.3).float()[:, None]
-    distance = ((said[:, 1:] - targets.regression).abs() * near).sum() / near.sum().clamp(min=1) / 3
-    return focal + distance
-
-
-def mask_loss(said: Tensor, alpha: Tensor) -> Tensor:
-    """Cross entropy against the soft alpha, and overlap (dice)."""
-    entropy = functional.binary_cross_entropy_with_logits(said, alpha)
-    cover = torch.sigmoid(said)
-    shared = (cover * alpha).sum((1, 2))
-    overlap = (2 * shared + 1) / (cover.sum((1, 2)) + alpha.sum((1, 2)) + 1)
-    return entropy + 0.3 * (1 - overlap).mean()
-
-
-def _report(
-    net: nn.Module, part: str, analyser: Analyser, store: FrameStore, arguments: argparse.Namespace, made: dict
-) -> str:
+def _report(net: nn.Module, part: str, analyser: Analyser, course: Course, arguments: argparse.Namespace) -> str:
     """Put the averaged network into the file, look for new frames, and measure on held-out people."""
     current = getattr(analyser, part)
     setattr(analyser, part, net)
-    save_analyser(arguments.out, analyser, made | {"minutes": arguments.minutes})
+    save_analyser(arguments.out, analyser, _made(arguments))
     setattr(analyser, part, current)
-    frames = store.refresh()
-    return f"{frames} frames" + (f", error {landmark_error(net, store):.4f}" if part == "landmarks" else "")
+    frames = course.store.refresh()
+    return f"{frames} frames" + (f", error {landmark_error(net, course.store):.4f}" if part == "landmarks" else "")
 
 
 @torch.no_grad()

@@ -26,10 +26,10 @@ class LandmarkMix:
     """How a batch for the landmark network is made up."""
 
     faces: int = 48
-    beasts: int = 6  # drawn animals
-    unmade: int = 5  # faces pulled out of shape
-    misframed: int = 4  # faces beside, far inside or far outside the crop
-    empty: int = 3  # textures, and people with their face painted over
+    beasts: int = 4  # drawn animals
+    unmade: int = 4  # faces pulled out of shape
+    misframed: int = 2  # faces beside, far inside or far outside the crop
+    empty: int = 2  # textures, and people with their face painted over
 
 
 class ScanTargets(NamedTuple):

@@ -101,7 +101,7 @@ class View:
         """[B, C, S, S] u8 -> [B, C, size, size] in 0..1; `outside` is a padding mode of grid_sample."""
         pixels = crop_grid(size, pictures.device) @ self.matrix.mT + self.center[:, None]
         grid = (pixels / pictures.shape[-1] * 2 - 1).view(-1, size, size, 2)
-        return functional.grid_sample(pictures.float() / 255, grid, padding_mode=outside, align_corners=False)
+        return functional.grid_sample(pictures.float(), grid, padding_mode=outside, align_corners=False) / 255
 
     def inside(self, frame_size: int, size: int) -> Tensor:
         """1 where the view shows the frame, or what lies below it (a body goes on there). [B, 1, size, size]"""

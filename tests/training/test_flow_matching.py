@@ -1,0 +1,97 @@
+"""Flow matching: losses and the loop against the clock."""
+
+import pytest
+import torch
+from torch import nn
+
+from neo_core.flow.path import interpolate, velocity_target
+from neo_core.training.flow_matching import (
+    Plan,
+    Run,
+    difference_error,
+    learning_rate,
+    parameter_groups,
+    train,
+    velocity_error,
+)
+
+
+def test_predicting_the_data_is_predicting_the_velocity():
+    data, noise, wrong = torch.randn(3, 4, 6, 5)
+    t = torch.tensor([0.1, 0.3, 0.7, 1.0])
+    x = interpolate(data, noise, t)
+    assert velocity_error(x, data, data, t).max() == 0
+    velocity = (x - wrong) / t[:, None, None]
+    expected = (velocity - velocity_target(data, noise)).square()
+    torch.testing.assert_close(velocity_error(x, wrong, data, t), expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_differences_see_the_seam_but_not_a_constant(order):
+    data, before = torch.randn(2, 6, 5), torch.randn(2, 3, 5)
+    assert difference_error(data, data, before, order).max() == 0
+    shifted = difference_error(data + 1, data, before, order)
+    assert shifted.shape == data.shape
+    torch.testing.assert_close(shifted[:, 0], torch.ones(2, 5))  # the jump at the seam
+    assert shifted[:, order:].abs().max() < 1e-9
+
+
+class Line(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def straight_loss(net):
+    x = torch.randn(64, 3)
+    return (net(x)[:, 0] - x @ torch.tensor([1.0, -2.0, 0.5])).square().mean()
+
+
+def test_training_stops_on_time_and_learns():
+    torch.manual_seed(0)
+    run = Run(Line(), Plan(minutes=0.02, rate=0.1, warm_up=1, average=0.9))
+    average = train(run, straight_loss, lambda _: "")
+    assert 1.2 <= run.seconds < 3
+    assert straight_loss(average) < 0.05
+
+
+def test_the_rate_rises_and_falls_to_almost_nothing():
+    run = Run(Line(), Plan(minutes=1, rate=1.0, warm_up=10))
+    assert learning_rate(run) == pytest.approx(0.1)
+    run.step = 10
+    assert learning_rate(run) == pytest.approx(1.0)
+    run.seconds = 60
+    assert learning_rate(run) == pytest.approx(0.01)
+
+
+def test_a_run_is_taken_up_where_it_was_put_down(tmp_path):
+    torch.manual_seed(0)
+    first = Run(Line(), Plan(minutes=0.002))
+    train(first, straight_loss, lambda _: "")
+    first.save(tmp_path / "run")
+    second = Run(Line(), Plan(minutes=0.002))
+    second.load(tmp_path / "run")
+    assert (second.step, second.seconds) == (first.step, first.seconds)
+    for a, b in zip(first.average.parameters(), second.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+    torch.manual_seed(1)
+    expected = one_step(first)
+    torch.manual_seed(1)
+    assert torch.equal(one_step(second), expected)
+
+
+def one_step(run):
+    run.optimiser.zero_grad()
+    straight_loss(run.net).backward()
+    run.optimiser.step()
+    return run.net.layer.weight.detach().clone()
+
+
+def test_only_linear_maps_decay():
+    decayed, others = parameter_groups(nn.Sequential(Line(), nn.LayerNorm(4), nn.Embedding(3, 4)), Plan(1))
+    assert [p.shape for p in decayed["params"]] == [(1, 3)]
+    assert len(others["params"]) == 4
+    assert others["weight_decay"] == 0

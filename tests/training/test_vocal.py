@@ -1,0 +1,135 @@
+"""The training of VOCAL: windows as the sampler meets them, and a tiny model that learns to lip-sync."""
+
+import pytest
+import torch
+
+from neo_core.data_types import Identity
+from neo_core.motion_space import INDEX, REGIONS
+from neo_core.training.flow_matching import Plan, Run
+from neo_core.training.synthetic.performances import Performances, Take
+from neo_core.training.synthetic.utterance import Phone, Utterance
+from neo_core.training.vocal import balanced, drop_conditions, health, windows_loss
+from neo_core.training.vocal_windows import WindowStore, phone_trust, spread
+from neo_core.vocal.sampler import audio_windows, window_conditions
+from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
+
+CONFIG = UnifiedConfig(
+    audio_layers=2, audio_width=6, width=32, depth=2, heads=2, mlp_ratio=2, rotary=8, window=16, prefix=4, lookahead=2
+)
+FRAMES = 60
+
+
+def performances() -> Performances:
+    """The jaw says how loud the sound is; everything else rests."""
+    dice = torch.Generator().manual_seed(0)
+    loud = torch.rand(4, FRAMES, generator=dice)
+    utterances, takes = [], []
+    for k in range(4):
+        samples = (loud[k].repeat_interleave(640) * torch.randn(FRAMES * 640, generator=dice)).clamp(-1, 1)
+        phones = (Phone("AA", 0.0, 1.2, 1.0), Phone("P", 1.2, 2.4, 0.25))
+        utterances.append(Utterance(samples, phones, (), f"voice {k}", ""))
+        motion = torch.zeros(FRAMES, 63)
+        motion[:, INDEX["jawOpen"]] = loud[k]
+        geometry, style = torch.randn(60, generator=dice), torch.randn(16, generator=dice)
+        takes.append(Take(k, geometry, style, torch.zeros(63), motion.half(), seed=k, held_out=k == 3))
+    every = torch.cat([take.motion.float() for take in takes])
+    return Performances(tuple(utterances), tuple(takes), every.mean(0), every.std(0).clamp(min=0.01))
+
+
+def listen(utterance: Utterance) -> torch.Tensor:
+    level = utterance.samples.unflatten(0, (-1, 320)).std(-1)  # [2 T]
+    return (level[:, None] * torch.linspace(-1, 1, 6) + torch.linspace(0, 1, 6).square()).expand(2, -1, -1)
+
+
+@pytest.fixture
+def store() -> WindowStore:
+    return WindowStore(performances(), listen, CONFIG, held_out=False)
+
+
+def network() -> UnifiedMMDiT:
+    torch.manual_seed(0)
+    net = UnifiedMMDiT(CONFIG)
+    mean, log_scale = spread(performances())
+    net.motion_mean.copy_(mean)
+    net.motion_log_scale.copy_(log_scale)
+    return net
+
+
+@pytest.mark.parametrize("start", [0, 16, 48])
+def test_windows_are_cut_as_the_sampler_cuts_them(store, start):
+    """Same sound, same marks, same prefix: the first window, one inside, one past the end."""
+    take = store.takes[0]
+    trained = store.cut([(0, start)]).conditions
+    window = list(audio_windows([store.hidden[take.utterance].float()], CONFIG))[start // CONFIG.window]
+    prefix = take.motion[start - CONFIG.prefix : start].float() if start else None
+    net = network()
+    sampled = window_conditions(net, window, Identity(take.geometry, take.style, take.reference), prefix)
+    trained = trained.normalised(net)
+    assert torch.equal(trained.heard, sampled.heard)
+    heard = sampled.heard.repeat_interleave(2, dim=1)[:, None, :, None]
+    assert torch.equal(trained.audio.float() * heard, sampled.audio * heard)
+    for name in ("geometry", "style", "identity", "reference_motion", "reference", "prefix"):
+        assert torch.equal(getattr(trained, name), getattr(sampled, name))
+    assert torch.equal(trained.prefix_motion, sampled.prefix_motion)
+
+
+def test_a_window_past_the_end_holds_its_last_frame_and_counts_little(store):
+    windows = store.cut([(0, 56)])
+    assert torch.equal(windows.motion[0, 3:], windows.motion[0, 3].expand(13, -1))
+    brow = INDEX["browInnerUp_L"]
+    assert windows.weight[0, 4:, brow].max() < windows.weight[0, :4, brow].min()
+
+
+def test_doubtful_phones_count_less_for_the_mouth_only():
+    trust = phone_trust(performances().utterances[0].phones, FRAMES)
+    assert trust[:29].eq(1).all()
+    assert trust[31:59].eq(0.25).all()
+    weight = WindowStore(performances(), listen, CONFIG, held_out=False).cut([(0, 31)]).weight[0]
+    assert weight[:, list(REGIONS["mouth"])].eq(0.25).all()
+    assert weight[:, list(REGIONS["pose"])].eq(1).all()
+
+
+def test_held_out_voices_stay_out():
+    data = performances()
+    assert [take.seed for take in WindowStore(data, listen, CONFIG, held_out=False).takes] == [0, 1, 2]
+    assert [take.seed for take in WindowStore(data, listen, CONFIG, held_out=True).takes] == [3]
+
+
+def test_signals_are_dropped_now_and_then_and_alone(store):
+    dice = torch.Generator().manual_seed(0)
+    conditions = store.draw(400, dice).conditions
+    kept = drop_conditions(conditions, dice)
+    audio, identity, reference = kept.heard.any(1), kept.identity, kept.reference
+    for flag in (audio, identity, reference):
+        assert 0.08 < (~flag).float().mean() < 0.25
+    assert 0.03 < (~(audio | identity | reference)).float().mean() < 0.12
+    assert (~audio & identity & reference).any()
+    assert (kept.prefix & ~conditions.prefix).sum() == 0
+
+
+def test_every_region_counts_by_its_share_whatever_its_size():
+    terms = torch.zeros(1, 2, 63)
+    terms[..., list(REGIONS["gaze"])] = 1
+    gaze = balanced(terms)
+    terms.zero_()
+    terms[..., list(REGIONS["mouth"])] = 1
+    assert balanced(terms) == pytest.approx(3 * gaze.item())
+
+
+def test_it_learns_to_follow_the_sound(store):
+    dice = torch.Generator().manual_seed(0)
+    run = Run(network(), Plan(minutes=1, rate=3e-3))
+    first = None
+    for _ in range(70):
+        for group in run.optimiser.param_groups:
+            group["lr"] = 3e-3
+        loss = windows_loss(run.net, store, 12, dice, torch.device("cpu"))
+        first = first or loss.item()
+        run.optimiser.zero_grad()
+        loss.backward()
+        run.optimiser.step()
+    exam = WindowStore(performances(), listen, CONFIG, held_out=True).draw(8, torch.Generator().manual_seed(0))
+    found = health(run.net.eval(), exam)
+    assert loss.item() < 0.5 * first
+    assert found["audio_gain"] > 1.3
+    assert 0.6 < found["std_mouth"] < 1.4
