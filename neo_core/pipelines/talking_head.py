@@ -27,13 +27,14 @@ from ..pictar.analysis import Analyser, load_analyser, person_mask
 from ..pictar.crop import square_around, whole
 from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, lift, render
-from ..timebase import MOTION_RATE, frame_count
+from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
 from ..vocal.sampler import STEPS, generate_windows
 from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .frame_rate import resample_motion
 from .portrait import Portrait
 
 SCOPE = "talking-head"
+HEARD_AT_ONCE = 5 * FEATURE_RATE  # feature frames: little, so that short and long sounds take the same memory
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
 
@@ -90,7 +91,7 @@ def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant)
 def perform(models: Models, sound: Sound, identity: Identity, settings: Settings) -> Iterator[Tensor]:
     """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
     level = clip_loudness(read_mono(sound, RATE))  # a first pass: speech is heard relative to its own loudness
-    hidden = encode_stream(models.audio_encoder, read_mono(sound, RATE), level)
+    hidden = encode_stream(models.audio_encoder, read_mono(sound, RATE), level, HEARD_AT_ONCE)
     motion = generate_windows(
         models.vocal, hidden, identity, seed=settings.seed, steps=settings.steps, guidance=settings.guidance
     )
