@@ -28,7 +28,7 @@ from .squares import MARGIN, Squares, cut, frame_face, to_crop, to_picture
 
 WORTH_A_SECOND_LOOK = -2.0  # face logit of the first reading
 LEAST_SCORE = 0.5
-VIEW = 2.6  # side of what the mask network sees over the side of the face box
+VIEW = 2.0  # side of what the mask network sees over the side of the face box
 VIEW_DROP = 0.1  # how far its centre lies below the face's, in the same measure
 TYPICAL_SIGMA = 0.035  # expected landmark error of a well-read face, in crop units
 

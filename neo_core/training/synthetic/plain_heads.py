@@ -27,7 +27,7 @@ from ...geometry.head_model import PARTS, HeadModel, load_head_model
 from ...geometry.rasteriser import interpolate, rasterise
 from ...motion_space import EXPRESSION_NAMES, INDEX
 from ...weights import safetensors_io
-from ..augment import clouds
+from ..augment import clouds, strands
 
 log = logging.getLogger(__name__)
 
@@ -166,16 +166,32 @@ def render(
     part = triangle_part[fragments.triangle.view(-1)[covered]]
     place, normal, uv = attributes[covered].split([3, 3, 2], -1)
     colour = _paint(head, one, place, uv, part, dice) * _light(functional.normalize(normal, dim=-1), dice)
-    torch_dice = torch.Generator(vertices.device).manual_seed(int(dice.integers(2**31)))
-    canvas = clouds(1, fine, torch_dice)[0].flatten(1).clone()
-    body = _body(fine, vertices, camera, dice)
-    canvas = torch.lerp(canvas, clouds(1, fine, torch_dice)[0].flatten(1), body)
+    body, behind, before = _body(fine, vertices, camera, dice), *_long_hair(fine, camera, dice)
+    texture = torch.Generator(vertices.device).manual_seed(int(dice.integers(2**31)))
+    wall, cloth, hair = clouds(1, fine, texture)[0], clouds(1, fine, texture)[0], strands(1, fine, texture)[0]
+    canvas = torch.lerp(torch.lerp(wall, hair, behind), cloth, body).flatten(1)
     canvas[:, covered] = colour.T.clamp(0, 1) ** (1 / 2.2)
-    alpha = body.clone()
+    alpha = torch.maximum(body, behind).flatten(1)
     alpha[:, covered] = 1
+    canvas = torch.lerp(canvas, hair.flatten(1), before.flatten(1))
     both = torch.cat([canvas, alpha]).view(1, 4, fine, fine)
     both = functional.interpolate(both, (size, size), mode="bilinear", antialias=True)[0]
     return both[:3], both[3:]
+
+
+def _long_hair(fine: int, camera: Camera, dice: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """For a third of the heads: hair behind the head, and its curtains before the cheeks. 2 x [1, fine, fine]"""
+    skull = project(camera, camera.translation.new_tensor([[0.0, 3.5, -2.0]]))[0]
+    unit = float(camera.focal / skull[2])
+    line = torch.arange(fine, device=skull.device) + 0.5
+    x, y = (line[None] - skull[0]) / unit, (line[:, None] - skull[1]) / unit  # head units from the skull's middle
+    wide, high, length = dice.uniform(9.5, 15), dice.uniform(11.5, 15), dice.uniform(0, 24)
+    wave = dice.uniform(0, 0.8) * torch.sin(y * dice.uniform(0.3, 1.2) + dice.uniform(0, 6))
+    cap = torch.sigmoid(8 * (1 - (x / wide) ** 2 - (y / high) ** 2))
+    fall = torch.sigmoid(3 * (0.9 * wide - (x + wave).abs())) * torch.sigmoid(3 * (length - y)) * (y > 0)
+    behind = torch.maximum(cap, fall) * (dice.uniform() < 0.35)
+    part = torch.sigmoid(3 * ((x + 0.5 * wave).abs() - dice.uniform(5.5, 10)))
+    return behind[None], (behind * part * (dice.uniform() < 0.6))[None]
 
 
 def _facing(head: HeadModel, screen: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,13 +204,13 @@ def _facing(head: HeadModel, screen: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _body(fine: int, vertices: Tensor, camera: Camera, dice: np.random.Generator) -> Tensor:
-    """Shoulders: an ellipse below the neck. [1, fine * fine]"""
+    """Shoulders: an ellipse below the neck. [1, fine, fine]"""
     neck = project(camera, vertices[vertices[:, 1].topk(40, largest=False).indices]).mean(0)
     unit = float(camera.focal / neck[2])
     line = torch.arange(fine, device=vertices.device) + 0.5
     x = (line[None] - neck[0]) / (unit * dice.uniform(13, 20))
     y = (line[:, None] - neck[1]) / (unit * dice.uniform(7, 12))
-    return torch.sigmoid(40 * (1 - x**2 - (y - 0.75) ** 2)).view(1, -1)
+    return torch.sigmoid(40 * (1 - x**2 - (y - 0.75) ** 2))[None]
 
 
 def _light(normal: Tensor, dice: np.random.Generator) -> Tensor:
