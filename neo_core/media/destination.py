@@ -1,11 +1,14 @@
 """Where results go: checked before the work starts, written beside the target, renamed onto it when complete."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..data_types import InputError
+
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 def part_path(path: str | Path, stage: str = "part") -> Path:
@@ -29,6 +32,18 @@ def check_writable(path: str | Path, suffixes: tuple[str, ...]) -> Path:
     except OSError as error:
         raise InputError(f"output {path} cannot be written ({error.strerror}); expected a writable folder") from error
     return path
+
+
+@contextmanager
+def disk_faults(path: str | Path) -> Iterator[None]:
+    """A disk that is full, gone or write-protected is the user's to mend: one sentence. Other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        reason = os.strerror(error.errno)
+        raise InputError(f"output {path} cannot be written ({reason}); expected a disk with enough space") from error
 
 
 @contextmanager

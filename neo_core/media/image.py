@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ..data_types import InputError
-from .destination import check_writable, replacing
+from .destination import check_writable, disk_faults, replacing
 
 MAX_PIXELS = 64_000_000  # a 169-megapixel picture can be a 164 kB file: the size is checked before decoding
 READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "JPEG2000", "PPM")  # not EPS: it runs programs
@@ -40,7 +40,7 @@ def write_image(path: str | Path, image: Tensor) -> None:
     """Write a picture; PNG and WebP keep every pixel, JPEG comes close. image: [H, W, 3] or [H, W] uint8"""
     path = check_writable(path, WRITABLE)
     options = {"lossless": True} if path.suffix.lower() == ".webp" else {"quality": 95}
-    with replacing(path) as part:
+    with disk_faults(path), replacing(path) as part:
         Image.fromarray(image.cpu().numpy()).save(part, **options)
 
 

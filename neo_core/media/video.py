@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..data_types import InputError, Waveform
 from .audio import Sound
-from .destination import check_writable, part_path, replacing
+from .destination import check_writable, disk_faults, part_path, replacing
 from .soundtrack import Soundtrack
 
 SUFFIXES = (".mp4",)
@@ -56,11 +56,12 @@ class VideoWriter:
     ) -> None:
         part = part_path(self.path)
         try:
-            if kind is None:
-                self._flush()
-            self._close()
-            if kind is None:
-                _finalise(part, self.path)
+            with disk_faults(self.path):
+                if kind is None:
+                    self._flush()
+                self._close()
+                if kind is None:
+                    _finalise(part, self.path)
         finally:
             part.unlink(missing_ok=True)
 
@@ -75,7 +76,8 @@ class VideoWriter:
             dst_color_range=ColorRange.MPEG,
         )
         picture.pts, picture.time_base = self.frames, 1 / self.fps
-        self._mux(picture)
+        with disk_faults(self.path):
+            self._mux(picture)
         self.frames += 1
 
     def _mux(self, picture: av.VideoFrame | None) -> None:

@@ -158,6 +158,29 @@ def test_what_is_no_video_is_refused(tmp_path, write_sound, chirp):
             inspect_video(path)
 
 
+FULL_DISK = """
+import resource, signal, sys, torch
+from fractions import Fraction
+from neo_core.data_types import InputError
+from neo_core.media.video import VideoWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with VideoWriter(sys.argv[1], (48, 64), Fraction(25), None) as writer:
+        for k in range(1000):
+            writer.write(torch.randint(0, 255, (48, 64, 3), dtype=torch.uint8))
+except InputError as error:
+    sys.exit(0 if "expected a disk with enough space" in str(error) else 1)
+sys.exit(3)
+"""
+
+
+def test_a_full_disk_is_told_in_one_sentence(tmp_path):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "a.mp4")]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 ENDLESS = """
 import sys, torch
 from fractions import Fraction

@@ -36,7 +36,7 @@ factory frames --out "$data/frames" --minutes "$(minutes 40)" --seed 0 --device 
 factory plain-heads --out "$data/plain" --minutes "$(minutes 20)" --seed 0
 train analysis --frames "$data/frames" "$data/plain" --minutes "$(minutes 60)" --seed 0 --device "$device"
 
-factory speech --assets "$assets/speech" --out "$data/speech" --minutes 80 --seed 1
+factory speech --assets "$assets" --out "$data/speech" --minutes 80 --seed 1
 train audio-encoder --speech "$data/speech" --minutes "$(minutes 25)" --seed 0 --device "$device"
 
 factory performances --speech "$data/speech" --out "$data/performances" --minutes "$(minutes 30)" --seed 0
