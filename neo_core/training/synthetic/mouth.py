@@ -83,7 +83,7 @@ def _spread_and_round(mouth: np.ndarray, track: dict, speaker: Speaker) -> None:
     relax = 1 - 0.75 * np.clip(purse + 0.5 * track["funnel"], 0, 1)  # pursing lips let go of the smile
     for name in ("mouthSmile_L", "mouthSmile_R", "mouthStretch_L", "mouthStretch_R", "mouthDimple_L", "mouthDimple_R"):
         mouth[:, INDEX[name]] *= relax
-    _both(mouth, "mouthStretch", 0.75 * spread, lean)
+    _both(mouth, "mouthStretch", 0.9 * spread, lean)
     _both(mouth, "mouthSmile", 0.18 * spread, lean)
     _both(mouth, "mouthDimple", 0.12 * spread, lean)
     mouth[:, INDEX["mouthPucker"]] += purse

@@ -87,10 +87,12 @@ def _raise(reference: np.ndarray, name: str, amount: float) -> None:
 
 
 def _add_fit_noise(reference: np.ndarray, rng: np.random.Generator) -> None:
-    """A fit spreads small errors over coefficients that hardly show, and is never quite symmetric."""
+    """A fit uses a few coefficients that a person would call neutral, and is never quite symmetric."""
     noisy = [k for name, k in INDEX.items() if k < 53 and not name.startswith(("eyeLook", "eyeBlink", "jaw", "cheekP"))]
-    error = np.maximum(rng.normal(0.0, 0.05, size=len(noisy)), 0) * (rng.uniform(size=len(noisy)) < 0.6)
-    reference[noisy] = error
+    used = rng.uniform(size=len(noisy)) < rng.uniform(0.05, 0.5)
+    reference[noisy] = used * np.abs(rng.normal(0.0, 0.06, size=len(noisy)))
+    _raise(reference, rng.choice(("mouthLeft", "mouthRight")), max(rng.normal(0.0, 0.08), 0))
+    _raise(reference, "browDown", max(rng.normal(-0.05, 0.15), 0))
 
 
 def _add_smile(reference: np.ndarray, rng: np.random.Generator) -> None:
