@@ -1,11 +1,13 @@
 """Deform: a motion vector moves the head, and with it a field that tells each pixel where in the photo it came from."""
 
+import torch
 from torch import Tensor
 
 from ...geometry.rasteriser import interpolate, rasterise
 from .bust import Deformation, move
 from .follow import backward_flow, smoothstep
 from .lift import Volume, to_samples
+from .light import relight
 from .patch import facing
 from .sampling import blur, erode, fill, resize
 
@@ -18,8 +20,8 @@ def deform(volume: Volume, motion: Tensor) -> Deformation:
     return move(volume.bust, motion)
 
 
-def photo_flow(volume: Volume, now: Deformation) -> Tensor:
-    """Where each pixel of the region came from, relative to itself. [h, w, 2] pixels
+def photo_flow(volume: Volume, now: Deformation) -> tuple[Tensor, Tensor]:
+    """Where each pixel of the region came from, relative to itself [h, w, 2] pixels, and the change of light [h, w].
 
     On the mesh it is the projected flow of the surface in front; beside it the head pose carries hair and neck, and
     what the expression adds dies out over `SKIN_REACH`.
@@ -32,18 +34,22 @@ def photo_flow(volume: Volume, now: Deformation) -> Tensor:
     triangles = bust.model.triangles[volume.skin]
     triangles = triangles[facing(screen, triangles)]
     fragments = rasterise(screen, triangles, rows, columns)
-    mesh = interpolate(fragments, triangles, volume.source[:, :2] - now.screen[:, :2]).permute(2, 0, 1)
+    turn = bust.camera.rotation @ now.turn @ bust.camera.rotation.T
+    shine = relight(volume.light, volume.normal, turn).log()[:, None]
+    values = torch.cat([volume.source[:, :2] - now.screen[:, :2], shine], 1)
+    mesh = interpolate(fragments, triangles, values).permute(2, 0, 1)
     covered = (fragments.triangle >= 0).float()
     inner = blur(erode(covered, 1)[None], EDGE)[0]
-    extra = (mesh - rigid) * covered
+    carried = torch.cat([rigid, torch.zeros_like(rigid[:1])])
+    extra = (mesh - carried) * covered
     own = smoothstep(inner, 0.5, 0.95) * covered
     extra = own * extra + (1 - own) * _beyond(extra, erode(covered, 1), volume)
-    flow = resize(rigid + extra, window.height, window.width) * volume.rim
-    return flow.permute(1, 2, 0)
+    field = resize(carried + extra, window.height, window.width) * volume.rim
+    return field[:2].permute(1, 2, 0), field[2].exp()
 
 
 def _beyond(extra: Tensor, covered: Tensor, volume: Volume) -> Tensor:
-    """The skin's own flow continued beside the mesh, dying out with distance. [2, r, c]"""
+    """What the skin adds continued beside the mesh, dying out with distance. [C, r, c]"""
     rows, columns = covered.shape
     half = (max(1, rows // 2), max(1, columns // 2))
     known = resize(covered[None], *half)[0]

@@ -1,7 +1,8 @@
 """Eyes: an eyeball that can turn under its lids, and lids that can close, both painted from the photo.
 
-The photo shows part of the eyeball and almost nothing of the lid. The eyeball is completed outside the opening (iris by
-its own rings, white by its own white); the lid is the skin around the eye continued over the opening, with a lash line.
+The photo shows part of the eyeball and almost nothing of the lid. The eyeball is completed outside the opening (iris
+by its own rings, white by its own white); the lid is the skin around the eye continued over the opening, with a lash
+line.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from .bust import BLINK, Bust, Deformation, with_closed_eyes
 from .contact import Pairs, hats, points
 from .follow import smoothstep
 from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, window_around
-from .sampling import blur, dilate, erode, fill, pixel_centres, sample
+from .sampling import blur, dilate, erode, fill, pixel_centres, sample, sample_linear
 
 PUSH = 0.25  # head units an eyeball is set back
 RINGS = 12  # of the iris
@@ -36,6 +37,7 @@ class Eye:
     closed: Tensor  # [4, h, w] the closed lid without lashes, as it would lie in the photo, and where it is paint
     closed_screen: Tensor  # [V, 2] where the closed eye's vertices lie in the photo
     lash: Tensor  # [1, h, w] how lashes darken the skin above the margin
+    opening: Tensor  # [1, h, w] where the photo shows the ball
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class EyeNow:
     ball: Tensor  # [3, h, w]
     lid: Tensor  # [4, h, w] colour and alpha of the unfolded lid
     lash: Tensor  # [h, w] factor on everything
+    maps: Tensor  # [6, h, w] for the refiner: see `refine.MAPS`
 
 
 def build_eye(bust: Bust, start: Deformation, photo: Tensor, bounds: Window, side: int, worn: Tensor) -> Eye:
@@ -61,7 +64,7 @@ def build_eye(bust: Bust, start: Deformation, photo: Tensor, bounds: Window, sid
     closed = _closed_lid(view, opening, width)
     margin = points(model, start.screen, lids.upper)[:, :2] - _corner(window)
     lash = _lashes(view, closed[:3], margin, width)
-    return Eye(side, window, cut, ball, shade, closed, with_closed_eyes(bust).screen[:, :2], lash)
+    return Eye(side, window, cut, ball, shade, closed, with_closed_eyes(bust).screen[:, :2], lash, opening[None])
 
 
 def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> EyeNow:
@@ -73,15 +76,32 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     at = pixel_centres(window.height, window.width) + _corner(window) - _corner(eye.window)
     with_lids = fill(layers.skin_values[:2], (layers.skin > 0.5).float())
     shade = sample(eye.shade, at + with_lids.permute(1, 2, 0))
-    turned = layers.inner_values[:2]
-    change = smoothstep((turned.norm(dim=0) * (layers.inner > 0.5)).amax(), 0.1, 1.0)
-    ball = sample(eye.ball, at + turned.permute(1, 2, 0)) * shade * change
-    if change < 1:
-        ball = ball + sample(photo, at + _corner(eye.window) + turned.permute(1, 2, 0)) * (1 - change)
+    ball_at = at + layers.inner_values[:2].permute(1, 2, 0)
+    change = _turned(eye, bust, now, ball_at, layers, with_lids)
+    ball = sample(eye.ball, ball_at) * shade * change + sample(photo, ball_at + _corner(eye.window)) * (1 - change)
     amount = closing(eye, bust, now)
     lid = sample(eye.closed, at + layers.skin_values[2:4].permute(1, 2, 0))
     lid = torch.cat([lid[:3], lid[3:] * amount])
-    return EyeNow(window, layers, ball, lid, 1 - amount * (1 - _lash_now(eye, bust, source, now, window, width)))
+    lash = 1 - amount * (1 - _lash_now(eye, bust, source, now, window, width))
+    return EyeNow(window, layers, ball, lid, lash, _maps(lid[3] * layers.skin, layers.inner, lash, change))
+
+
+def _maps(lid: Tensor, ball: Tensor, lash: Tensor, turned: Tensor) -> Tensor:
+    """What the refiner is told about the eye. [6, h, w]"""
+    new = torch.maximum(torch.maximum(lid, 1 - lash), ball * turned)
+    reach = max(1, round(0.02 * lid.shape[1]))
+    new = blur(dilate(new, reach)[None], 0.7 * reach)[0].clamp(0, 1)
+    none = torch.zeros_like(lid)
+    return torch.stack([new, ball, none, none, ball, lid])
+
+
+def _turned(eye: Eye, bust: Bust, now: Deformation, ball_at: Tensor, layers: Layers, with_lids: Tensor) -> Tensor:
+    """Where the painted ball replaces the photo's: everywhere once it turns, else where lids hid it. [h, w]"""
+    own = slice(GAZE.start + 2 * eye.side, GAZE.start + 2 * eye.side + 2)
+    turn = smoothstep((now.motion[own] - bust.reference[own]).norm(), 0.4, 3.0)
+    unseen = smoothstep(sample_linear(eye.opening, ball_at)[0], 0.8, 0.3)
+    apart = ((layers.inner_values[:2] - with_lids).norm(dim=0) * (layers.inner > 0.5)).amax()
+    return torch.maximum(turn.expand_as(unseen), unseen * smoothstep(apart, 0.4, 1.5))
 
 
 def closing(eye: Eye, bust: Bust, now: Deformation) -> Tensor:

@@ -16,7 +16,7 @@ from .sampling import blur, distance, fill, pixel_centres, resize, sample_linear
 HAIR_NEAR, HAIR_FAR = 3.5, 11.0  # head units beside the head: moves as bone up to here, still from there
 NECK_LENGTH = 7.0  # head units below the chin over which the body comes to rest
 SMOOTH = 1.5  # head units over which the head's depth is smoothed for what follows it
-RIM = 0.05  # part of the picture's side over which motion fades at its rim
+RIM = 0.07  # part of the picture's side over which motion fades at its rim
 TURNS = 4  # fixed-point steps of the inversion
 
 

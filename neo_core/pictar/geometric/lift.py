@@ -13,11 +13,12 @@ from ...geometry.rasteriser import Fragments, interpolate, rasterise
 from ...governance import Grant
 from ..fit import HeadFit
 from .bust import Bust, Deformation, build_bust, move
-from .contact import hats, points
 from .eye import Eye, build_eye
 from .follow import Follow, build_follow, rim_fade, smoothstep
+from .light import estimate_light
 from .mouth import Mouth, build_mouth
 from .patch import Window, facing
+from .refine import Refiner, load_refiner
 from .sampling import blur, dilate, distance, fill, resize
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
@@ -43,10 +44,13 @@ class Volume:
     background: Tensor  # [3, h, w] the picture without the person
     picture: Tensor  # [3, H, W] 0..1
     skin: Tensor  # [M] triangles that carry the photo
+    normal: Tensor  # [V, 3] of the photo's mesh, view axes
+    light: Tensor  # [9] spherical harmonics of the photo's light
     step: float  # pixels per flow sample
     follow: Follow
     mouth: Mouth
     eyes: tuple[Eye, Eye]
+    refiner: Refiner
 
     @property
     def region(self) -> float:
@@ -54,30 +58,56 @@ class Volume:
         return float((self.moving > 0).sum()) / self.photo[..., 0].numel()
 
 
-def lift(photo: Tensor, fit: HeadFit, mask: Tensor, *, grant: Grant, model: HeadModel | None = None) -> Volume:
-    """Enrol a photo: u8 [H, W, 3], the fit of its head in its own pixels, and its person mask [H, W] 0..1."""
+def lift(
+    photo: Tensor,
+    fit: HeadFit,
+    mask: Tensor,
+    *,
+    grant: Grant,
+    model: HeadModel | None = None,
+    refiner: Refiner | None = None,
+) -> Volume:
+    """Enrol a photo: u8 [H, W, 3], the fit of its head in its own pixels, and its person mask [H, W] 0..1.
+
+    Without `model` and `refiner` the embedded ones are used.
+    """
     grant.require("talking-head")
-    model = model or load_head_model()
+    model, refiner = model or load_head_model(), refiner or load_refiner()
     bust = build_bust(model, fit)
     start = move(bust, bust.reference)
     height, width = photo.shape[:2]
     picture = photo.permute(2, 0, 1).float() / 255
-    body = torch.nonzero(model.triangle_part < 2)[:, 0]
     window = _region_window(start, model, height, width)
+    view = picture[:, window.rows, window.columns]
     step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
-    drawn, front = _draw_source(start, model, body, window, step)
-    rim = rim_fade(height, width)[window.rows, window.columns]
-    follow = _follow(bust, start, drawn, front, window, step, rim)
-    moving = _moving(follow, mask, drawn, window, rim, height * width)
-    alpha = mask[window.rows, window.columns].clamp(0, 1)
-    person, background = split_layers(picture[:, window.rows, window.columns], alpha)
+    drawn, front = _draw_source(start, model, window, step)
     skin = front[_worn(start, model, drawn, front, window)]
     worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
-    light = white_light(picture[:, window.rows, window.columns], drawn, model, front)
+    normal, carrying = _normals(start, model), model.triangles[skin].unique()
+    rim = rim_fade(height, width)[window.rows, window.columns]
+    follow = _follow(bust, start, drawn, front, window, step, rim)
+    person, background = split_layers(view, mask[window.rows, window.columns].clamp(0, 1))
     return Volume(
-        photo, grant, bust, bust.reference, start.screen, window, moving, rim, person, background, picture, skin, step,
-        follow, build_mouth(bust, start, window, light, worn), tuple(build_eye(bust, start, picture, window,
-        k, worn) for k in (0, 1)), )  # fmt: skip
+        photo=photo,
+        grant=grant,
+        bust=bust,
+        reference=bust.reference,
+        source=start.screen,
+        window=window,
+        moving=_moving(follow, mask, drawn, window, rim, height * width),
+        rim=rim,
+        person=person,
+        background=background,
+        picture=picture,
+        skin=skin,
+        normal=normal,
+        light=estimate_light(picture, start.screen[carrying, :2], normal[carrying]),
+        step=step,
+        follow=follow,
+        mouth=build_mouth(bust, start, window, white_light(view, drawn, model, front), worn),
+        eyes=tuple(build_eye(bust, start, picture, window, side, worn) for side in (0, 1)),
+        refiner=refiner,
+    )
 
 
 def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,8 +130,8 @@ def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor)
     skin = small[:, face]
     bright = skin.quantile(0.8, dim=1)
     tint = bright / bright.mean().clamp(min=0.05)
-    level = (0.55 * bright.amax() + 0.42).clamp(0.25, 1.0) * (0.35 + 0.65 * bright.amax())
-    return (0.65 + 0.35 * tint) * level.clamp(max=0.95)
+    level = (0.27 + 0.7 * bright.amax()).clamp(max=0.96)
+    return ((0.85 + 0.15 * tint) * level).clamp(max=1)
 
 
 def _region_window(start: Deformation, model: HeadModel, height: int, width: int) -> Window:
@@ -114,31 +144,29 @@ def _region_window(start: Deformation, model: HeadModel, height: int, width: int
     return Window(top, left, max(2, bottom - top), max(2, right - left))
 
 
-def _draw_source(
-    start: Deformation, model: HeadModel, skin: Tensor, window: Window, step: float
-) -> tuple[Fragments, Tensor]:
+def _draw_source(start: Deformation, model: HeadModel, window: Window, step: float) -> tuple[Fragments, Tensor]:
     """The photo's own mesh over the region at flow resolution; also the triangles drawn."""
     rows, columns = round(window.height / step), round(window.width / step)
     screen = to_samples(start.screen, window, rows, columns)
-    front = skin[facing(screen, model.triangles[skin])]
+    body = torch.nonzero(model.triangle_part < 2)[:, 0]
+    front = body[facing(screen, model.triangles[body])]
     return rasterise(screen, model.triangles[front], rows, columns), front
 
 
 def _worn(start: Deformation, model: HeadModel, drawn: Fragments, front: Tensor, window: Window) -> Tensor:
-    """Triangles of the face above the jaw line that the photo really shows, not too aslant. bool over `front`"""
+    """Triangles of face and neck that the photo really shows, not too aslant. bool over `front`"""
     corner = model.triangles[front]
-    normal = vertex_normals(start.screen * start.screen.new_tensor([1, -1, -_unit(start)]), model.triangles)
-    aslant = normal[corner][..., 2].mean(1) < FACING
-    jaw = points(model, model.template, torch.arange(17))
-    jaw = jaw[jaw[:, 0].argsort()]
-    centre = model.template[corner].mean(1)
-    reach = hats(centre[:, 0], jaw[:, 0])
-    above = (centre[:, 1] > (reach @ jaw)[:, 1] - 0.3) & (reach.sum(1) > 0.5)
+    aslant = _normals(start, model)[corner][..., 2].mean(1) < FACING
     rows, columns = drawn.triangle.shape
     at = to_samples(start.screen, window, rows, columns)[corner].mean(1)
     column, row = at[:, 0].long().clamp(0, columns - 1), at[:, 1].long().clamp(0, rows - 1)
     hidden = at[:, 2] > drawn.depth[row, column] + 0.4
-    return (model.triangle_part[front] == 0) & above & ~aslant & ~hidden
+    return (model.triangle_part[front] == 0) & ~aslant & ~hidden
+
+
+def _normals(start: Deformation, model: HeadModel) -> Tensor:
+    """Vertex normals of the photo's mesh in view axes. [V, 3]"""
+    return vertex_normals(start.screen * start.screen.new_tensor([1, -1, -_unit(start)]), model.triangles)
 
 
 def _unit(start: Deformation) -> Tensor:
@@ -177,6 +205,3 @@ def _moving(follow: Follow, mask: Tensor, drawn: Fragments, window: Window, rim:
     inside = away[strength > 0]
     limit = float(inside.kthvalue(allowed).values) if len(inside) > allowed else float(away.max()) + 1
     return strength * smoothstep(away, limit, limit - reach)
-
-
-__all__ = ["Volume", "lift"]

@@ -12,9 +12,10 @@ from .bust import MOUTH, Bust, Deformation
 from .contact import Pairs, hats, points
 from .follow import smoothstep
 from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, window_around
-from .sampling import blur, pixel_centres, sample, sample_linear
+from .sampling import blur, dilate, pixel_centres, sample, sample_linear
 
 INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
+SEAM = 0.12  # head units about the lips' seam that the photo may show as its dark line
 PUSH = 0.12  # head units the inside is set back
 ALBEDO = {  # of the parts, under white light
     "mouth_socket": (0.36, 0.10, 0.09),
@@ -34,6 +35,7 @@ class Mouth:
     cut: Cut
     inside: Tensor  # [I, 3] triangles of the inside, for its normals
     albedo: Tensor  # [V, 3] lit by the photo's light
+    teeth: Tensor  # [V] 1 on teeth
     seen: Tensor  # [1, h, w] where the photo shows the inside
     opening: Tensor  # [] gap between the lips in the photo, head units
     lip_shade: Tensor  # [V] 1 on the lips, less behind their seam
@@ -48,6 +50,7 @@ class MouthNow:
     layers: Layers  # the first two skin values are the flow into the photo
     inside: Tensor  # [4, h, w] colour and alpha
     lip_shade: Tensor  # [h, w] factor on the skin: the inner lips lie in shadow
+    maps: Tensor  # [6, h, w] for the refiner: see `refine.MAPS`
 
 
 def build_mouth(bust: Bust, start: Deformation, bounds: Window, light: Tensor, worn: Tensor) -> Mouth:
@@ -63,11 +66,20 @@ def build_mouth(bust: Bust, start: Deformation, bounds: Window, light: Tensor, w
         albedo[model.vertex_part == PARTS.index(name)] = torch.tensor(colour) * light
     inside = model.triangles[torch.isin(model.triangle_part, MOUTH)]
     seen = smoothstep(blur((layers.inner * _parted(bust, start, window))[None], 0.7), 0.35, 0.75)
-    hidden = _hidden_lips(bust, start, window)
-    shade = torch.where(
-        model.vertex_part == 2, 1 - 0.6 * (_behind_lips(model) / INNER_LIP).clamp(max=1), torch.ones(len(albedo))
+    behind = (_behind_lips(model) / INNER_LIP).clamp(max=1)
+    lining = model.vertex_part == PARTS.index("mouth_socket")
+    teeth = (model.vertex_part == PARTS.index("teeth_upper")) | (model.vertex_part == PARTS.index("teeth_lower"))
+    return Mouth(
+        window=window,
+        cut=cut,
+        inside=inside,
+        albedo=albedo,
+        teeth=teeth.float(),
+        seen=seen,
+        opening=start.opening,
+        lip_shade=torch.where(lining, 1 - 0.4 * behind, torch.ones_like(behind)),
+        lip_source=_borrow(model, start.screen[:, :2], _hidden_lips(bust, start, window)),
     )
-    return Mouth(window, cut, inside, albedo, seen, start.opening, shade, _borrow(model, start.screen[:, :2], hidden))
 
 
 def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> MouthNow:
@@ -78,7 +90,7 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     window = window_around(lips, 0.3 * width, bounds)
     change = _change(bust, source, now)
     flow = source[:, :2] - now.screen[:, :2] + change * (mouth.lip_source - source[:, :2])
-    values = torch.cat([flow, _lit(mouth, now), mouth.lip_shade[:, None]], 1)
+    values = torch.cat([flow, _lit(mouth, now), mouth.lip_shade[:, None], mouth.teeth[:, None]], 1)
     layers = draw_layers(now.screen, model, mouth.cut, window, values)
     at = pixel_centres(window.height, window.width) + torch.tensor([window.left, window.top])
     at = at + layers.inner_values[:2].permute(1, 2, 0)
@@ -87,7 +99,17 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     own = 1 - change * (1 - seen)  # the photo's own pixels, all of them while nothing has moved
     inside = sample(photo, at) * own + _shadowed(layers) * (1 - own)
     alpha = layers.inner * _parted(bust, now, window)
-    return MouthNow(window, layers, torch.cat([inside, alpha[None]]), 1 - change * (1 - layers.skin_values[5]))
+    shade = 1 - change * (1 - layers.skin_values[5]) * (layers.skin > 0)
+    maps = _maps(alpha, alpha * (1 - own[0]) + (1 - shade), layers.inner_values[6], change)
+    return MouthNow(window, layers, torch.cat([inside, alpha[None]]), shade, maps)
+
+
+def _maps(inner: Tensor, new: Tensor, teeth: Tensor, change: Tensor) -> Tensor:
+    """What the refiner is told about the mouth. [6, h, w]"""
+    reach = max(1, round(0.02 * inner.shape[1]))
+    around = blur(dilate(new, reach)[None], 0.7 * reach)[0].clamp(0, 1) * change
+    none = torch.zeros_like(inner)
+    return torch.stack([around, inner, inner * teeth, inner * (1 - teeth), none, none])
 
 
 def _lit(mouth: Mouth, now: Deformation) -> Tensor:
@@ -96,8 +118,8 @@ def _lit(mouth: Mouth, now: Deformation) -> Tensor:
     front = (
         now.vertices[:, 2] - now.vertices[mouth.inside.unique()][:, 2].amax()
     )  # [V] 0 at the front teeth, negative behind
-    depth = smoothstep(front, -4.5, -0.2)
-    facing = 0.4 + 0.6 * normal[:, 2].clamp(min=0)
+    depth = smoothstep(front, -7.0, -0.2)
+    facing = 0.62 + 0.38 * normal[:, 2].clamp(min=0)
     return mouth.albedo * ((0.08 + 0.92 * depth) * facing)[:, None] ** torch.tensor(WARMTH)
 
 
@@ -132,7 +154,7 @@ def _shadowed(layers: Layers) -> Tensor:
     open_sky = torch.roll(blur(layers.inner[None], near), round(near), 1)
     return (
         layers.inner_values[2:5]
-        * (0.45 + 0.55 * smoothstep(open_sky, 0.2, 0.95)) ** torch.tensor(WARMTH)[:, None, None]
+        * (0.72 + 0.28 * smoothstep(open_sky, 0.2, 0.95)) ** torch.tensor(WARMTH)[:, None, None]
     )
 
 
@@ -171,13 +193,14 @@ def _behind_lips(model: HeadModel) -> Tensor:
 def _hidden_lips(bust: Bust, start: Deformation, window: Window) -> Tensor:
     """Lip skin the photo does not show, or shows only as the dark line between the lips. bool [V]"""
     model = bust.model
-    near_seam = _behind_lips(model) < INNER_LIP
+    behind = _behind_lips(model)
     triangles = model.triangles[model.triangle_part < 2]
     local = start.screen - torch.tensor([window.left, window.top, 0.0])
     depth = rasterise(local, triangles, window.height, window.width).depth
     column = local[:, 0].long().clamp(0, window.width - 1)
     row = local[:, 1].long().clamp(0, window.height - 1)
-    return (local[:, 2] > depth[row, column] + 0.12) & (model.vertex_part < 3) & near_seam
+    hidden = (local[:, 2] > depth[row, column] + 0.12) & (behind < INNER_LIP)
+    return (hidden | (behind < SEAM)) & (model.vertex_part < 3)
 
 
 def _borrow(model: HeadModel, position: Tensor, hidden: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """A small window of the picture drawn with care: lips and mouth, or one eye with its lids.
 
-Inside a window the mesh is rasterised above pixel resolution and every layer (skin, and what shows through its opening)
-gets its own coverage and its own average flow per pixel, so edges are smooth and the photo is still sampled once.
+Inside a window the mesh is rasterised above pixel resolution and every layer (skin, and what shows through its
+opening) gets its own coverage and its own average flow per pixel, so edges are smooth and the photo is still sampled
+once.
 """
 
 from dataclasses import dataclass

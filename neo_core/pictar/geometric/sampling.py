@@ -52,7 +52,8 @@ def erode(mask: Tensor, radius: int) -> Tensor:
 def fill(image: Tensor, known: Tensor) -> Tensor:
     """Smooth continuation into the unknown: pull-push over a pyramid. image [C, H, W], known [H, W] 0..1 -> [C, H, W]
 
-    Gortler et al., "The Lumigraph" (1996), section 3.4.1: averages of known pixels go up, holes are filled coming down.
+    Gortler et al., "The Lumigraph" (1996), section 3.4.1: averages of known pixels go up, holes are filled coming
+    down.
     """
     weight = known[None].clamp(0, 1)
     levels = [(image * weight, weight)]

@@ -11,7 +11,8 @@ from .deform import deform, photo_flow
 from .eye import draw_eye
 from .lift import Volume
 from .mouth import draw_mouth
-from .patch import Window
+from .patch import Layers, Window
+from .refine import Spot, mend
 from .sampling import pixel_centres, sample
 
 CHECK_EVERY = 100  # frames between two looks at the grant
@@ -30,20 +31,8 @@ def render(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
 def translate(volume: Volume, now: Deformation) -> Tensor:
     """The frame of a deformation. u8 [H, W, 3]"""
     window = volume.window
-    flow = photo_flow(volume, now)
-    eyes = [draw_eye(eye, volume.bust, volume.source, now, volume.picture, window) for eye in volume.eyes]
-    mouth = draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, window)
-    for eye in eyes:
-        _refine_flow(flow, eye.layers, window, eye.window)
-    _refine_flow(flow, mouth.layers, window, mouth.window)
-    layer = sample(volume.person, pixel_centres(window.height, window.width) + flow)
-    view = layer[:3] + (1 - layer[3:]) * volume.background
-    _darken(view, window, mouth.window, torch.where(mouth.layers.skin > 0, mouth.lip_shade, 1.0))
-    _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
-    for eye in eyes:
-        _over(view, window, eye.window, eye.lid[:3], eye.lid[3] * eye.layers.skin)
-        _over(view, window, eye.window, eye.ball, eye.layers.inner)
-        _darken(view, window, eye.window, eye.lash)
+    view, spots = paint(volume, now)
+    view = mend(view, window, spots, volume.refiner)
     original = volume.picture[:, window.rows, window.columns]
     view = original + volume.moving * (view - original)
     frame = volume.photo.clone()
@@ -51,11 +40,28 @@ def translate(volume: Volume, now: Deformation) -> Tensor:
     return frame
 
 
-def _refine_flow(flow: Tensor, layers, window: Window, at: Window) -> None:
+def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
+    """The region [3, h, w] before the refiner, and the windows that hold something new."""
+    window = volume.window
+    flow, shine = photo_flow(volume, now)
+    eyes = [draw_eye(eye, volume.bust, volume.source, now, volume.picture, window) for eye in volume.eyes]
+    mouth = draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, window)
+    for part in (*eyes, mouth):
+        _refine_flow(flow, part.layers, window, part.window)
+    layer = sample(volume.person, pixel_centres(window.height, window.width) + flow)
+    view = layer[:3] * shine + (1 - layer[3:]) * volume.background
+    _darken(view, window, mouth.window, mouth.lip_shade)
+    _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
+    for eye in eyes:
+        _over(view, window, eye.window, eye.lid[:3], eye.lid[3] * eye.layers.skin)
+        _over(view, window, eye.window, eye.ball, eye.layers.inner)
+        _darken(view, window, eye.window, eye.lash)
+    return view, [Spot(part.window, part.maps) for part in (mouth, *eyes)]
+
+
+def _refine_flow(flow: Tensor, layers: Layers, window: Window, at: Window) -> None:
     """Replace the flow where the window's own, finer one knows the skin. flow [h, w, 2]"""
     rows, columns = _inside(window, at)
-    trust = (layers.skin.clamp(0, 1) * _feather(at))[..., None]
-    trust = torch.where(layers.skin[..., None] > 0.02, trust.clamp(min=0), torch.zeros_like(trust))
     own = layers.skin_values[:2].permute(1, 2, 0)
     part = flow[rows, columns]
     known = (layers.skin[..., None] > 0.02).float() * _feather(at)[..., None]

@@ -1,0 +1,243 @@
+"""Train the refiner on pairs the warp itself makes: a factory person painted by Pictar, and the true photograph.
+
+Windows around mouth and eyes are collected once (`collect`), then a small U-Net learns to turn the painted window into
+the true one, where and only where something is new. Landmarks are jittered as a landmark network jitters them, and
+every pair is restyled (colour, contrast, grain) so that the net mends pictures, not factory people.
+
+    python -m neo_core train refiner --minutes 20 --out neo_core/weights/embedded/refiner.safetensors
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import motion_space
+from ..geometry.head_model import HeadModel, load_head_model
+from ..motion_space import GAZE, INDEX, POSE
+from ..pictar.fit import fit_head
+from ..pictar.geometric import Volume, deform, lift
+from ..pictar.geometric.refine import SIDE, Refiner, RefinerConfig, load_refiner, network_input, save_refiner, square
+from ..pictar.geometric.sampling import resize
+from ..pictar.geometric.translate import paint
+from .renderer_truth import synthetic_grant
+from .synthetic.people import HELD_OUT_FROM, look, random_expression, sample_person
+from .synthetic.render import render_frame
+from .synthetic.scene import View, sample_view
+
+log = logging.getLogger(__name__)
+
+PHOTO_SIDE = 288  # pixels of the photographs the windows are cut from
+HEAD_SHARES = (0.62, 0.98)
+FRAMES = 10  # per person
+COLLECTING = 0.4  # of the time budget
+BATCH = 16
+RATE = 2e-3
+EMA = 0.995
+EXPOSURE = 0.12  # a frame whose overall light differs more than this from the photo teaches nothing
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Painted windows, their maps and the truth."""
+
+    picture: Tensor  # u8 [N, 3, S, S]
+    maps: Tensor  # u8 [N, 6, S, S]
+    truth: Tensor  # u8 [N, 3, S, S]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--minutes", type=float, default=20.0, help="time budget; the schedule is planned for it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from --out and from the windows beside it")
+    parser.add_argument("--out", type=Path, default=Path("refiner.safetensors"))
+
+
+def run(arguments: argparse.Namespace) -> Refiner:
+    """Collect windows, train, save the running mean of the weights."""
+    started = time.monotonic()
+    budget = 60 * arguments.minutes
+    store = arguments.out.with_suffix(".windows.pt")
+    parts = [Windows(**torch.load(store))] if arguments.resume and store.exists() else []
+    parts.append(collect(load_head_model(), arguments.seed + 1000 * len(parts), COLLECTING * budget))
+    windows = Windows(*(torch.cat([getattr(p, name) for p in parts]) for name in ("picture", "maps", "truth")))
+    torch.save(vars(windows), store)
+    log.info("%d windows", len(windows.picture))
+    torch.manual_seed(arguments.seed)
+    fresh = not (arguments.resume and arguments.out.exists())
+    refiner = Refiner(RefinerConfig()) if fresh else load_refiner(arguments.out).train()
+    refiner = refiner.to(arguments.device)
+    left = budget - (time.monotonic() - started)
+    mean = train(refiner, windows, left, arguments.seed, arguments.out)
+    save_refiner(arguments.out, mean, _made(arguments, len(windows.picture)))
+    return mean
+
+
+def collect(model: HeadModel, seed: int, seconds: float) -> Windows:
+    """Windows of random people until the time is up."""
+    end, found = time.monotonic() + seconds, []
+    number = seed * 100_000 % (HELD_OUT_FROM // 2) + 3_000_000
+    while time.monotonic() < end:
+        found += person_windows(model, number)
+        number += 1
+    picture, maps, truth = (torch.stack(column) for column in zip(*found, strict=True))
+    return Windows(picture, maps, truth)
+
+
+@torch.no_grad()
+def person_windows(model: HeadModel, seed: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """(picture, maps, truth) of everything new in some frames of one person."""
+    rng = np.random.default_rng([seed, 5])
+    person = sample_person(seed, model, PHOTO_SIDE, plain=rng.uniform() < 0.8)
+    view = _close_view(rng)
+    before = _state(rng)
+    volume = _lifted(model, person, view, before, rng)
+    out = []
+    for _ in range(FRAMES):
+        after = _moved(rng, before)
+        frame = render_frame(person, after, view, PHOTO_SIDE, supersample=2)
+        truth = _same_light(frame.image.permute(2, 0, 1).clamp(0, 1), volume)
+        motion = motion_space.clamp(volume.reference + after - before)
+        painted, spots = paint(volume, deform(volume, motion))
+        for spot in spots:
+            if spot.maps[0].mean() < 0.01:
+                continue
+            at = square(spot, volume.window)
+            picture, maps = network_input(painted, volume.window, spot, at)
+            right = resize(truth[:, at.rows, at.columns], SIDE, SIDE)
+            out.append(tuple((x.clamp(0, 1) * 255).round().to(torch.uint8) for x in (picture, maps, right)))
+    return out
+
+
+def train(refiner: Refiner, windows: Windows, seconds: float, seed: int, out: Path) -> Refiner:
+    """AdamW with a cosine over the time budget; returns the running mean."""
+    dice = torch.Generator().manual_seed(seed)
+    device = next(refiner.parameters()).device
+    mean = Refiner(refiner.config).to(device)
+    mean.load_state_dict(refiner.state_dict())
+    optimiser = torch.optim.AdamW(refiner.parameters(), RATE, weight_decay=1e-2)
+    started, step, shown = time.monotonic(), 0, 0.0
+    while (spent := (time.monotonic() - started) / seconds) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * spent)) + 1e-6
+        chosen = torch.randint(len(windows.picture), (BATCH,), generator=dice)
+        picture, maps, truth = (column[chosen].to(device).float() / 255 for column in vars(windows).values())
+        picture, truth = restyle(picture, truth, dice)
+        with torch.autocast(device.type, torch.bfloat16):
+            answer = refiner(picture, maps)
+        loss = difference(answer.float(), truth, maps[:, :1])
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(refiner.parameters(), 1.0)
+        optimiser.step()
+        keep = min(EMA, (1 + step) / (10 + step))
+        for slow, fast in zip(mean.parameters(), refiner.parameters(), strict=True):
+            slow.data.lerp_(fast.data, 1 - keep)
+        shown, step = 0.98 * shown + 0.02 * float(loss.detach()), step + 1
+        if step % 100 == 0:
+            plain = float(difference(picture, truth, maps[:, :1]))
+            log.info("step %d  loss %.4f  (unmended %.4f)  %.0f %%", step, shown, plain, 100 * spent)
+            save_refiner(out, mean)
+    return mean
+
+
+def difference(answer: Tensor, truth: Tensor, new: Tensor) -> Tensor:
+    """Error where something is new: colours, edges, and colours at a quarter of the size. [B, 3, S, S] -> []"""
+    weight = new / new.mean().clamp(min=1e-3)
+    colour = ((answer - truth).abs() * weight).mean()
+    edges = sum(((answer.diff(dim=d) - truth.diff(dim=d)).abs() * weight.narrow(d, 1, SIDE - 1)).mean() for d in (2, 3))
+    coarse = F.avg_pool2d((answer - truth) * weight, 4).abs().mean()
+    return colour + 0.5 * edges + coarse
+
+
+def restyle(picture: Tensor, truth: Tensor, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Develop both pictures [B, 3, S, S] of each pair in the same random manner: colours, gamma, grain."""
+
+    def random(*shape: int, spread: float = 1.0) -> Tensor:
+        return (spread * torch.randn(*shape, generator=dice)).to(picture.device)
+
+    count = len(picture)
+    mix = torch.eye(3, device=picture.device) + random(count, 3, 3, spread=0.08)
+    grey = (torch.rand(count, 1, 1, generator=dice) < 0.12).to(picture.device)
+    mix = torch.where(grey, torch.full_like(mix, 1 / 3), mix)
+    gamma = torch.exp(random(count, 1, 1, 1, spread=0.25))
+    gain, lift_by = torch.exp(random(count, 3, 1, 1, spread=0.1)), random(count, 3, 1, 1, spread=0.03)
+    grain = random(*picture.shape, spread=0.02) * (torch.rand(count, 1, 1, 1, generator=dice)).to(picture.device)
+
+    def styled(x: Tensor) -> Tensor:
+        x = torch.einsum("bij,bjhw->bihw", mix, x).clamp(1e-3, 1) ** gamma * gain + lift_by
+        return x.clamp(0, 1)
+
+    return (styled(picture) + grain).clamp(0, 1), styled(truth)
+
+
+def _close_view(rng: np.random.Generator) -> View:
+    view = sample_view(rng)
+    body = tuple(0.6 * angle for angle in view.body)
+    return replace(view, head_share=float(rng.uniform(*HEAD_SHARES)), offset=(0.0, 0.0), body=body, grain=0.0)
+
+
+def _state(rng: np.random.Generator) -> Tensor:
+    """The motion vector of the photo: mostly at rest, sometimes smiling or speaking, looking about."""
+    motion = motion_space.rest()
+    if rng.uniform() < 0.6:
+        motion[:53] = random_expression(rng) * float(rng.uniform(0.1, 0.7))
+        for side in "LR":
+            motion[INDEX[f"eyeBlink_{side}"]] *= 0.3
+    motion[GAZE] = torch.from_numpy(np.repeat(rng.normal(size=2) * [5, 3], 2).reshape(2, 2).T.ravel().astype("f4"))
+    return look(motion)
+
+
+def _moved(rng: np.random.Generator, before: Tensor) -> Tensor:
+    """Another moment of the same person."""
+    motion = before.clone()
+    motion[:53] = random_expression(rng)
+    if rng.uniform() < 0.5:
+        motion[INDEX["jawOpen"]] = max(float(motion[INDEX["jawOpen"]]), float(rng.uniform(0.05, 0.5)))
+    if rng.uniform() < 0.4:
+        for side in "LR":
+            motion[INDEX[f"eyeBlink_{side}"]] = float(rng.choice([1.0, rng.uniform(0.3, 1)]))
+    motion[POSE.start : POSE.start + 3] = torch.from_numpy((rng.normal(size=3) * [4, 6, 3]).astype("f4"))
+    if rng.uniform() < 0.5:
+        motion[GAZE] = torch.from_numpy(np.tile(rng.normal(size=2) * [10, 6], 2).astype("f4"))
+    return look(motion)
+
+
+def _lifted(model: HeadModel, person, view: View, before: Tensor, rng: np.random.Generator) -> Volume:
+    photo = render_frame(person, before, view, PHOTO_SIDE, supersample=2)
+    picture = (photo.image.clamp(0, 1) * 255).round().to(torch.uint8)
+    eyes = (photo.landmarks[36:42].mean(0) - photo.landmarks[42:48].mean(0)).norm()
+    noise = torch.from_numpy(rng.normal(size=tuple(photo.landmarks.shape)).astype("f4"))
+    points = photo.landmarks + 0.006 * eyes * noise
+    fit = fit_head(model, points, None, (PHOTO_SIDE, PHOTO_SIDE))
+    blank = Refiner(RefinerConfig())  # never asked: `paint` comes before it
+    grant = synthetic_grant(picture, photo.landmarks[:68])
+    return lift(picture, fit, photo.mask, grant=grant, model=model, refiner=blank)
+
+
+def _same_light(truth: Tensor, volume: Volume) -> Tensor:
+    """Undo the factory camera's automatic exposure, which differs from frame to frame. [3, H, W]"""
+    window = volume.eyes[0].window
+    whole = slice(window.top, window.top + window.height)
+    before = volume.picture[:, whole].mean((1, 2), keepdim=True)
+    after = truth[:, whole].mean((1, 2), keepdim=True)
+    ratio = (before / after.clamp(min=1e-3)).clamp(1 - EXPOSURE, 1 + EXPOSURE)
+    return (truth * ratio).clamp(0, 1)
+
+
+def _made(arguments: argparse.Namespace, windows: int) -> dict:
+    return {
+        "recipe": f"python -m neo_core train refiner --minutes {arguments.minutes:g} --seed {arguments.seed}",
+        "seed": arguments.seed,
+        "minutes": arguments.minutes,
+        "data": f"{windows} windows of factory people, rendered on the fly",
+        "licences": "own data",
+        "held_out": f"people with seeds from {HELD_OUT_FROM}",
+    }
