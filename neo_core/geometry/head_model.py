@@ -24,7 +24,6 @@ from .camera import rotation_matrix
 PARTS = ("face", "head", "mouth_socket", "gums", "tongue", "teeth_upper", "teeth_lower", "eye_left", "eye_right")
 EMBEDDED = Path(__file__).resolve().parents[1] / "weights" / "embedded" / "head_model.safetensors"
 BLINK = tuple(motion_space.INDEX[name] for name in ("eyeBlink_L", "eyeBlink_R"))
-LID_GAP = 0.012  # how far lids stay above the eyeball, head units
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class HeadModel:
     iris_radius: Tensor  # [2] radius of the iris disc on the eyeball; in uv it is `iris_radius / eye_radius / pi`
     lid_vertex: Tensor  # [L] int64
     lid_side: Tensor  # [L] int64 eye each lid vertex belongs to
+    lid_clearance: Tensor  # [L] how far each stays above the eyeball
     lid_closure: Tensor  # [60, L, 3] correction at full blink per unit of identity
     landmark_groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -137,7 +137,7 @@ def _with_lids(model: HeadModel, vertices: Tensor, identity: Tensor, expression:
     center = eye_centers(model, identity)[..., model.lid_side, :]
     away = lids - center
     distance = away.norm(dim=-1, keepdim=True)
-    least = (model.eye_radius[model.lid_side] + LID_GAP)[:, None]
+    least = (model.eye_radius[model.lid_side] + model.lid_clearance)[:, None]
     lids = center + away * (least / distance).clamp(min=1)
     lids = lids.expand(*vertices.shape[:-2], *lids.shape[-2:])
     return vertices.index_copy(-2, model.lid_vertex, lids)

@@ -7,15 +7,16 @@ import numpy as np
 import torch
 
 from .. import motion_space
-from ..geometry.head_model import HeadModel, vertex_normals
+from ..geometry.head_model import HeadModel
 from .head_source import IctSource
-from .head_topology import EYE_RADIUS, IRIS_RADIUS, JAW_OPEN, LID_INSIDE, LIP_INSIDE, HeadMesh, seam_edges
+from .head_topology import EYE_RADIUS, FACE, IRIS_RADIUS, JAW_OPEN, LID_INSIDE, LIP_INSIDE, HeadMesh, seam_edges
+from .remesh import vertex_normals
 from .surface_points import SurfacePoints, along_edges, at_vertices, fine_grid, join, mirrored, nearest, smooth_handles
 
 LIP_STATIONS = np.linspace(0, 0.95, 11)  # from the middle to the corner of the mouth
 LID_STATIONS = np.linspace(0.06, 0.94, 13)  # from the inner to the outer corner
 JAW_SPLIT = -1.5  # what sinks further than this when the jaw opens belongs to the lower lip
-OVERLAP = 0.02  # lids and lips cross by this much when closed, so that no pixel looks between them
+OVERLAP = 0.03  # lids and lips cross by this much when closed, so that no pixel looks between them
 MIRROR68 = (
     *range(16, -1, -1),
     *range(26, 16, -1),
@@ -51,6 +52,9 @@ def finish(
     lid_closure = np.zeros((len(modes), len(mean), 3), np.float32)
     for eye, seam in enumerate(lids):
         close_lids(mesh, seam, eye, mean, modes, expression, lid_closure)
+    inner, margin = _lid_insides(mesh)
+    for field in (expression, lid_closure):
+        field[:, inner] = field[:, margin]
     points, groups, partner = place_landmarks(source, mesh, lips, lids)
     eyes = [mesh.eye_left, mesh.eye_right]
     return HeadModel(
@@ -62,7 +66,7 @@ def finish(
         vertex_part=_whole(mesh.vertex_part),
         mirror=_whole(mesh.mirror),
         uv=_single(_uv(mesh, source)),
-        neck_weight=_single(_smooth((mesh.template[:, 1] + 14) / 7)),
+        neck_weight=_single(_smooth((mesh.template[:, 1] + 14) / 5)),
         pivot=_single(pivot),
         landmark_triangle=_whole(points.triangle),
         landmark_weight=_single(points.weight),
@@ -73,6 +77,7 @@ def finish(
         iris_radius=_single([IRIS_RADIUS] * 2),
         lid_vertex=_whole(lid_vertex),
         lid_side=_whole(lid_side),
+        lid_clearance=_single(_lid_clearance(mesh)[lid_vertex]),
         lid_closure=_single(lid_closure[:, lid_vertex]),
         landmark_groups=groups,
     )
@@ -202,7 +207,7 @@ def _spread_points(mesh: HeadMesh, source: IctSource, count: int) -> SurfacePoin
     """Points spread evenly over the left half of the face's front. Farthest-point sampling."""
     grid = fine_grid(_part_triangles(mesh, (0,)), 2)
     place = grid.on(mesh.triangles, mesh.template)
-    normal = _normals(mesh)[mesh.triangles[grid.triangle]].mean(1)
+    normal = vertex_normals(mesh.template, mesh.triangles)[mesh.triangles[grid.triangle]].mean(1)
     good = (place[:, 0] > 0.7) & (place[:, 1] > -9) & (place[:, 1] < 8.5) & (normal[:, 2] > 0.15) & (place[:, 2] > 1)
     chosen, taken = [], source.points68[17:68]
     candidates = np.nonzero(good)[0]
@@ -244,6 +249,22 @@ def _lid_vertices(mesh: HeadMesh) -> tuple[np.ndarray, np.ndarray]:
         vertex.append(own)
         side.append(np.full(len(own), eye))
     return np.concatenate(vertex), np.concatenate(side)
+
+
+def _lid_clearance(mesh: HeadMesh) -> np.ndarray:
+    """Height above the eyeball: the inner side of a lid stays below its margin, the margin below its skin. [V]"""
+    skin = np.isin(np.arange(len(mesh.template)), mesh.triangles[mesh.zone == FACE])
+    margin = np.isin(np.arange(len(mesh.template)), seam_edges(mesh, LID_INSIDE))
+    return np.where(margin, 0.04, np.where(skin, 0.06, -EYE_RADIUS))
+
+
+def _lid_insides(mesh: HeadMesh) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices on the inner side of the lids and the margin vertex each was drawn from."""
+    margin = np.unique(seam_edges(mesh, LID_INSIDE))
+    inner = np.setdiff1d(mesh.triangles[mesh.zone == LID_INSIDE], margin)
+    same = (mesh.source[inner][:, None] == mesh.source[margin]).all(-1)
+    same &= np.isclose(mesh.weight[inner][:, None], mesh.weight[margin]).all(-1)
+    return inner, margin[same.argmax(1)]
 
 
 def _center(ball: np.ndarray) -> np.ndarray:
@@ -290,10 +311,6 @@ def _part_triangles(mesh: HeadMesh, parts: tuple[int, ...]) -> np.ndarray:
 def _triangles_near(mesh: HeadMesh, point: np.ndarray, reach: float, parts: tuple[int, ...]) -> np.ndarray:
     own = _part_triangles(mesh, parts)
     return own[np.linalg.norm(mesh.template[mesh.triangles[own]].mean(1) - point, axis=1) < reach]
-
-
-def _normals(mesh: HeadMesh) -> np.ndarray:
-    return vertex_normals(torch.as_tensor(mesh.template), torch.as_tensor(mesh.triangles)).numpy()
 
 
 def _whole(values: np.ndarray) -> torch.Tensor:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry.head_model import EMBEDDED, HeadModel, save_head_model
-from . import head_landmarks, head_source, head_topology
+from . import head_landmarks, head_samples, head_source, head_topology
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ class HeadRecipe:
     """Sizes of the recipe."""
 
     modes: int = 60
-    ict_samples: int = 400
+    ict_samples: int = 300
+    makehuman_samples: int = 120
     rounds: int = 60  # relaxation of the new mesh
     pivot: tuple[float, float, float] = (0.0, -5.0, -1.0)
 
@@ -59,9 +60,10 @@ def build(assets: Path, recipe: HeadRecipe, seed: int) -> HeadModel:
     source = head_source.load_ict(assets)
     mesh = head_topology.build_mesh(source, recipe.rounds, seed)
     log.info("mesh: %d vertices, %d triangles", len(mesh.template), len(mesh.triangles))
-    samples = head_source.ict_samples(source, mesh, recipe.ict_samples, seed)
-    mean, modes = principal_components(samples, mesh.mirror, recipe.modes)
-    expression = head_source.expressions(source, mesh)
+    expression = head_samples.expressions(source, mesh)
+    scans = head_samples.ict_samples(source, mesh, recipe.ict_samples, seed)
+    adults = head_samples.makehuman_samples(assets, source, mesh, expression, recipe.makehuman_samples, seed)
+    mean, modes = principal_components(np.concatenate([scans, adults]), mesh.mirror, recipe.modes)
     return head_landmarks.finish(source, mesh, mean, modes, expression, recipe.pivot)
 
 
@@ -75,4 +77,6 @@ def principal_components(samples: np.ndarray, mirror: np.ndarray, modes: int) ->
     order = values.argsort()[::-1][:modes]
     directions = vectors[:, order].T @ flat
     directions *= np.sqrt(values[order])[:, None] / np.linalg.norm(directions, axis=1, keepdims=True)
+    strongest = np.abs(directions).argmax(1)
+    directions *= np.sign(directions[np.arange(modes), strongest])[:, None]  # eigenvectors have no sign of their own
     return mean, directions.reshape(modes, *mean.shape)

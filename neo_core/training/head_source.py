@@ -1,4 +1,4 @@
-"""The two sources of the head model, read from `--assets` and sampled onto our mesh."""
+"""ICT-FaceKit, the source of mesh surface, identity and expressions, read from `--assets`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from .. import motion_space
-from .head_topology import HeadMesh
 
 INNER51 = (
     *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
@@ -52,39 +51,6 @@ def load_ict(assets: Path) -> IctSource:
     )
 
 
-def transfer(mesh: HeadMesh, values: np.ndarray) -> np.ndarray:
-    """Per-vertex values of the source at the vertices of our mesh, zero on eyeballs. [..., N, 3] -> [..., V, 3]"""
-    out = sum(values[..., mesh.source[:, k], :] * mesh.weight[:, k, None] for k in range(3))
-    return np.asarray(out, np.float32)
-
-
-def expressions(source: IctSource, mesh: HeadMesh) -> np.ndarray:
-    """The 53 expressions on our mesh, exactly mirrored, eyeballs still. [53, V, 3]"""
-    fields = transfer(mesh, source.expression)
-    mirrored = fields[:, mesh.mirror] * np.array([-1, 1, 1], np.float32)
-    partner = motion_space.mirror(motion_space.rest() + np.arange(motion_space.SIZE))[motion_space.EXPRESSION]
-    return (fields + mirrored[np.asarray(partner, np.int64)]) / 2
-
-
-def ict_samples(source: IctSource, mesh: HeadMesh, count: int, seed: int) -> np.ndarray:
-    """Random heads of the source. [count, V, 3]"""
-    rng = np.random.default_rng(seed)
-    coefficients = rng.normal(size=(count, len(source.identity))).clip(-2.5, 2.5).astype(np.float32)
-    basis = transfer(mesh, source.identity)
-    offsets = np.tensordot(coefficients, basis, 1)
-    center = source.identity[:, _eye_vertices(source)].mean(1)  # [100, 3] of the left eye, then the right
-    right = source.identity[:, source.mirror[_eye_vertices(source)]].mean(1)
-    for part, mode in ((mesh.eye_left, center), (mesh.eye_right, right)):
-        offsets[:, part] = (coefficients @ mode)[:, None]
-    return mesh.template.astype(np.float32) + calm_mouth(mesh, offsets)
-
-
-def calm_mouth(mesh: HeadMesh, offsets: np.ndarray) -> np.ndarray:
-    """Teeth, gums and tongue follow the lips as one block, so that no tooth shows through them. [n, V, 3]"""
-    block = offsets[:, mesh.lip_rim].mean(1, keepdims=True)
-    return offsets + mesh.mouth_weight[:, None].astype(np.float32) * (block - offsets)
-
-
 def _sides(triangles: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Edges of triangles that are edges of the source's polygons too; the others -1. [M, 3, 2]"""
     around = np.where(faces[:, 3:] >= 0, faces, faces[:, [0, 1, 2, 0]])
@@ -93,10 +59,6 @@ def _sides(triangles: np.ndarray, faces: np.ndarray) -> np.ndarray:
     sides = triangles[:, [[0, 1], [1, 2], [2, 0]]]
     key = sides.min(-1) * len(faces) * 4 + sides.max(-1)
     return np.where(np.isin(key, real)[..., None], sides, -1)
-
-
-def _eye_vertices(source: IctSource) -> np.ndarray:
-    return np.unique(source.triangles[source.part == 7])
 
 
 def _islands(corners: np.ndarray) -> np.ndarray:

@@ -1,26 +1,21 @@
 """Our own head mesh: the left half remeshed on the source surface, mirrored, eyeballs added."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..geometry.head_model import PARTS
-from .remesh import Remesh, Surface, remesh, subdivide, surface
-
-if TYPE_CHECKING:
-    from .head_source import IctSource
+from .head_source import IctSource
+from .remesh import Remesh, Surface, remesh, subdivide, surface, vertex_normals
 
 FACE, HEAD, SOCKET, GUMS, TEETH = 0, 1, 2, 5, 6  # part numbers of the source
 EYE_SOCKETS = (3, 4)
-LID_INSIDE, TONGUE, LOWER_TEETH, LIP_INSIDE = 20, 21, 22, 23  # added by us
+LID_INSIDE, TONGUE, LOWER_TEETH, LIP_INSIDE, LEFT_OUT = 20, 21, 22, 23, 30  # added by us
 OURS = {FACE: 0, LID_INSIDE: 0, HEAD: 1, SOCKET: 2, LIP_INSIDE: 2, GUMS: 3, TONGUE: 4, TEETH: 5, LOWER_TEETH: 6}
-SOCKET_RINGS = 4  # rings of the eye socket kept behind the lids
 LID_RINGS = 2  # edge rings from the eye socket to the margin of the lids
+LID_DEPTHS = (0.08, 0.3)  # our own inner side of the lids: rings this far from the margin towards the eyeball's centre
 LIP_RINGS = 7  # edge rings from the mouth socket to the line where the lips touch
-MOUTH_SHIFTS = (((TEETH, GUMS, LOWER_TEETH), (0, -0.12, 0)), ((TONGUE,), (0, -0.5, -0.1)))  # teeth low, tongue at rest
+TOOTH_GROWTH = 0.045  # lets neighbouring teeth touch
 EYE_RADIUS = 1.49  # where the source's lids touch its eyeball
 IRIS_RADIUS = 0.6
 EYE_RINGS = (6, 12, 18, 23.75, 30, 38, 47, 57, 68, 80, 94, 110)  # polar angle in degrees; the fourth is the iris edge
@@ -58,7 +53,10 @@ def build_mesh(source: IctSource, rounds: int, seed: int) -> HeadMesh:
     keep = np.isin(part, list(OURS)) & (source.vertices[source.triangles][:, :, 0].min(1) >= -1e-6)
     dense = subdivide(subdivide(surface(source.vertices, source.triangles[keep], part[keep])))
     half = remesh(dense, _spacing(source, dense, part), rounds, seed)
-    return _with_eyes(source, *_mirrored(source, half))
+    whole, mirror = _mirrored(source, half)
+    template = np.einsum("vcd,vc->vd", source.vertices[whole.source], whole.weight)
+    template = _settled_mouth(whole, (template + template[mirror] * [-1, 1, 1]) / 2)
+    return _with_eyes(source, *_with_lid_rims(source, whole, mirror, template))
 
 
 def _parts(source: IctSource) -> np.ndarray:
@@ -74,8 +72,7 @@ def _parts(source: IctSource) -> np.ndarray:
     eye_socket = np.isin(part, EYE_SOCKETS)
     lid = _within_rings(source, part == FACE, eye_socket, LID_RINGS)
     lip = _within_rings(source, part == FACE, part == SOCKET, LIP_RINGS)
-    behind = _within_rings(source, eye_socket, part == FACE, SOCKET_RINGS)
-    part[lid | behind] = LID_INSIDE
+    part[lid] = LEFT_OUT
     part[lip] = LIP_INSIDE
     return part
 
@@ -98,21 +95,22 @@ def _spacing(source: IctSource, dense: Surface, part: np.ndarray) -> np.ndarray:
     points, corners = source.points68, source.triangles
     own = np.zeros(len(dense.points), np.int64)
     own[dense.triangles.ravel()] = np.repeat(dense.part, 3)
-    lids = source.vertices[np.unique(corners[part == LID_INSIDE])]
-    rim = np.intersect1d(corners[part == FACE], corners[part == SOCKET])
+    lids = source.vertices[np.intersect1d(corners[part == LEFT_OUT], corners[part == FACE])]
+    rim = np.intersect1d(corners[part == FACE], corners[part == LIP_INSIDE])
     mouth = _distance(dense.points, np.concatenate([source.vertices[rim], points[48:68]]))
-    wish = 0.15 + 0.10 * _distance(dense.points, lids[lids[:, 0] > 0])
-    wish = np.minimum(wish, 0.2 + 0.11 * mouth)
+    wish = 0.14 + 0.10 * _distance(dense.points, lids[lids[:, 0] > 0])
+    wish = np.minimum(wish, 0.16 + 0.11 * mouth)
     wish = np.minimum(wish, 0.22 + 0.13 * _distance(dense.points, points[31:36]))
     wish = np.minimum(wish, 0.78 + 0.06 * np.maximum(0, 6 - dense.points[:, 2]))
     ear = np.abs(source.vertices[:, 0]).max() * 0.74, 1.5, -1.5
-    wish = np.minimum(wish, 0.33 + 0.12 * np.maximum(0, _distance(dense.points, np.array([ear])) - 3))
-    wish = wish.clip(0.14, 1.6)
+    wish = np.minimum(wish, 0.38 + 0.12 * np.maximum(0, _distance(dense.points, np.array([ear])) - 3))
+    wish = wish.clip(0.13, 1.6)
     wish[own == HEAD] = wish[own == HEAD].clip(0.65, 1.6)
-    wish[own == LIP_INSIDE] = 0.3
+    wish[own == LIP_INSIDE] = (0.15 + 0.15 * mouth[own == LIP_INSIDE]).clip(0.15, 0.25)
     wish[own == SOCKET] = (0.3 + 0.25 * mouth[own == SOCKET]).clip(0.3, 0.9)
     wish[np.isin(own, (GUMS, TONGUE))] = 0.5
-    wish[np.isin(own, (TEETH, LOWER_TEETH))] = 0.33
+    teeth = np.isin(own, (TEETH, LOWER_TEETH))
+    wish[teeth] = (0.25 + 0.05 * (10.5 - dense.points[teeth, 2])).clip(0.25, 0.45)
     return wish
 
 
@@ -140,12 +138,58 @@ def _mirrored(source: IctSource, half: Remesh) -> tuple[Remesh, np.ndarray]:
     return whole, mirror
 
 
-def _with_eyes(source: IctSource, whole: Remesh, mirror: np.ndarray) -> HeadMesh:
-    template = np.einsum("vcd,vc->vd", source.vertices[whole.source], whole.weight)
-    template = (template + template[mirror] * [-1, 1, 1]) / 2
+def _settled_mouth(whole: Remesh, template: np.ndarray) -> np.ndarray:
+    """Teeth and tongue where a resting mouth has them: upper incisors a little below the lip, side teeth out of the
+    corners, tongue low. [V, 3]"""
+    teeth = np.unique(whole.triangles[np.isin(whole.part, (TEETH, LOWER_TEETH))])
+    out = template.copy()
+    out[teeth] += TOOTH_GROWTH * vertex_normals(template, whole.triangles)[teeth]
+    behind = (10.3 - template[:, 2]).clip(0, 3)
+    drops = ((TEETH, -0.3 + 0.04 * behind), (LOWER_TEETH, -0.15 - 0.12 * behind), (TONGUE, -0.55 + 0 * behind))
+    for zone, drop in drops:
+        own = np.unique(whole.triangles[whole.part == zone])
+        out[own, 1] += drop[own]
+    gums = np.unique(whole.triangles[whole.part == GUMS])
+    lower = template[gums, 1] < -3.2
+    out[gums, 1] += np.where(lower, -0.15 - 0.12 * behind[gums], -0.15 + 0.04 * behind[gums])
+    return out
+
+
+def _with_lid_rims(
+    source: IctSource, whole: Remesh, mirror: np.ndarray, template: np.ndarray
+) -> tuple[Remesh, np.ndarray, np.ndarray]:
+    """The lids' margins drawn into the eyeball: strips of our own that move as the margin does."""
+    sides = whole.triangles[whole.part == FACE][:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    every = np.sort(whole.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), 1)
+    unique, count = np.unique(every, axis=0, return_counts=True)
+    open_edges = {tuple(edge) for edge in unique[count == 1].tolist()}
+    border = np.array([edge for edge in sides.tolist() if tuple(sorted(edge)) in open_edges])
+    margin = np.unique(border)
+    centre = source.eye_center[(template[margin, 0] < 0).astype(int)]
+    inwards = (centre - template[margin]) / np.linalg.norm(centre - template[margin], axis=1, keepdims=True)
+    previous = np.arange(len(template))
+    for depth in LID_DEPTHS:
+        ring = np.arange(len(template))
+        ring[margin] = len(template) + np.arange(len(margin))
+        a, b = border.T
+        strip = np.concatenate(
+            [np.stack(s, 1) for s in ((previous[b], previous[a], ring[a]), (previous[b], ring[a], ring[b]))]
+        )
+        partner = ring[mirror[margin]]
+        whole = Remesh(
+            np.concatenate([whole.source, whole.source[margin]]),
+            np.concatenate([whole.weight, whole.weight[margin]]),
+            np.concatenate([whole.triangles, strip]),
+            np.concatenate([whole.part, np.full(len(strip), LID_INSIDE)]),
+        )
+        mirror = np.concatenate([mirror, partner])
+        template = np.concatenate([template, template[margin] + depth * inwards])
+        previous = np.concatenate([ring, ring[margin]])[: len(ring)]
+    return whole, mirror, template
+
+
+def _with_eyes(source: IctSource, whole: Remesh, mirror: np.ndarray, template: np.ndarray) -> HeadMesh:
     count = len(template)
-    for zones, shift in MOUTH_SHIFTS:
-        template[np.unique(whole.triangles[np.isin(whole.part, zones)])] += shift
     directions, eye = eyeball()
     left = directions * EYE_RADIUS + source.eye_center[0]
     number = len(left)

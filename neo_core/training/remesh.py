@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+DARTS = 14  # sites tried for every site that fits
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -77,6 +79,14 @@ def remesh(dense: Surface, spacing: np.ndarray, rounds: int, seed: int) -> Remes
     site[len(fixed) :] = _nearest_in_cell(dense.points, place, label)[len(fixed) :]
     triangles, part = _dual(dense, label)
     return _compact(Remesh(dense.source[site], dense.weight[site], triangles, part))
+
+
+def vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Unit normals, area-weighted over the triangles around each vertex. [N, 3]"""
+    p = points[triangles]
+    face = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+    normal = np.stack([np.bincount(triangles.ravel(), np.repeat(face[:, k], 3), len(points)) for k in range(3)], 1)
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
 def _midpoints(old: Surface, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -174,12 +184,15 @@ def _scatter(
     dense: Surface, spacing: np.ndarray, fixed: np.ndarray, curve_label: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Inner sites by dart throwing; opposite surfaces, such as two lips, do not see each other."""
-    normal = _normals(dense)
+    normal = vertex_normals(dense.points, dense.triangles)
     position, direction, own = (np.empty((len(dense.points), k)) for k in (3, 3, 1))
     count = len(fixed)
+    # Only as many darts as it takes to fill the surface several times over.
+    chance = DARTS * _vertex_areas(dense) / spacing**2
+    tried = np.nonzero((curve_label < 0) & (rng.random(len(chance)) < chance))[0]
     position[:count], direction[:count], own[:count, 0] = dense.points[fixed], normal[fixed], spacing[fixed]
     found = []
-    for k in rng.permutation(np.nonzero(curve_label < 0)[0]):
+    for k in rng.permutation(tried):
         reach = 0.78 * (spacing[k] + own[:count, 0]) / 2
         apart = np.square(position[:count] - dense.points[k]).sum(1)
         apart += np.square(direction[:count] - normal[k]).sum(1) * (0.5 * spacing[k]) ** 2
@@ -189,15 +202,6 @@ def _scatter(
         count += 1
         found.append(k)
     return np.array(found, np.int64)
-
-
-def _normals(dense: Surface) -> np.ndarray:
-    p = dense.points[dense.triangles]
-    face = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
-    normal = np.stack(
-        [np.bincount(dense.triangles.ravel(), np.repeat(face[:, k], 3), len(dense.points)) for k in range(3)], 1
-    )
-    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
 def _spread(site: np.ndarray, curve_label: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
@@ -216,10 +220,13 @@ def _relabel(
     points: np.ndarray, place: np.ndarray, label: np.ndarray, curve_label: np.ndarray, neighbours: np.ndarray
 ) -> np.ndarray:
     """Each vertex moves to the nearest site among those of its neighbours; curve vertices stay."""
-    offered = np.concatenate([label[:, None], label[neighbours]], 1)
-    apart = np.square(place[offered] - points[:, None]).sum(-1)
-    new = offered[np.arange(len(points)), apart.argmin(1)]
-    return np.where(curve_label >= 0, curve_label, new)
+    around = label[neighbours]
+    border = np.nonzero((around != label[:, None]).any(1) & (curve_label < 0))[0]
+    offered = np.concatenate([label[border, None], around[border]], 1)
+    apart = np.square(place[offered] - points[border, None]).sum(-1)
+    new = label.copy()
+    new[border] = offered[np.arange(len(border)), apart.argmin(1)]
+    return new
 
 
 def _centroids(points: np.ndarray, density: np.ndarray, label: np.ndarray, count: int, old: np.ndarray) -> np.ndarray:
