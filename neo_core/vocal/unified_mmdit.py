@@ -44,7 +44,7 @@ class UnifiedConfig:
     audio_layers: int
     audio_width: int
     width: int = 192
-    depth: int = 6
+    depth: int = 4
     heads: int = 4
     mlp_ratio: int = 3
     rotary: int = 12  # dims of a sub-head that turn with time
@@ -170,6 +170,17 @@ class UnifiedBlock(nn.Module):
         self.lambda_start = lambda_start(depth)
         self.lambda_vectors = nn.Parameter(0.1 * torch.randn(4, config.head_width))
         self.head_norm = RMSNorm(2 * config.head_width, eps=1e-5)
+        for stream, name in zip(self.streams, STREAMS, strict=True):
+            if name != "identity":
+                self._look_around(stream, config)
+
+    def _look_around(self, stream: StreamLayer, config: UnifiedConfig) -> None:
+        """Start with the first map of every head around its own moment: equal turning parts meet where times are equal.
+        Motion then finds its sound from the first step on; training is free to unlearn it."""
+        bias = torch.zeros(2 * config.heads, config.head_width)
+        bias[: config.heads, : config.rotary // 2] = 1.0
+        for part in stream.project.bias.data.split(config.width)[::2]:  # keys and queries
+            part += bias.flatten()
 
     def weight(self) -> Tensor:
         """How much of the second map is subtracted: exp(q1.k1) - exp(q2.k2) + lambda_start(depth)."""
@@ -306,6 +317,7 @@ class UnifiedMMDiT(nn.Module):
         self.final = nn.Linear(width, SIZE)
         nn.init.zeros_(self.final.weight)
         nn.init.zeros_(self.final.bias)
+        self.keep = nn.Parameter(torch.ones(SIZE))  # how far each channel of x_t is believed, see `_data`
         self.register_buffer("motion_mean", torch.zeros(SIZE))
         self.register_buffer("motion_log_scale", torch.zeros(SIZE))
 
@@ -327,7 +339,14 @@ class UnifiedMMDiT(nn.Module):
         motion = RUNNERS[self.config.residual](self, states, condition, table)[0]
         shift, scale = self.final_modulation(condition)
         offset = self.final(modulate(motion[:, self.config.prefix :], shift, scale))
-        return self._base(conditions)[:, None] + offset.float()
+        return self._data(x, t[:, None, None], self._base(conditions)[:, None], offset.float())
+
+    def _data(self, x: Tensor, t: Tensor, base: Tensor, offset: Tensor) -> Tensor:
+        """Clean motion = what x_t itself says + the network's offset, mixed so that output and velocity error keep unit
+        size at every t (the preconditioning of arXiv 2206.00364, table 1, on a straight path with unit data). Zero
+        weights, `keep` among them, leave the base."""
+        size = ((1 - t).square() + t.square()).sqrt()  # of x_t
+        return base + self.keep * (1 - t) / size.square() * (x - (1 - t) * base) + t / size * offset
 
     def _base(self, conditions: Conditions) -> Tensor:
         """The motion that zero output means: the portrait's own, or rest where that is left out. [B, C]"""

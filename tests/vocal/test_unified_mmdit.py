@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from neo_core.nn.position import rotary_table
 from neo_core.runtime.attention import attention
-from neo_core.vocal.unified_mmdit import UnifiedConfig, differential_attention, lambda_start
+from neo_core.vocal.unified_mmdit import UnifiedBlock, UnifiedConfig, UnifiedMMDiT, differential_attention, lambda_start
 
 
 def inputs(model, batch=2):
@@ -124,15 +125,37 @@ def test_depth_weights_are_a_blend_that_follows_the_input(build, residual):
     assert weights.std(dim=(1, 2)).min() > 0
 
 
-def test_closed_gates_and_a_fresh_network_leave_the_portrait_as_it_is(build, draw_conditions):
-    config = build().config
+def test_a_fresh_network_guesses_the_portrait_and_believes_its_input_near_the_data(build, draw_conditions):
     torch.manual_seed(0)
-    fresh = type(build())(config)
-    conditions = draw_conditions(config)
-    x, t = inputs(fresh)
+    fresh = UnifiedMMDiT(build().config)
+    conditions = draw_conditions(fresh.config)
+    x, _ = inputs(fresh)
     base = conditions.reference_motion[:, None].expand_as(x)
-    assert torch.equal(fresh(x, t, conditions), base)
-    assert not fresh(x, t, conditions.without("reference")).any()  # rest, where the mean is zero and the scale one
+    assert torch.equal(fresh(x, torch.ones(2), conditions), base)
+    assert torch.equal(fresh(x, torch.zeros(2), conditions), base + (x - base))
+    assert not fresh(x, torch.ones(2), conditions.without("reference")).any()  # rest
+
+
+def test_zero_weights_mean_the_portrait_at_any_time(model, conditions):
+    for tensor in model.state_dict().values():
+        tensor.zero_()
+    x, t = inputs(model)
+    assert torch.equal(model(x, t, conditions), conditions.reference_motion[:, None].expand_as(x))
+
+
+def test_motion_starts_by_hearing_its_own_moment(build):
+    """Fresh weights, first map of each head: a motion token looks most at times near its own."""
+    torch.manual_seed(0)
+    config = build(width=64, rotary=12).config
+    block = UnifiedBlock(config, 0)
+    table = rotary_table(torch.arange(40), config.rotary, config.rotary_base)
+    motion, audio = (stream.project(torch.randn(1, 40, 64)) for stream in block.streams[:2])
+    q = block._placed(block.query_norm, motion[..., 128:], table)
+    k = block._placed(block.key_norm, audio[..., :64], table)
+    first, second = (q @ k.mT).softmax(-1).mean(0).chunk(2)  # [H, T, T] each
+    distance = (torch.arange(40)[:, None] - torch.arange(40)).abs()
+    assert first[:, distance < 3].mean() > 1.5 * first[:, distance > 10].mean()
+    assert second[:, distance < 3].mean() < 1.2 * second[:, distance > 10].mean()
 
 
 def test_motion_comes_back_from_normalising(model):
@@ -140,9 +163,9 @@ def test_motion_comes_back_from_normalising(model):
     torch.testing.assert_close(model.denormalise(model.normalise(motion)), motion, atol=1e-5, rtol=1e-5)
 
 
-def test_the_embedded_size_fits_its_file(build):
+def test_there_is_room_for_more_layers_in_the_file():
     with torch.device("meta"):
-        model = type(build())(UnifiedConfig(audio_layers=6, audio_width=256))
+        model = UnifiedMMDiT(UnifiedConfig(audio_layers=9, audio_width=192, depth=7))
     assert 2 * sum(p.numel() for p in model.parameters()) < 24e6
 
 

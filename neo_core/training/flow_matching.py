@@ -1,0 +1,117 @@
+"""Flow matching for networks that predict the data: the losses, the random times, and the loop against the clock.
+
+x_t = (1 - t) x_0 + t e,   the loss is on the velocity the prediction stands for (arXiv 2511.13720), plus the first
+and second frame differences of the prediction itself, weighted (1 - t)^2 because near the noise they mean nothing.
+"""
+
+import copy
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..flow.path import velocity_from_data
+from .fitting import follow
+
+log = logging.getLogger(__name__)
+
+
+def velocity_error(x: Tensor, predicted: Tensor, data: Tensor, t: Tensor) -> Tensor:
+    """Squared error of the velocity, elementwise: [B, T, C]."""
+    return (velocity_from_data(x, predicted, t) - velocity_from_data(x, data, t)).square()
+
+
+def difference_error(predicted: Tensor, data: Tensor, before: Tensor, order: int) -> Tensor:
+    """Squared error of the frame differences of `order`, the seam to the frames `before` included: [B, T, C]."""
+    joined = (torch.cat((before[:, -order:], motion), dim=1) for motion in (predicted, data))
+    first, second = (motion.diff(n=order, dim=1) for motion in joined)
+    return (first - second).square()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast."""
+
+    minutes: float
+    rate: float = 1.5e-3
+    warm_up: int = 100  # steps
+    weight_decay: float = 0.02  # matrices only
+    average: float = 0.998  # of the moving average, reached gradually
+    clip: float = 1.0  # gradient norm
+    report: float = 120.0  # seconds between reports, which also save
+
+
+@dataclass
+class Run:
+    """A training run that can be put down and taken up again."""
+
+    net: nn.Module
+    plan: Plan
+    average: nn.Module = field(init=False)
+    optimiser: torch.optim.Optimizer = field(init=False)
+    step: int = 0
+    seconds: float = 0.0  # spent so far, over all sittings
+
+    def __post_init__(self) -> None:
+        self.average = copy.deepcopy(self.net).eval()
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.net, self.plan), betas=(0.9, 0.98), fused=True)
+
+    def save(self, path: Path) -> None:
+        state = {name: getattr(self, name).state_dict() for name in ("net", "average", "optimiser")}
+        part = path.with_suffix(".part")
+        torch.save({**state, "step": self.step, "seconds": self.seconds}, part)
+        os.replace(part, path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        for name in ("net", "average", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run], str]) -> nn.Module:
+    """Minimise `loss(net)` until the plan's minutes are spent; returns the moving average."""
+    run.net.train()
+    clock = said = time.monotonic()
+    begun, recent, since = run.seconds, 0.0, 0
+    while run.seconds < 60 * run.plan.minutes or run.step == 0:
+        for group in run.optimiser.param_groups:
+            group["lr"] = learning_rate(run)
+        value = loss(run.net)
+        run.optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(run.net.parameters(), run.plan.clip)
+        run.optimiser.step()
+        run.step += 1
+        follow(run.average, run.net, min(run.plan.average, (1 + run.step) / (20 + run.step)))
+        recent, since = recent + float(value.detach()), since + 1
+        run.seconds = begun + time.monotonic() - clock
+        if time.monotonic() - said > run.plan.report:
+            said = time.monotonic()
+            log.info("step %d, %.1f min, loss %.4f, %s", run.step, run.seconds / 60, recent / since, report(run))
+            recent, since = 0.0, 0
+    log.info("finished after %d steps, %s", run.step, report(run))
+    return run.average
+
+
+def learning_rate(run: Run) -> float:
+    """Linear warm-up by steps, cosine to one hundredth by the time spent."""
+    progress = min(1.0, run.seconds / (60 * run.plan.minutes))
+    cosine = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * progress)).item())
+    return run.plan.rate * min(1.0, (run.step + 1) / run.plan.warm_up) * (0.99 * cosine + 0.01)
+
+
+def parameter_groups(net: nn.Module, plan: Plan) -> list[dict]:
+    """Weight decay on the weights of linear maps only: not on biases, norms, tokens or the queries over depth."""
+    linear = {id(module.weight) for module in net.modules() if isinstance(module, nn.Linear)}
+    maps = [p for p in net.parameters() if id(p) in linear]
+    others = [p for p in net.parameters() if id(p) not in linear]
+    return [
+        {"params": maps, "lr": plan.rate, "weight_decay": plan.weight_decay},
+        {"params": others, "lr": plan.rate, "weight_decay": 0.0},
+    ]

@@ -1,0 +1,174 @@
+"""Train VOCAL 1.5 on rule-made performances, or on any others in the same form.
+
+    python -m neo_core train vocal --data DIR --audio-weights FILE --minutes 35 --out vocal.safetensors
+
+Conditions are dropped as guidance will leave them out (audio, identity, reference one by one, sometimes all), the
+prefix as well. Health is printed on windows of held-out voices: `audio_gain` is the mouth's error with another's sound
+over its error with the right one; `std` and `speed` compare the generated motion with the true one, region by region.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..audio.encoder import encode, load_audio_encoder
+from ..data_types import Waveform
+from ..flow.guidance import SIGNALS, Guidance
+from ..flow.path import interpolate
+from ..flow.schedule import logit_normal, timesteps
+from ..motion_space import REGIONS
+from ..vocal.sampler import STEPS, sample
+from ..vocal.unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
+from ..weights.manifest import FOLDER
+from ..weights.safetensors_io import save
+from .flow_matching import Plan, Run, difference_error, train, velocity_error
+from .synthetic.performances import load_performances
+from .synthetic.utterance import RATE, Utterance
+from .vocal_windows import Windows, WindowStore, spread
+
+SHARES = {"mouth": 3.0, "brows": 1.0, "eyes": 1.0, "pose": 1.0, "gaze": 1.0}  # of the loss, per region
+SPEED_SHARE, ACCELERATION_SHARE = 1.0, 0.2
+DROP, DROP_ALL, DROP_PREFIX = 0.1, 0.05, 0.25  # a quarter of the windows has no prefix to begin with
+PREFIX_NOISE = 0.05  # deviations: at sampling the prefix is the network's own work
+TIME_MEAN = 0.4  # of the logit-normal times: somewhat towards the noise, where the sound decides
+EXAM = 24  # held-out windows of the health report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `train vocal`."""
+    parser.add_argument("--data", type=Path, required=True, help="folder made by `factory performances`")
+    parser.add_argument("--audio-weights", type=Path, help="the audio encoder (default: the embedded one)")
+    parser.add_argument("--out", type=Path, default=FOLDER / "vocal.safetensors")
+    parser.add_argument("--minutes", type=float, default=35.0)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--residual", choices=("none", "boundary", "block"), default="boundary")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Encode the recordings, train, save the averaged network as it goes."""
+    torch.manual_seed(arguments.seed)
+    dice = torch.Generator().manual_seed(arguments.seed)
+    device = torch.device(arguments.device)
+    data = load_performances(arguments.data)
+    listen = _listener(arguments)
+    layers, _, width = listen(data.utterances[0]).shape
+    config = UnifiedConfig(audio_layers=layers, audio_width=width, residual=arguments.residual)
+    store = WindowStore(data, listen, config, held_out=False)
+    exam = WindowStore(data, listen, config, held_out=True)
+    state = Run(_network(config, *spread(data)).to(device), Plan(arguments.minutes))
+    del data  # the sound is not needed again
+    if arguments.resume:
+        state.load(_resume_path(arguments.out))
+    loss = partial(windows_loss, store=store, count=arguments.batch, dice=dice, device=device)
+    train(state, loss, partial(_report, arguments=arguments, exam=exam.draw(EXAM, torch.Generator().manual_seed(1))))
+    _resume_path(arguments.out).unlink(missing_ok=True)
+
+
+def windows_loss(
+    net: UnifiedMMDiT, store: WindowStore, count: int, dice: torch.Generator, device: torch.device
+) -> Tensor:
+    """The loss of one fresh batch."""
+    windows = store.draw(count, dice).to(device)
+    conditions = drop_conditions(windows.conditions.normalised(net), dice)
+    data, weight = net.normalise(windows.motion), windows.weight
+    noise = torch.randn(data.shape, generator=dice).to(device)
+    t = logit_normal(count, TIME_MEAN, generator=dice).to(device)
+    x = interpolate(data, noise, t)
+    with torch.autocast(device.type, torch.bfloat16):
+        predicted = net(x, t, conditions)
+    clear = (1 - t)[:, None, None].square()
+    joined = conditions.prefix[:, None, None]  # without a prefix there is no seam to keep
+    before = torch.where(joined, conditions.prefix_motion, data[:, :1])
+    terms = (
+        velocity_error(x, predicted, data, t)
+        + SPEED_SHARE * clear * difference_error(predicted, data, before, order=1)
+        + ACCELERATION_SHARE * clear * difference_error(predicted, data, before, order=2)
+    )
+    return balanced(terms * weight)
+
+
+def balanced(terms: Tensor) -> Tensor:
+    """Mean over each region, then the regions by their shares: [B, W, C] -> scalar."""
+    means = {name: terms[..., list(channels)].mean() for name, channels in REGIONS.items()}
+    return sum(SHARES[name] * mean for name, mean in means.items()) / sum(SHARES.values())
+
+
+def drop_conditions(conditions: Conditions, dice: torch.Generator) -> Conditions:
+    """Leave signals out at random, each on its own, sometimes all, and disturb the prefix a little."""
+    device, count = conditions.prefix.device, len(conditions.prefix)
+    chance = torch.rand(5, count, generator=dice).to(device)
+    keep = {name: (row > DROP) & (chance[3] > DROP_ALL) for name, row in zip(SIGNALS, chance, strict=False)}
+    noise = torch.randn(conditions.prefix_motion.shape, generator=dice).to(device)
+    return replace(
+        conditions,
+        heard=conditions.heard & keep["audio"][:, None],
+        identity=conditions.identity & keep["identity"],
+        reference=conditions.reference & keep["reference"],
+        prefix=conditions.prefix & (chance[4] > DROP_PREFIX),
+        prefix_motion=conditions.prefix_motion + PREFIX_NOISE * noise,
+    )
+
+
+def health(net: UnifiedMMDiT, windows: Windows, seed: int = 0) -> dict[str, float]:
+    """Generated against true motion of the same windows, with the right and with another's sound."""
+    device = net.motion_mean.device
+    conditions = windows.conditions.to(device).normalised(net)
+    swapped = replace(conditions, audio=conditions.audio.roll(1, 0), heard=conditions.heard.roll(1, 0))
+    noise = torch.randn(windows.motion.shape, generator=torch.Generator().manual_seed(seed))
+    with torch.autocast(device.type, torch.bfloat16):
+        made, wrong = (sample(net, c, noise, timesteps(STEPS), Guidance()) for c in (conditions, swapped))
+    scale = net.motion_log_scale.exp().cpu()
+    made, wrong, true = made / scale, wrong / scale, windows.motion / scale
+    mouth = list(REGIONS["mouth"])
+    right_error, wrong_error = ((m - true)[..., mouth].square().mean().sqrt() for m in (made, wrong))
+    result = {"mouth_error": right_error, "audio_gain": wrong_error / right_error}
+    for name, channels in REGIONS.items():
+        ours, theirs = made[..., list(channels)], true[..., list(channels)]
+        result[f"std_{name}"] = ours.std(1).mean() / theirs.std(1).mean()
+        result[f"speed_{name}"] = ours.diff(dim=1).abs().mean() / theirs.diff(dim=1).abs().mean()
+    return {name: float(value) for name, value in result.items()}
+
+
+def _network(config: UnifiedConfig, mean: Tensor, log_scale: Tensor) -> UnifiedMMDiT:
+    net = UnifiedMMDiT(config)
+    net.motion_mean.copy_(mean)
+    net.motion_log_scale.copy_(log_scale)
+    return net
+
+
+def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], Tensor]:
+    """Recording -> hidden states [L, 2 T, F] on the CPU."""
+    encoder = load_audio_encoder(arguments.audio_weights)
+
+    @torch.no_grad()
+    def listen(utterance: Utterance) -> Tensor:
+        return encode(encoder, Waveform(utterance.samples[None], RATE)).hidden_states.cpu()
+
+    return listen
+
+
+def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:
+    """Save, and say how the averaged network does on voices it never heard."""
+    made = {
+        "recipe": "python -m neo_core train vocal",
+        "seed": arguments.seed,
+        "minutes": round(state.seconds / 60, 1),
+        "steps": state.step,
+        "data": "rule-made performances of synthetic and LibriSpeech voices (`factory performances`)",
+        "licences": "ours; LibriSpeech CC BY 4.0",
+    }
+    save(arguments.out, state.average.state_dict(), asdict(state.net.config), made=made, dtype=torch.float16)
+    state.save(_resume_path(arguments.out))
+    return ", ".join(f"{name} {value:.2f}" for name, value in health(state.average, exam).items())
+
+
+def _resume_path(out: Path) -> Path:
+    return out.with_suffix(".resume")

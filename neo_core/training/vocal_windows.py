@@ -1,0 +1,124 @@
+"""Windows of performances for the training of VOCAL: cut exactly as the sampler will meet them.
+
+A window starts either with the sound (no prefix, nothing heard before) or later (with its prefix); one that runs past
+the end hears nothing there and holds its last frame. Sound is encoded once per recording and kept in half precision.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..motion_space import REGIONS, SIZE
+from ..timebase import FEATURE_RATE, MOTION_RATE
+from ..vocal.unified_mmdit import Conditions, UnifiedConfig
+from .synthetic.performances import Performances, Take
+from .synthetic.utterance import Phone, Utterance
+
+PAIR = FEATURE_RATE // MOTION_RATE
+FIRST_SHARE = 0.25  # of all windows start with the sound
+SHORTEST_REST = 20  # frames of the performance left in the shortest window
+BEYOND_WEIGHT = 0.1  # of frames after the end
+SPREAD_FLOOR = 0.02  # smallest deviation a channel is divided by
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch: motion in its own units, what steers it, and how much each number counts."""
+
+    motion: Tensor  # [B, W, C]
+    weight: Tensor  # [B, W, C]
+    conditions: Conditions  # motion inside not normalised yet
+
+    def to(self, device: torch.device) -> "Windows":
+        return Windows(self.motion.to(device), self.weight.to(device), self.conditions.to(device))
+
+
+class WindowStore:
+    """Takes of one data set with the hidden states of their recordings, all in memory."""
+
+    def __init__(
+        self,
+        data: Performances,
+        encode: Callable[[Utterance], Tensor],  # -> hidden states [L, 2 T, F]
+        config: UnifiedConfig,
+        *,
+        held_out: bool,
+    ) -> None:
+        self.config = config
+        self.takes: list[Take] = [take for take in data.takes if take.held_out == held_out]
+        needed = sorted({take.utterance for take in self.takes})
+        self.hidden = {k: encode(data.utterances[k]).half() for k in needed}
+        self.trust = {k: phone_trust(data.utterances[k].phones, self.hidden[k].shape[1] // PAIR) for k in needed}
+        self.phones = {k: data.utterances[k].phones for k in needed}
+        self.odds = torch.tensor([math.sqrt(len(take.motion)) for take in self.takes])
+        frames = sum(len(take.motion) for take in self.takes)
+        log.info("%d takes, %.2f hours, held out: %s", len(self.takes), frames / MOTION_RATE / 3600, held_out)
+
+    def draw(self, count: int, dice: torch.Generator) -> Windows:
+        """A random batch."""
+        chosen = torch.multinomial(self.odds, count, replacement=True, generator=dice).tolist()
+        return self.cut([(k, self._start(k, dice)) for k in chosen])
+
+    def cut(self, places: Sequence[tuple[int, int]]) -> Windows:
+        """The windows at (take, first frame)."""
+        cuts = [self._cut(self.takes[k], start) for k, start in places]
+        takes = [self.takes[k] for k, _ in places]
+        known = torch.ones(len(places), dtype=torch.bool)
+        conditions = Conditions(
+            audio=torch.stack([cut["audio"] for cut in cuts]).float(),
+            heard=torch.stack([cut["heard"] for cut in cuts]),
+            geometry=torch.stack([take.geometry for take in takes]).float(),
+            style=torch.stack([take.style for take in takes]).float(),
+            identity=known,
+            reference_motion=torch.stack([take.reference for take in takes]).float(),
+            reference=known,
+            prefix_motion=torch.stack([cut["prefix"] for cut in cuts]),
+            prefix=torch.tensor([start > 0 for _, start in places]),
+        )
+        motion, weight = (torch.stack([cut[name] for cut in cuts]) for name in ("motion", "weight"))
+        return Windows(motion, weight, conditions)
+
+    def _start(self, take: int, dice: torch.Generator) -> int:
+        """0, or any frame with a whole prefix before it and something left to perform."""
+        last = len(self.takes[take].motion) - SHORTEST_REST
+        if last <= self.config.prefix or torch.rand((), generator=dice) < FIRST_SHARE:
+            return 0
+        return int(torch.randint(self.config.prefix, last, (), generator=dice))
+
+    def _cut(self, take: Take, start: int) -> dict[str, Tensor]:
+        config, frames = self.config, len(take.motion)
+        moment = torch.arange(start - config.prefix, start - config.prefix + config.audio_tokens)
+        heard = (moment >= 0) & (moment < frames)
+        rows = (moment.clamp(0, frames - 1)[:, None] * PAIR + torch.arange(PAIR)).flatten()
+        shown = torch.arange(start, start + config.window)
+        held = shown.clamp(max=frames - 1)
+        weight = torch.where(shown < frames, 1.0, BEYOND_WEIGHT)[:, None].repeat(1, SIZE)
+        weight[:, REGIONS["mouth"]] *= self.trust[take.utterance][held, None]
+        before = take.motion[start - config.prefix : start] if start else torch.zeros(config.prefix, SIZE)
+        return {
+            "audio": self.hidden[take.utterance][:, rows],
+            "heard": heard,
+            "motion": take.motion[held].float(),
+            "weight": weight,
+            "prefix": before.float(),
+        }
+
+
+def phone_trust(phones: Sequence[Phone], frames: int) -> Tensor:
+    """How far the phone times can be trusted, per motion frame: [T] in 0..1, 1 where no phone is."""
+    trust = torch.ones(frames)
+    for phone in phones:
+        first, last = (round(moment * MOTION_RATE - 0.5) for moment in (phone.start, phone.end))
+        trust[max(first, 0) : max(last, first + 1)] = phone.confidence
+    return trust
+
+
+def spread(data: Performances) -> tuple[Tensor, Tensor]:
+    """Mean and logarithm of the deviation of each channel, [C] each: what normalises motion."""
+    return data.mean.float(), data.std.float().clamp(min=SPREAD_FLOOR).log()
