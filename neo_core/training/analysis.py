@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 PARTS = {"landmarks": 0.45, "eye": 0.12, "mouth": 0.12, "scan": 0.16, "mask": 0.15}  # share of the time
 SCENE = 96  # pixels: side of the scenes the scan is trained on
-DETAILS, SCENES, VIEWS = 96, 48, 16  # batch sizes
+DETAILS, SCENES, VIEWS = 80, 32, 12  # batch sizes
 MIX = LandmarkMix()
 
 

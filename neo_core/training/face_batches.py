@@ -138,7 +138,7 @@ def detail_batch(
     indices = torch.tensor(config.indices, device=frames.landmarks.device)
     own = torch.where(mirrored[:, None], partner[indices], indices)  # a mirrored right eye is a left eye
     points = frames.landmarks.gather(1, own[..., None].expand(-1, -1, 2))
-    squares = jitter(detail_square(face, points, config), dice, 0.05, 0.08, 5 * normal((count,), dice))
+    squares = jitter(detail_square(face, points, config), dice, 0.07, 0.09, 5 * normal((count,), dice))
     view = around(squares, mirrored, dice, squash=0.04)
     crops = _new_backgrounds(view.see(frames.picture, config.size, "border"), 0.2, dice)
     truth = view.locate(points)
@@ -187,7 +187,9 @@ def _with_person(scene: Tensor, frames: Frames, dice: Generator) -> tuple[Tensor
     shift = (size / 2 - spot) * (2 / size)  # the face centre must fall on `spot`
     probe = around(level, mirror_coins(count, dice), dice)
     view = View(probe.matrix, upright.center + (probe.matrix @ shift[..., None])[..., 0])
-    seen = functional.avg_pool2d(view.see(frames.picture, 3 * size, "border"), 3)
+    halved = functional.avg_pool2d(frames.picture.float(), 2)  # faces shrink at least to half here
+    seen = View(view.matrix / 2, view.center / 2).see(halved, 2 * size, "border")
+    seen = functional.avg_pool2d(seen, 2)
     own = planes((uniform(count, 0, 1, dice) < 0.35).float())  # keep the frame's own background
     alpha = torch.maximum(seen[:, 3:], own) * view.inside(frames.picture.shape[-1], size)
     return torch.lerp(scene, seen[:, :3], alpha), (spot, side, alpha[:, 0])
