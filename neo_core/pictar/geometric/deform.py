@@ -11,6 +11,7 @@ from .light import relight
 from .patch import facing
 from .sampling import blur, erode, fill, resize
 
+SHINE = 3.0  # flow samples over which the change of light is smoothed: noses are not cut from paper
 EDGE = 1.5  # flow samples over which the mesh's flow gives way to its continuation
 SKIN_REACH = 4.0  # head units beyond the mesh over which an expression still pulls at the skin
 
@@ -40,12 +41,19 @@ def photo_flow(volume: Volume, now: Deformation) -> tuple[Tensor, Tensor]:
     mesh = interpolate(fragments, triangles, values).permute(2, 0, 1)
     covered = (fragments.triangle >= 0).float()
     inner = blur(erode(covered, 1)[None], EDGE)[0]
+    mesh[2] = _smooth(mesh[2], covered, SHINE)
     carried = torch.cat([rigid, torch.zeros_like(rigid[:1])])
     extra = (mesh - carried) * covered
     own = smoothstep(inner, 0.5, 0.95) * covered
     extra = own * extra + (1 - own) * _beyond(extra, erode(covered, 1), volume)
     field = resize(carried + extra, window.height, window.width) * volume.rim
     return field[:2].permute(1, 2, 0), field[2].exp()
+
+
+def _smooth(values: Tensor, covered: Tensor, sigma: float) -> Tensor:
+    """Values [r, c] averaged with their neighbours on the mesh."""
+    total = blur(torch.stack([values * covered, covered]), sigma)
+    return total[0] / total[1].clamp(min=1e-3)
 
 
 def _beyond(extra: Tensor, covered: Tensor, volume: Volume) -> Tensor:

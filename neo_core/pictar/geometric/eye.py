@@ -16,7 +16,7 @@ from ...motion_space import GAZE
 from .bust import BLINK, Bust, Deformation, with_closed_eyes
 from .contact import Pairs, hats, points
 from .follow import smoothstep
-from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, window_around
+from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, feather, window_around
 from .sampling import blur, dilate, erode, fill, pixel_centres, sample, sample_linear
 
 PUSH = 0.25  # head units an eyeball is set back
@@ -70,7 +70,7 @@ def build_eye(bust: Bust, start: Deformation, photo: Tensor, bounds: Window, sid
 def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> EyeNow:
     """The eye at a deformation. source [V, 3] is the photo's own screen."""
     rim, width = _rim(bust, now, eye.side)
-    window = window_around(rim, 0.35 * width, bounds)
+    window = window_around(rim, 0.42 * width, bounds)
     flow = torch.cat([source[:, :2] - now.screen[:, :2], eye.closed_screen - now.screen[:, :2]], 1)
     layers = draw_layers(now.screen, bust.model, eye.cut, window, flow)
     at = pixel_centres(window.height, window.width) + _corner(window) - _corner(eye.window)
@@ -81,7 +81,7 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     ball = sample(eye.ball, ball_at) * shade * change + sample(photo, ball_at + _corner(eye.window)) * (1 - change)
     amount = closing(eye, bust, now)
     lid = sample(eye.closed, at + layers.skin_values[2:4].permute(1, 2, 0))
-    lid = torch.cat([lid[:3], lid[3:] * amount])
+    lid = torch.cat([lid[:3], lid[3:] * amount * feather(window, round(0.12 * width))])
     lash = 1 - amount * (1 - _lash_now(eye, bust, source, now, window, width))
     return EyeNow(window, layers, ball, lid, lash, _maps(lid[3] * layers.skin, layers.inner, lash, change))
 
@@ -127,7 +127,7 @@ def _lash_now(eye: Eye, bust: Bust, source: Tensor, now: Deformation, window: Wi
     )
     ends = torch.minimum(column - margin[0, 0], margin[-1, 0] - column) / width
     near = near * smoothstep(ends, 0.0, 0.08)
-    return 1 - near * (1 - sample(eye.lash, at)[0].clamp(0.3, 1))
+    return 1 - near * (1 - sample(eye.lash, at)[0].clamp(0.38, 1))
 
 
 def _rim(bust: Bust, now: Deformation, side: int) -> tuple[Tensor, float]:
@@ -215,14 +215,14 @@ def _closed_lid(view: Tensor, opening: Tensor, width: float) -> Tensor:
     w]"""
     eye = (opening > 0.02).float()
     hole = torch.maximum(
-        dilate(eye, round(0.05 * width)), _shifted_up(dilate(eye, round(0.08 * width)), round(0.09 * width))
+        dilate(eye, round(0.05 * width)), _shifted_up(dilate(eye, round(0.07 * width)), round(0.06 * width))
     )
     ring = dilate(hole, max(2, round(0.2 * width))) * (1 - hole)
     luma = (LUMA[:, None, None] * view).sum(0)
     bright = luma[ring > 0].median() if (ring > 0).any() else luma.median()
     ring = ring * (luma > 0.7 * bright)
     skin = blur(fill(view, ring), max(0.5, 0.05 * width))
-    soft = blur(hole[None], max(0.5, 0.03 * width))
+    soft = blur(hole[None], max(0.5, 0.045 * width))
     return torch.cat([skin, soft])
 
 

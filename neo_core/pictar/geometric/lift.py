@@ -23,6 +23,8 @@ from .sampling import blur, dilate, distance, fill, resize
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
+SKIN_TINT = (1.22, 0.97, 0.81)  # of skin under white light, over its mean
+CAST = 0.7  # of the picture's colour cast that is believed
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.2  # cosine to the lens below which a triangle is too aslant to carry the photo
 AROUND = 11.0  # head units around the head that may move
@@ -124,14 +126,13 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor) -> Tensor:
-    """What a white thing in the face would look like: a bright quantile of the lit skin, half way to grey. [3]"""
+    """What a white thing in the face would look like: bright as the lit skin, in the picture's own cast. [3]"""
     small = resize(view, *drawn.triangle.shape)
     face = (drawn.triangle >= 0) & (model.triangle_part[front][drawn.triangle.clamp(min=0)] == 0)
-    skin = small[:, face]
-    bright = skin.quantile(0.8, dim=1)
-    tint = bright / bright.mean().clamp(min=0.05)
+    bright = small[:, face].quantile(0.8, dim=1).clamp(min=0.02)
+    cast = bright / bright.mean() / torch.tensor(SKIN_TINT)
     level = (0.27 + 0.7 * bright.amax()).clamp(max=0.96)
-    return ((0.85 + 0.15 * tint) * level).clamp(max=1)
+    return (level * cast.clamp(0.5, 1.1) ** CAST).clamp(max=1)
 
 
 def _region_window(start: Deformation, model: HeadModel, height: int, width: int) -> Window:
@@ -192,16 +193,17 @@ def _follow(
 
 
 def _moving(follow: Follow, mask: Tensor, drawn: Fragments, window: Window, rim: Tensor, pixels: int) -> Tensor:
-    """Where the region may change: the head and what follows it, as far around as the share of the picture allows.
-    [h, w]"""
-    reach = max(1, round(0.035 * max(window.height, window.width)))
-    near = blur(dilate((mask[window.rows, window.columns] > 0.05).float(), 2 * reach)[None], reach)[0]
-    weight = resize(follow.weight[None], window.height, window.width)[0]
-    strength = smoothstep(torch.minimum(weight, near) * (rim > 0), 0.01, 0.1)
-    grid = follow.weight.shape
-    away = distance((resize(torch.isfinite(drawn.depth).float()[None], *grid)[0] > 0.5).float(), max(grid))
-    away = resize(away[None], window.height, window.width)[0] * follow.step  # pixels
-    allowed = int(SHARE * pixels)
+    """Where the region may change: the head and what follows it, as far as the share of the picture allows. [h, w]"""
+    head = torch.isfinite(drawn.depth).float()  # at flow resolution, as everything up to the last line
+    rows, columns = head.shape
+    reach = max(1, round(0.035 * max(rows, columns)))
+    person = resize((mask[window.rows, window.columns] > 0.05).float()[None], rows, columns)[0]
+    near = blur(dilate((person > 0).float(), 2 * reach)[None], reach)[0]
+    weight = torch.minimum(resize(follow.weight[None], rows, columns)[0], near)
+    strength = smoothstep(weight, 0.01, 0.1)
+    away = distance(head, max(rows, columns))
+    allowed = int(SHARE * pixels * rows * columns / (window.height * window.width))
     inside = away[strength > 0]
     limit = float(inside.kthvalue(allowed).values) if len(inside) > allowed else float(away.max()) + 1
-    return strength * smoothstep(away, limit, limit - reach)
+    strength = strength * smoothstep(away, limit - 1, limit - reach)
+    return resize(strength[None], window.height, window.width)[0] * (rim > 0)

@@ -16,7 +16,7 @@ from .sampling import sample_linear
 RIDGE = torch.tensor([0.0] + [0.02] * 3 + [0.08] * 5)  # pull towards light from everywhere, per sample
 ROUNDS = 5  # of re-weighting against brows, lips, hair and cast shadows
 STRENGTH = 0.8  # of the change in light that is believed
-LIMITS = (0.55, 1.6)
+LIMITS = (0.7, 1.4)
 DISPLAY = 1 / 2.2  # light to display values
 LUMA = torch.tensor([0.2126, 0.7152, 0.0722])
 

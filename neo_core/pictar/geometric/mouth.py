@@ -21,8 +21,8 @@ ALBEDO = {  # of the parts, under white light
     "mouth_socket": (0.36, 0.10, 0.09),
     "gums": (0.70, 0.36, 0.35),
     "tongue": (0.70, 0.36, 0.35),
-    "teeth_upper": (0.92, 0.87, 0.79),
-    "teeth_lower": (0.86, 0.81, 0.73),
+    "teeth_upper": (0.94, 0.91, 0.86),
+    "teeth_lower": (0.88, 0.85, 0.79),
 }
 WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
 

@@ -58,6 +58,16 @@ def window_around(points: Tensor, margin: float, bounds: Window) -> Window:
     return Window(top, left, bottom - top, right - left)
 
 
+def feather(at: Window, border: int = 4) -> Tensor:
+    """1 inside a window, falling to 0 over its border. [h, w]"""
+
+    def side(length: int) -> Tensor:
+        near = torch.minimum(torch.arange(length), length - 1 - torch.arange(length)).float()
+        return (near / max(1, border)).clamp(max=1)
+
+    return side(at.height)[:, None] * side(at.width)[None]
+
+
 def facing(screen: Tensor, triangles: Tensor) -> Tensor:
     """Which triangles show their outside. [V, 3], [F, 3] -> bool [F]"""
     a, b, c = (screen[triangles[:, k], :2] for k in range(3))

@@ -41,7 +41,11 @@ def blur(image: Tensor, sigma: float) -> Tensor:
 
 def dilate(mask: Tensor, radius: int) -> Tensor:
     """Greatest value within a square of side 2 radius + 1. [H, W]"""
-    return F.max_pool2d(mask[None, None].float(), 2 * radius + 1, 1, radius)[0, 0] if radius > 0 else mask.float()
+    if radius <= 0:
+        return mask.float()
+    side = 2 * radius + 1
+    rows = F.max_pool2d(mask[None, None].float(), (1, side), 1, (0, radius))
+    return F.max_pool2d(rows, (side, 1), 1, (radius, 0))[0, 0]
 
 
 def erode(mask: Tensor, radius: int) -> Tensor:

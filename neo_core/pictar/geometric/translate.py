@@ -11,7 +11,7 @@ from .deform import deform, photo_flow
 from .eye import draw_eye
 from .lift import Volume
 from .mouth import draw_mouth
-from .patch import Layers, Window
+from .patch import Layers, Window, feather
 from .refine import Spot, mend
 from .sampling import pixel_centres, sample
 
@@ -64,7 +64,7 @@ def _refine_flow(flow: Tensor, layers: Layers, window: Window, at: Window) -> No
     rows, columns = _inside(window, at)
     own = layers.skin_values[:2].permute(1, 2, 0)
     part = flow[rows, columns]
-    known = (layers.skin[..., None] > 0.02).float() * _feather(at)[..., None]
+    known = (layers.skin[..., None] > 0.02).float() * feather(at)[..., None]
     flow[rows, columns] = part + known * (own - part)
 
 
@@ -84,13 +84,3 @@ def _darken(view: Tensor, window: Window, at: Window, factor: Tensor) -> None:
 def _inside(window: Window, at: Window) -> tuple[slice, slice]:
     top, left = at.top - window.top, at.left - window.left
     return slice(top, top + at.height), slice(left, left + at.width)
-
-
-def _feather(at: Window, width: int = 4) -> Tensor:
-    """1 inside a window, falling to 0 over its border. [h, w]"""
-
-    def side(length: int) -> Tensor:
-        near = torch.minimum(torch.arange(length), length - 1 - torch.arange(length)).float()
-        return (near / width).clamp(max=1)
-
-    return side(at.height)[:, None] * side(at.width)[None]
