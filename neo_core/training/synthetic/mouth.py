@@ -13,6 +13,7 @@ from .visemes import INDEX as TRACK
 
 PRESSED = -0.03  # lip gap in contact (cm): lips are soft
 TOOTH = 0.13  # gap that is left when the lower lip touches the upper teeth
+MOST_PRESS = 0.5  # how far beyond contact lips are pressed at most
 OPENING = ("jawOpen", "mouthLowerDown", "mouthUpperUp", "mouthFunnel", "mouthShrugUpper")  # what a rest closes again
 LEFT_BEHIND = 0.25  # share of the portrait's opening that stays in the shape of the rest
 CLOSER = INDEX["mouthClose"]
@@ -93,7 +94,9 @@ def _press(mouth: np.ndarray, track: dict, speaker: Speaker, face: FaceMeasures)
     """What the lips do beyond contact; thick lips meet earlier and press less."""
     geometry = np.asarray(speaker.geometry, dtype=float)
     thick = (face.upper_lip.deviation(geometry) + face.lower_lip.deviation(geometry)) / 2
-    beyond = np.exp(0.25 * speaker.habit("closure_firmness") - 0.12 * thick) * np.maximum(track["close"] - 1, 0)
+    beyond = np.exp(0.25 * speaker.habit("closure_firmness") - 0.12 * thick) * np.clip(
+        track["close"] - 1, 0, MOST_PRESS
+    )
     _both(mouth, "mouthPress", 0.9 * beyond)
     mouth[:, INDEX["mouthRollLower"]] += 0.45 * beyond
     mouth[:, INDEX["mouthRollUpper"]] += 0.45 * beyond
