@@ -73,24 +73,32 @@ def generate_windows(
 
 @torch.no_grad()
 def sample(vocal: UnifiedMMDiT, conditions: Conditions, noise: Tensor, times: Tensor, guidance: Guidance) -> Tensor:
-    """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU."""
-    device = vocal.motion_mean.device
-    final = euler(guided_field(vocal, conditions, guidance), noise.to(device), times.to(device))
-    return clamp(vocal.denormalise(final).cpu())
+    """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU.
+
+    Euler down to the last time above 0; the step from there to 0 lands on the prediction of the data itself.
+    """
+    predict = guided_prediction(vocal, conditions, guidance)
+    noise, times = noise.to(vocal.motion_mean), times.to(vocal.motion_mean)
+    x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
+    return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu())
 
 
-def guided_field(vocal: UnifiedMMDiT, conditions: Conditions, guidance: Guidance) -> Callable[[Tensor, Tensor], Tensor]:
-    """The velocity field steered by `guidance`; all passes of a step are one batch."""
+def guided_prediction(
+    vocal: UnifiedMMDiT, conditions: Conditions, guidance: Guidance
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """(x_t, t) -> clean motion, steered by `guidance`; all passes of a step are one batch.
+
+    The velocity is affine in the clean motion and the coefficients sum to 1: combining either is the same.
+    """
     left_out, coefficients = zip(*passes(guidance), strict=True)
     batch = Conditions.stack([conditions if name is None else conditions.without(name) for name in left_out])
     count = len(left_out)
 
-    def field(x: Tensor, t: Tensor) -> Tensor:
-        x, t = x.repeat(count, 1, 1), t.repeat(count)  # [P B, W, C], [P B]
-        velocity = velocity_from_data(x, vocal(x, t, batch), t)
-        return combine(velocity.unflatten(0, (count, -1)), coefficients)
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        data = vocal(x.repeat(count, 1, 1), t.repeat(count), batch)  # [P B, W, C]
+        return combine(data.unflatten(0, (count, -1)), coefficients)
 
-    return field
+    return predict
 
 
 def window_conditions(
