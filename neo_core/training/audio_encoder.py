@@ -1,6 +1,6 @@
 """Recipe of the embedded audio encoder (`weights/embedded/audio.safetensors`).
 
-    python -m neo_core factory speech --assets DIR --out SPEECH
+    python -m neo_core factory speech --assets DIR --transcripts TEXTS.json --out SPEECH
     python -m neo_core train audio-encoder --speech SPEECH --minutes 25
 
 Phones by cross-entropy weighted with the confidence of the alignment, what the lips do, pitch, energy and voicing,
@@ -77,7 +77,7 @@ def _made(arguments: argparse.Namespace) -> dict:
         "recipe": f"python -m neo_core train audio-encoder --speech SPEECH --minutes {arguments.minutes:g}",
         "seed": arguments.seed,
         "minutes": arguments.minutes,
-        "data": "our speech factory (espeak-ng, flite, SVOX Pico) and LibriSpeech clips with alignments",
+        "data": "our speech factory (espeak-ng, flite, SVOX Pico) and LibriSpeech clips, aligned with their texts",
         "licences": ["LibriSpeech CC BY 4.0"],
         "held_out": {"librispeech_speakers": list(HELD_OUT_SPEAKERS), "espeak_variants": list(HELD_OUT_VOICES)},
     }

@@ -39,11 +39,11 @@ class Batch:
 @dataclass(frozen=True)
 class AugmentConfig:
     frames: int = 160  # T of a crop
-    speed: float = 0.14  # up to 14 % slower or faster
-    reverb: float = 0.35  # probabilities
-    noise: float = 0.75
+    speed: float = 0.12  # up to 12 % slower or faster
+    reverb: float = 0.25  # probabilities
+    noise: float = 0.6
     clipping: float = 0.1
-    narrow: float = 0.25
+    narrow: float = 0.15
     empty: float = 0.04  # crops that hold noise only
     real: float = 0.5  # share of crops from recordings of people
 
@@ -212,7 +212,7 @@ def augment_sound(sound: Tensor, noises: Tensor, empty: Tensor, config: AugmentC
     limit = sound.abs().amax(1, keepdim=True) * torch.where(clipped, 0.15 + 0.5 * torch.rand(count), 1.0)[:, None]
     sound = sound.clamp(-limit, limit)
     level = sound.square().mean(1).sqrt().clamp_min(1e-3)
-    snr = torch.where(torch.rand(count) < config.noise, 2 + 38 * torch.rand(count), 55.0)  # decibels
+    snr = torch.where(torch.rand(count) < config.noise, 4 + 38 * torch.rand(count), 55.0)  # decibels
     kind = torch.randint(noises.shape[0], (count,))
     offset = torch.randint(max(1, noises.shape[1] - length), (count,))
     noise = noises[kind[:, None], (offset[:, None] + torch.arange(length)) % noises.shape[1]]

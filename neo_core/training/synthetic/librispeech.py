@@ -10,26 +10,42 @@ from pathlib import Path
 
 from ...media.audio import read_waveform
 from .phones import from_cmu
-from .utterance import Phone, Utterance, Word, tidy
+from .synthesisers import align
+from .utterance import RATE, Phone, Utterance, Word, tidy
 
 HELD_OUT_SPEAKERS = ("533", "1688", "3005", "3080")
 ALIGNED = 0.9  # confidence of a forced alignment with the true text
 
 
-def read_clips(assets: str | Path) -> Iterator[Utterance]:
-    """All clips in the folder `assets`/speech, held-out speakers too (see `speech.is_held_out`)."""
+def read_clips(assets: str | Path, transcripts: str | Path | None = None) -> Iterator[Utterance]:
+    """All clips in the folder `assets`/speech, held-out speakers too (see `speech.is_held_out`).
+
+    `transcripts`: a JSON object of clip id -> text as in LibriSpeech's own .trans.txt files; clips whose text was only
+    recognised are then aligned anew with the text that was read.
+    """
     folder = Path(assets) / "speech"
+    texts = json.loads(Path(transcripts).read_text()) if transcripts else {}
     for row in json.loads((folder / "index.json").read_text()):
-        alignment = json.loads((folder / "phones" / f"{row['id']}.json").read_text())
         samples = read_waveform(folder / "flac" / f"{row['id']}.flac").samples.mean(0)
-        sure = alignment.get("phone_confidence") or [ALIGNED] * len(alignment["phones"])
-        phones = [
-            Phone(from_cmu(symbol)[0] if symbol != "SIL" else symbol, start, end, _confidence(symbol, value))
-            for (symbol, start, end), value in zip(alignment["phones"], sure, strict=True)
-        ]
-        words = tuple(Word(text, a, b) for text, a, b in alignment["words"] if not text.startswith("<"))
-        phones = tidy(phones, samples.shape[0] / 16000)
-        yield Utterance(samples, phones, words, f"librispeech/{row['speaker']}/{row['id']}", row["text"])
+        recognised = row["text_source"] == "recognised"
+        if recognised and row["id"] in texts:
+            text = texts[row["id"]].lower()
+            phones, words = align((samples * 32767).short().numpy(), text.split())
+        else:
+            text = row["text"]
+            phones, words = _read_alignment(folder / "phones" / f"{row['id']}.json")
+        phones = tidy(phones, samples.shape[0] / RATE)
+        yield Utterance(samples, phones, tuple(words), f"librispeech/{row['speaker']}/{row['id']}", text)
+
+
+def _read_alignment(path: Path) -> tuple[list[Phone], list[Word]]:
+    alignment = json.loads(path.read_text())
+    sure = alignment.get("phone_confidence") or [ALIGNED] * len(alignment["phones"])
+    phones = [
+        Phone(from_cmu(symbol)[0] if symbol != "SIL" else symbol, start, end, _confidence(symbol, value))
+        for (symbol, start, end), value in zip(alignment["phones"], sure, strict=True)
+    ]
+    return phones, [Word(text, a, b) for text, a, b in alignment["words"] if not text.startswith("<")]
 
 
 def _confidence(symbol: str, value: float) -> float:

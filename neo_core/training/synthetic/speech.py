@@ -149,6 +149,7 @@ def _write_shard(utterances: Sequence[Utterance], path: Path) -> None:
         for u in utterances
     ]  # fmt: skip
     safetensors_io.save(path, tensors, {"utterances": notes})
+    log.info("%s: %d utterances, %.1f minutes", path, len(utterances), sum(u.seconds for u in utterances) / 60)
 
 
 def _offsets(lengths: Iterator[int]) -> Tensor:
@@ -233,6 +234,7 @@ def load_corpus(folder: str | Path) -> Corpus:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets", help="folder of the training assets, for the LibriSpeech clips")
+    parser.add_argument("--transcripts", help="JSON of LibriSpeech clip id -> text, for clips without a known text")
     parser.add_argument("--out", required=True, help="folder for the shards")
     parser.add_argument("--minutes", type=float, default=80.0, help="minutes of synthetic speech")
     parser.add_argument("--seed", type=int, default=1)
@@ -244,7 +246,7 @@ def run(arguments: argparse.Namespace) -> None:
     def everything() -> Iterator[Utterance]:
         yield from synthetic_speech(arguments.minutes, arguments.seed)
         if arguments.assets:
-            yield from read_clips(arguments.assets)
+            yield from read_clips(arguments.assets, arguments.transcripts)
 
     count = write_corpus(everything(), arguments.out)
     facts = {"held_out_speakers": HELD_OUT_SPEAKERS, "held_out_voices": HELD_OUT_VOICES, "seed": arguments.seed}

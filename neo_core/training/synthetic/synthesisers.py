@@ -298,13 +298,13 @@ def _aligner() -> object:
 def align(pcm: np.ndarray, words: list[str]) -> tuple[list[Phone], list[Word]]:
     """Phone and word times of a known English text. pcm [N] int16 at 16 kHz
 
-    Raises RuntimeError when a word is not in the dictionary or the text does not fit the sound.
+    Words outside the dictionary are pronounced by espeak-ng. Raises RuntimeError when the text does not fit the sound.
     """
     decoder = _aligner()
     words = [part for word in words for part in word.replace("-", " ").split()]
-    missing = [word for word in words if decoder.lookup_word(word) is None]
-    if missing:
-        raise RuntimeError(f"not in the pronouncing dictionary: {', '.join(missing)}")
+    for word in words:
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, " ".join(_guess(word)), update=True)
     decoder.set_align_text(" ".join(words))
     _run(decoder, pcm)
     if decoder.hyp() is None:
@@ -320,6 +320,12 @@ def align(pcm: np.ndarray, words: list[str]) -> tuple[list[Phone], list[Word]]:
             symbol = "SIL" if phone.name in ("SIL", "+NSN+", "+SPN+") else from_cmu(phone.name)[0]
             phones.append(Phone(symbol, phone.start / 100, (phone.start + phone.duration) / 100, 0.9))
     return phones, spoken
+
+
+def _guess(word: str) -> list[str]:
+    """How espeak-ng says a word, as phones."""
+    _, phones, _ = _espeak(Voice("espeak", "gmw/en-US"), word)
+    return [phone.symbol for phone in phones if phone.symbol != "SIL"] or ["AH"]
 
 
 def _run(decoder: object, pcm: np.ndarray) -> None:
