@@ -11,6 +11,7 @@ RECIPES = {  # name -> module below `training`
     "analysis": "analysis",
     "audio-encoder": "audio_encoder",
     "vocal": "vocal",
+    "vocal-exam": "vocal_exam",
     "refiner": "refiner",
     "sample-consent": "sample_consent",
 }
