@@ -63,23 +63,35 @@ def _gradient(rng: np.random.Generator) -> Tensor:
 
 
 def _bokeh(rng: np.random.Generator) -> Tensor:
-    base = _ramp(rng) * 0.55 + 0.05 * _field(rng, 4, 3)
-    image = Image.new("RGB", (2 * GROUND, 2 * GROUND))
-    total = np.zeros((GROUND, GROUND, 3), "f4")
-    blur = float(rng.uniform(6, 26))
-    for _ in range(int(rng.integers(2, 5))):
-        image.paste((0, 0, 0), (0, 0, *image.size))
+    """Lamps out of focus in an evening of one mood."""
+    night = rng.uniform(0.15, 0.7)
+    warm = np.array([1.0, 0.78, 0.5]) if rng.uniform() < 0.6 else np.array([0.75, 0.9, 1.0])
+    base = night * (0.5 * _ramp(rng) + 0.5 * _ramp(rng).mean(0)) * (1 + 0.25 * _field(rng, 4))
+    picture = base.permute(1, 2, 0).numpy()
+    size = rng.uniform(5, 16)
+    for _ in range(3):  # lamps of one pass hide each other, passes add up
+        image = Image.new("RGB", (2 * GROUND, 2 * GROUND))
         draw = ImageDraw.Draw(image)
-        for _ in range(int(rng.integers(4, 16))):
-            x, y = rng.uniform(0, 2 * GROUND, 2)
-            r = blur * rng.uniform(0.6, 1.4)
-            color = tuple(int(255 * c) for c in np.clip(_color(rng) * rng.uniform(0.3, 1.1), 0, 1))
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
-        soft = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.8, 3)))).resize(
-            (GROUND, GROUND), Image.Resampling.BOX
-        )
-        total += np.asarray(soft, "f4") / 255 * float(rng.uniform(0.15, 0.5))
-    return base + torch.from_numpy(total).permute(2, 0, 1)
+        for _ in range(int(rng.integers(4, 14))):
+            x, y = rng.uniform(0, 2 * GROUND, 2) * [1, 0.8]
+            r = 2 * size * rng.uniform(0.6, 1.3)
+            color = (warm + rng.normal(size=3) * 0.15) * rng.uniform(0.15, 0.9)
+            fill = tuple(int(255 * c) for c in np.clip(color, 0, 1))
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+        soft = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(1.5, 5))))
+        soft = soft.resize((GROUND, GROUND), Image.Resampling.BOX)
+        picture = picture + np.asarray(soft, "f4") / 255 * float(rng.uniform(0.25, 0.6))
+    return torch.from_numpy(picture.astype("f4")).permute(2, 0, 1)
+
+
+def _studio(rng: np.random.Generator) -> Tensor:
+    """A painted canvas, brighter behind the sitter."""
+    axis = torch.linspace(-1, 1, GROUND)
+    center = rng.uniform(-0.3, 0.3, 2)
+    glow = torch.exp(-((axis[:, None] - center[0]) ** 2 + (axis[None] - center[1]) ** 2) / 0.9)
+    tone = torch.from_numpy((np.clip(0.42 + rng.normal(size=3) * 0.06, 0.2, 0.7)).astype("f4"))[:, None, None]
+    mottle = 0.05 * _field(rng, 5) + 0.03 * _field(rng, 12)
+    return tone * (0.45 + 0.75 * glow) * (1 + mottle)
 
 
 def _boxes(rng: np.random.Generator, draw: ImageDraw.ImageDraw, count: int, low: float) -> None:
@@ -176,5 +188,5 @@ def _sky(rng: np.random.Generator) -> Tensor:
 
 PAINTERS = {
     "plain": _plain, "gradient": _gradient, "bokeh": _bokeh, "room": _room, "leaves": _leaves, "texture": _texture,
-    "sky": _sky,
+    "sky": _sky, "studio": _studio,
 }  # fmt: skip

@@ -33,7 +33,7 @@ def brow_curve(surface: Surface, traits: Traits, side: int, count: int = 40) -> 
 def brow_thickness(along: Tensor, traits: Traits) -> Tensor:
     """Half height of a brow in cm from inner (0) to outer end (1)."""
     body = (0.62 + 0.38 * (along / 0.3).clamp(max=1)) * (1 - 0.78 * ((along - 0.4).clamp(min=0) / 0.6) ** 1.3)
-    return 0.40 * traits.brow_thickness * body.clamp(min=0.08)
+    return 0.47 * traits.brow_thickness * body.clamp(min=0.08)
 
 
 def grow_brows(
@@ -41,6 +41,7 @@ def grow_brows(
 ) -> Strands:
     """Both brows: hairs stand up at the inner end and lie along the arch at the outer one."""
     head = surface.head
+    fine = (700 / count) ** 0.6
     count = max(8, int(count * traits.brow_density))
     random = torch.from_numpy(rng.random((count, 7))).float().to(rest)
     side = (torch.arange(count, device=rest.device) % 2).bool()
@@ -63,7 +64,7 @@ def grow_brows(
     points = root[:, None] + steps * (lay * length[:, None])[:, None] + (bow + 0.012) * normal[:, None]
     points = points - steps**2 * 0.10 * points.new_tensor([0.0, 1.0, 0.0]) * along[:, None, None]
     color = rest.new_tensor(traits.brow_color) * (0.7 + 0.5 * random[:, 5:6])
-    width = rest.new_full((count,), 0.046) * (700 / count) ** 0.6 * (0.6 + 0.7 * random[:, 4]) * (1 - 0.45 * along)
+    width = rest.new_full((count,), 0.040 * fine) * (0.6 + 0.7 * random[:, 4]) * (1 - 0.45 * along)
     return Strands("brow", points, normal, width, color.clamp(0.01, 0.6), triangle, weight)
 
 
@@ -130,7 +131,7 @@ def grow_beard(
     triangle, weight = scatter(head, density**1.5, random[:, :3])
     random = torch.from_numpy(random[:, 3:]).float().to(rest)
     seat = at(head.template, head, triangle, weight)
-    kept = beard_area(seat, surface.landmarks, traits.beard_shape) > 0.25 + 0.3 * random[:, 5]
+    kept = beard_area(seat, surface.landmarks, traits.beard_shape) > 0.15 + 0.6 * random[:, 5]
     triangle, weight, random, seat = triangle[kept], weight[kept], random[kept], seat[kept]
     root, normal = at(rest, head, triangle, weight), normalise(at(normals, head, triangle, weight))
     side = seat[:, 0] / 3.0

@@ -72,7 +72,7 @@ def _loft(rings: Tensor, rows: int, angles: Tensor) -> Tensor:
 def dress(rng: np.random.Generator, head: HeadModel, traits: Traits) -> list[Solid]:
     """Torso clothes with the collar of the person's neckline."""
     device = head.template.device
-    angles = torch.linspace(0, 2 * torch.pi, AROUND + 1, device=device)[:-1]
+    angles = torch.linspace(-torch.pi, torch.pi, AROUND + 1, device=device)[:-1]  # the seam is behind
     broad = 0.93 + 0.10 * traits.gender + 0.04 * rng.normal()
     rings = torch.tensor(RINGS[traits.neckline] + BODY, device=device)
     rings[:, 0] = torch.where(rings[:, 0] > 8, rings[:, 0] * broad, rings[:, 0])
@@ -89,13 +89,15 @@ def dress(rng: np.random.Generator, head: HeadModel, traits: Traits) -> list[Sol
     return pieces
 
 
-def neckline_height(traits: Traits, points: Tensor) -> Tensor:
-    """Height below which points of the neck [..., 3] are hidden by the clothes. [...]"""
-    _, _, _, front, side, back = (float(v) for v in RINGS[traits.neckline][0])
-    angle = torch.atan2(points[..., 0], points[..., 2] + 1.0)
-    c = angle.cos()
-    ahead = torch.where(c > 0, front, back)
-    return side + (ahead - side) * c.abs() ** 1.7 - 2.0
+def under_clothes(traits: Traits, points: Tensor) -> Tensor:
+    """Which points of neck and shoulders [N, 3] (template) the clothes hide. [N] bool"""
+    width, ahead, behind, front, side, back = RINGS[traits.neckline][0]
+    x, y, z = points.unbind(-1)
+    c = torch.atan2(x, z + 1.0).cos()
+    edge = side + (torch.where(c > 0, front, back) - side) * c.abs() ** 1.7
+    depth = torch.where(z + 0.6 > 0, ahead, behind)
+    beyond = (x / width) ** 2 + ((z + 0.6) / depth) ** 2 > 1.05
+    return (y < edge - 2.0) | (beyond & (y < -8.5))
 
 
 def _second_cloth(surface: Tensor, traits: Traits) -> Tensor:
@@ -122,6 +124,7 @@ def _cloth(head: HeadModel, grid: Tensor, closed: bool, second: Tensor | None = 
     """A grid of points [B, A, 3] as a piece of cloth."""
     rows, columns, _ = grid.shape
     along = torch.cat([grid[:, :1] * 0, grid[:, 1:] - grid[:, :-1]], 1).norm(dim=-1).cumsum(1)
+    along = along[rows // 2].expand(rows, columns)
     down = torch.cat([grid[:1] * 0, grid[1:] - grid[:-1]]).norm(dim=-1).cumsum(0)
     second = torch.full_like(along, -1.0) if second is None else second
     points = grid.reshape(-1, 3)

@@ -102,8 +102,8 @@ def grow_hair(rng: np.random.Generator, surface: Surface, rest: Tensor, traits: 
     if style.curl + traits.wave > 0.15:
         points = _curl(points, style, traits, length, random)
     width = rest.new_full((count,), 0.30 * (2600 / max(count, 1)) ** 0.75) * (0.7 + 0.6 * random[:, 5])
-    if traits.hair == "buzz":
-        width = 0.6 * width
+    base = 1.7 if style.layer < 2.5 and style.top > 6 else 1.2  # under layers close the gaps of the upper ones
+    width = width * torch.where(random[:, 1] < 0.5, base, 1.0) * (0.6 if traits.hair == "buzz" else 1.0)
     center = rest.new_tensor(CENTER)
     strands = Strands(
         "scalp", points, normalise(root - center), width, _colors(traits, random, points), triangle, weight
@@ -180,7 +180,7 @@ def _off_face(point: Tensor, random: Tensor, root: Tensor) -> Tensor:
     """Turn points that hang before the face about the vertical axis to the side they grew on."""
     x, y, z = point.unbind(-1)
     angle = torch.atan2(x, z)
-    least = _piecewise(y, (-30, -8, -2, 4, 7.5, 9.5, 11.5), (0.60, 0.90, 1.15, 1.08, 0.88, 0.55, 0.0)) * (
+    least = _piecewise(y, (-30, -16, -8, -2, 4, 7.5, 9.5, 11.5), (0.60, 0.95, 1.20, 1.22, 1.10, 0.88, 0.55, 0.0)) * (
         0.93 + 0.14 * random
     )
     side = torch.where(angle.abs() > 0.25, angle.sign(), torch.where(root[:, 0] > 0, 1.0, -1.0))

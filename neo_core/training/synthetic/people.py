@@ -35,9 +35,9 @@ class Detail:
 
 
 DETAIL = {
-    192: Detail(chart=288, hairs=2600, brow=260, lash=36, beard=1500),
-    512: Detail(chart=640, hairs=7000, brow=560, lash=60, beard=4500),
-    1024: Detail(chart=1280, hairs=18000, brow=1000, lash=90, beard=9000),
+    192: Detail(chart=288, hairs=2600, brow=380, lash=36, beard=1500),
+    512: Detail(chart=640, hairs=7000, brow=900, lash=60, beard=4500),
+    1024: Detail(chart=1280, hairs=18000, brow=1600, lash=90, beard=9000),
 }
 
 

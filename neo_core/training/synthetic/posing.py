@@ -11,7 +11,7 @@ from torch import Tensor
 from ... import motion_space
 from ...geometry.camera import rotation_matrix
 from ...geometry.head_model import eye_centers, vertex_normals
-from .garments import neckline_height
+from .garments import under_clothes
 from .people import Person, deformed, pose
 from .strands import Strands, at, follow
 from .surface import smoothstep
@@ -49,7 +49,7 @@ def compose(person: Person, motion: Tensor) -> Scene:
     motion = motion.to(person.rest)
     shaped = deformed(person, motion)
     vertices = pose(shaped, head.neck_weight, motion, head.pivot)
-    hidden = head.template[:, 1] < neckline_height(traits, head.template)
+    hidden = under_clothes(traits, head.template)
     kept = ~hidden[head.triangles].all(1)
     jaw = float((motion[motion_space.INDEX["jawOpen"]] - 0.7 * motion[motion_space.INDEX["mouthClose"]]).clamp(0, 1))
     sky = person.surface.occlusion

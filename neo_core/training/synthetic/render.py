@@ -24,6 +24,7 @@ from .shading import (
     EyeGeometry,
     Lighting,
     Points,
+    ambient,
     bump,
     develop,
     fabric,
@@ -40,6 +41,7 @@ from .strands import at
 from .surface import lookup, normalise, smoothstep
 
 FRAME_PARTS = ("background", *PARTS, "cloth", "hat", "frame", "hair")
+FACE_NORMALS = ((0.0, 0.0, 1.0), (0.6, 0.0, 0.8), (-0.6, 0.0, 0.8), (0.0, 0.4, 0.9), (0.0, -0.3, 0.9))
 LENS_TINT = {"thin": 0.04, "thick": 0.05, "sun": 0.82}
 
 
@@ -67,12 +69,13 @@ def render_frame(person: Person, motion: Tensor, view: View, size: int, supersam
     fragments = rasterise(project(large, scene.points), scene.triangles, side, side)
     shadows = _shadows(scene, light, size)
     linear, covered = _shade(scene, fragments, light, shadows, large)
-    gain = _exposure(linear, scene, fragments, covered) * view.exposure
+    gain = _exposure(person, light) * view.exposure
     opaque = torch.zeros(side * side, 4, device=linear.device)
     opaque[covered] = torch.cat([film(linear * gain, view), torch.ones_like(linear[:, :1])], -1)
     opaque = _see_through(opaque, scene, large, fragments.depth)
     small = F.avg_pool2d(rearrange(opaque, "(h w) c -> 1 c h w", h=side), supersample)[0]
     hair = splat_hair(scene, light, shadows, camera, fragments.depth, size, supersample, gain)
+    middle = slice(supersample // 2, None, supersample)
     alpha = small[3] + (1 - small[3]) * hair[3]
     behind = paint_backdrop(view.backdrop, view.seed, size).to(linear.device)
     image = rearrange(small[:3], "c h w -> h w c") + (1 - small[3])[..., None] * behind
@@ -83,7 +86,7 @@ def render_frame(person: Person, motion: Tensor, view: View, size: int, supersam
         landmarks=project(camera, person_landmarks(person, scene.vertices))[:, :2],
         mask=alpha.clamp(0, 1),
         parts=_parts(scene, fragments, hair[3], supersample),
-        depth=torch.minimum(fragments.depth[::supersample, ::supersample], hair[4]),
+        depth=torch.minimum(fragments.depth[middle, middle], hair[4]),
         camera=camera,
         vertices=scene.vertices,
         pose=rotation_angles(camera.rotation @ scene.turn),
@@ -226,14 +229,17 @@ def _eye_pixels(pixels: Tensor, width: int) -> Tensor:
     return (left.amax() - left.amin()).clamp(4, width / 6) / 2.2
 
 
-def _exposure(linear: Tensor, scene: Scene, fragments: Fragments, covered: Tensor) -> Tensor:
-    """Gain that puts the face where a camera would: dark skin stays darker than pale skin. []"""
-    face = scene.code[fragments.triangle.view(-1)[covered]] == 0
-    if not bool(face.any()):
-        return linear.new_tensor(1.0)
-    level = (linear[face] @ linear.new_tensor([0.25, 0.6, 0.15])).clamp(min=1e-3).log().mean().exp()
-    skin = scene.person.skin.image[:3].mean((1, 2)) @ linear.new_tensor([0.25, 0.6, 0.15])
-    return 0.44 * (skin / 0.45).clamp(0.05, 1.2) ** 0.45 / level
+def _exposure(person: Person, light: Lighting) -> Tensor:
+    """Gain that puts the face where a camera would: dark skin stays darker than pale skin. []
+
+    It depends on person and lamps alone, so that pictures of one view compare pixel by pixel whatever the motion.
+    """
+    luma = light.colors.new_tensor([0.25, 0.6, 0.15])
+    normals = normalise(light.colors.new_tensor(FACE_NORMALS))
+    falling = (normals @ light.directions.mT).clamp(min=0)  # [N, L]
+    level = (0.8 * ambient(light, normals) + 0.85 * falling @ light.colors) @ luma
+    skin = (person.skin.image[:3].mean((1, 2)) @ luma).clamp(min=0.01)
+    return 0.44 * (skin / 0.45).clamp(0.05, 1.2) ** 0.45 / (skin * level.mean()).clamp(min=1e-3)
 
 
 def _see_through(opaque: Tensor, scene: Scene, camera: Camera, depth: Tensor) -> Tensor:

@@ -77,13 +77,13 @@ def portrait_view(rng: np.random.Generator) -> View:
         offset=(0.0, -0.045),
         body=(0.0, float(rng.uniform(-9, 9)), 0.0),
         lights=(key, rim),
-        sky=tuple((0.42 * warm * s, 0.42 * s, 0.42 / warm * s) for s in (1.15, 0.55, 0.75, 0.75, 1.0, 0.5)),
+        sky=tuple((0.36 * warm * s, 0.36 * s, 0.36 / warm * s) for s in (1.15, 0.6, 0.75, 0.75, 1.0, 0.5)),
         exposure=1.0,
         contrast=1.0,
         saturation=1.0,
         warmth=float(rng.uniform(0, 0.25)),
-        grain=0.004,
-        backdrop=str(rng.choice(["gradient", "bokeh", "room", "leaves"])),
+        grain=0.002,
+        backdrop=str(rng.choice(["gradient", "bokeh", "room", "leaves", "studio"])),
     )
 
 

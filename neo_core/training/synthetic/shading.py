@@ -146,14 +146,14 @@ def shade_eyes(
     colored = colored * (1 - black) + 0.004 * black
     veins = (0.5 + 0.5 * torch.sin(23 * turn * 6.28 + 5 * torch.sin(9 * angle))) ** 6
     red = smoothstep(angle, 0.5, 1.25)[:, None] * (0.35 + 0.4 * veins[:, None])
-    white = template.new_tensor([0.76, 0.70, 0.67]) * (1 - red * template.new_tensor([0.05, 0.42, 0.42]))
+    white = template.new_tensor([0.68, 0.62, 0.59]) * (1 - red * template.new_tensor([0.05, 0.42, 0.42]))
     edge = smoothstep(radius, 0.93, 1.09)[:, None]
     albedo = colored * (1 - edge) + white * edge
     bulge = smoothstep(radius, 1.25, 0.6)[:, None]
     cornea = normalise(at.normal * (1 + 0.55 * bulge) - 0.55 * bulge * axis_now)
     concave = normalise(at.normal * (1 - 0.5 * bulge) + 0.5 * bulge * axis_now)
     color = shade_matt(light, Points(concave, at.toward, at.open, at.lit), albedo, 0.0, 20.0)
-    color = color + 0.25 * (1 - edge) * colored * at.open[:, None]
+    color = color + 0.12 * (1 - edge) * colored * at.open[:, None]
     mirrored = normalise(2 * cornea * _dot(cornea, at.toward)[:, None] - at.toward)
     fresnel = 0.025 + 0.5 * (1 - _dot(cornea, at.toward).clamp(0, 1)) ** 5
     color = color + fresnel[:, None] * ambient(light, mirrored) * at.open[:, None]
@@ -177,10 +177,10 @@ def fabric(weave: Tensor, kind: str, first: Tensor, second: Tensor) -> Tensor:
         )
     elif kind == "knit":
         rib = 0.5 + 0.5 * torch.sin(along * 11) * torch.cos(down * 9 + torch.sin(along * 11))
-        color = first * (0.72 + 0.38 * rib)[:, None]
+        color = first * (0.84 + 0.22 * rib)[:, None]
     else:
         thread = torch.sin(along * 31 + 4 * torch.sin(down * 13)) * torch.sin(down * 37 + 3 * torch.sin(along * 17))
-        strength = 0.22 if kind == "melange" else 0.05
+        strength = 0.12 if kind == "melange" else 0.02
         color = first * (1 + strength * thread)[:, None]
     return color + smoothstep(which, -0.05, 0.05)[:, None] * (second - color)
 

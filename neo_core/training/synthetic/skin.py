@@ -36,7 +36,7 @@ def paint_skin(rng: np.random.Generator, surface: Surface, traits: Traits, cover
     folds = _folds(rng, surface, traits)
     albedo = albedo * (1 - 0.16 * folds)
     hair = albedo.new_tensor(traits.hair_color)[:, None, None]
-    shade = (0.86 * cover).clamp(0, 0.9)
+    shade = (0.9 * cover**1.4).clamp(0, 0.9)
     albedo = albedo * (1 - shade) + shade * (0.6 * hair + 0.1 * albedo)
     pores = (
         0.35 * fine[0]

@@ -151,12 +151,12 @@ def _eyes(rng: np.random.Generator, melanin: float, age: float) -> dict:
     deep = [0.42, 0.5, 0.05, 0.0, 0.0, 0.0, 0.03]
     share = np.clip((melanin - 0.3) / 0.6, 0, 1)
     odds = (1 - share) * np.array(light) + share * np.array(deep)
-    color = np.array(palette[str(rng.choice(list(palette), p=odds / odds.sum()))]) * rng.uniform(0.75, 1.3)
+    color = np.array(palette[str(rng.choice(list(palette), p=odds / odds.sum()))]) * rng.uniform(0.5, 0.85)
     yellow = rng.uniform(0, 0.12) + 0.0015 * (age - 18)
     return {
         "iris_color": tuple(float(c) for c in color),
         "iris_ring": float(rng.uniform(0.3, 0.9)),
-        "pupil": float(rng.uniform(0.24, 0.5)),
+        "pupil": float(rng.uniform(0.32, 0.52)),
         "teeth": (0.80, float(0.79 - 0.3 * yellow), float(0.74 - yellow)),
     }
 
