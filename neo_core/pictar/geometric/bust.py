@@ -39,6 +39,7 @@ class Deformation:
     shift: Tensor  # [3]
     motion: Tensor  # [63]
     opening: Tensor  # [] gap between the lips, head units
+    unit: Tensor  # [] pixels per head unit
 
 
 def build_bust(model: HeadModel, fit: HeadFit) -> Bust:
@@ -50,7 +51,7 @@ def build_bust(model: HeadModel, fit: HeadFit) -> Bust:
     depth = project(fit.camera, vertices)[:, 2:]
     flat = torch.cat([fit.residual[:, :1], -fit.residual[:, 1:], torch.zeros_like(depth)], 1)
     offset = (flat * depth / fit.camera.focal) @ fit.camera.rotation
-    contact = _contact(model, fit.identity, reference)
+    contact = _contact(model, reference, vertices, offset)
     return Bust(model, fit.camera, fit.identity, offset, reference, contact)
 
 
@@ -58,16 +59,17 @@ def move(bust: Bust, motion: Tensor) -> Deformation:
     """Where every vertex is at a motion vector [63]."""
     model, contact = bust.model, bust.contact
     bare = _without_offset(model, bust.identity, motion)
-    gap = (points(model, bare, contact.lips.upper) - points(model, bare, contact.lips.lower))[:, 1]
     vertices = bare + bust.offset
     vertices = vertices + closing_lids(contact, model, motion[BLINK : BLINK + 2], vertices)
-    vertices = vertices + closing_lips(contact, model, gap, vertices)
+    vertices = vertices + closing_lips(contact, model, bare, vertices)
     pose = motion[motion_space.POSE]
     turn, shift = rotation_matrix(*pose[:3]), pose[3:]
     posed = (vertices - model.pivot) @ turn.T + model.pivot + shift
     placed = vertices + model.neck_weight[:, None] * (posed - vertices)
     lips = points(model, vertices, contact.lips.upper) - points(model, vertices, contact.lips.lower)
-    return Deformation(project(bust.camera, placed), vertices, turn, shift, motion, lips[:, 1].max())
+    screen = project(bust.camera, placed)
+    unit = bust.camera.focal / screen[:, 2].mean()
+    return Deformation(screen, vertices, turn, shift, motion, lips[:, 1].amax(), unit)
 
 
 def with_closed_eyes(bust: Bust) -> Deformation:
@@ -82,7 +84,7 @@ def _without_offset(model: HeadModel, identity: Tensor, motion: Tensor) -> Tenso
     return turn_eyes(model, vertices, identity, motion[motion_space.GAZE])
 
 
-def _contact(model: HeadModel, identity: Tensor, reference: Tensor) -> Contact:
+def _contact(model: HeadModel, reference: Tensor, bare: Tensor, offset: Tensor) -> Contact:
     groups = model.landmark_groups
     lips = lip_pairs(model, torch.tensor(groups["lips_inner_upper"]), torch.tensor(groups["lips_inner_lower"]))
     lids = []
@@ -90,10 +92,8 @@ def _contact(model: HeadModel, identity: Tensor, reference: Tensor) -> Contact:
         upper, lower = (torch.tensor(groups[f"lid_{name}_{side}"] + corners) for name in ("upper", "lower"))
         lids.append(lid_pairs(model, upper, lower, BLINK + eye))
 
-    def gap(expression: Tensor) -> Tensor:
-        vertices = shape(model, identity, expression)
+    def gap(vertices: Tensor) -> Tensor:
         return (points(model, vertices, lips.upper) - points(model, vertices, lips.lower))[:, 1]
 
-    expression = reference[motion_space.EXPRESSION]
-    rest = gap(torch.zeros_like(expression)).clamp(min=0)
-    return Contact(lips, (lids[0], lids[1]), rest, gap(expression) - rest, reference[BLINK : BLINK + 2])
+    floor = gap(bare + offset).clamp(max=0)
+    return Contact(lips, (lids[0], lids[1]), gap(bare), floor, reference[BLINK : BLINK + 2])

@@ -16,7 +16,7 @@ from ...geometry.head_model import HeadModel
 from ...motion_space import INDEX
 
 LIP_REACH = 1.1  # head units above and below the lip line over which a lip correction dies out
-OPEN_SOURCE = 0.04  # head units of gap from which the source's mouth counts as open
+CLOSED = -0.025  # gap of the model's lips, head units, at which a motion means them closed
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Pairs:
 class Contact:
     lips: Pairs
     lids: tuple[Pairs, Pairs]  # left, right
-    lip_rest: Tensor  # [P] gap between the lips of the model when it is at rest
-    lip_source: Tensor  # [P] gap of the model, less rest, in the portrait
+    lip_source: Tensor  # [P] gap between the model's lips in the portrait, upwards
+    lip_floor: Tensor  # [P] least gap ever drawn: none, or the portrait's own overlap
     blink_source: Tensor  # [2] eyeBlink in the portrait
 
 
@@ -45,7 +45,11 @@ def points(model: HeadModel, vertices: Tensor, numbers: Tensor) -> Tensor:
 
 
 def hats(position: Tensor, knots: Tensor) -> Tensor:
-    """Linear interpolation between knots in ascending order, zero beyond the ends. [V], [P] -> [V, P]"""
+    """Weights of linear interpolation between knots, dying out one knot beyond the ends. [V], [P] -> [V, P]
+
+    Knots that do not ascend, as on a mouth seen from the side, are pushed apart.
+    """
+    knots = knots.cummax(0).values + 1e-3 * torch.arange(len(knots))
     low = torch.cat([knots[:1] - (knots[1] - knots[0]), knots[:-1]])
     high = torch.cat([knots[1:], knots[-1:] + (knots[-1] - knots[-2])])
     rise = (position[:, None] - low) / (knots - low)
@@ -84,20 +88,19 @@ def lid_pairs(model: HeadModel, upper: Tensor, lower: Tensor, blink: int) -> Pai
     return Pairs(upper, lower, along * share[:, None], torch.zeros_like(along))
 
 
-def closing_lips(contact: Contact, model: HeadModel, neutral_gap: Tensor, vertices: Tensor) -> Tensor:
-    """Correction [V, 3] that closes or separates the lips. neutral_gap [P]: the model's own gap now, without
-    residual."""
+def closing_lips(contact: Contact, model: HeadModel, bare: Tensor, vertices: Tensor) -> Tensor:
+    """Correction [V, 3] that makes lips meet when the motion closes them, and never pass through each other.
+
+    bare [V, 3] is the model without the fit's residual. What the residual adds to the gap is faded as the model's own
+    gap shrinks from the portrait's to `CLOSED`: the photo's parted lips close too.
+    """
     pairs = contact.lips
-    gap = points(model, vertices, pairs.upper) - points(model, vertices, pairs.lower)  # [P, 3]
-    opening = (neutral_gap - contact.lip_rest).clamp(min=0)
-    was_open = contact.lip_source > OPEN_SOURCE
-    shut = torch.where(
-        was_open, 1 - opening / contact.lip_source.clamp(min=OPEN_SOURCE), torch.zeros_like(opening)
-    ).clamp(0, 1)
-    up = gap.clone()
-    up[:, 1] = torch.where(gap[:, 1] < 0, gap[:, 1], shut * gap[:, 1])  # lips never pass through each other
-    up[:, 0], up[:, 2] = shut * gap[:, 0], shut * gap[:, 2]
-    return (pairs.lower_weight @ up - pairs.upper_weight @ up) / 2
+    own, gap = (points(model, v, pairs.upper) - points(model, v, pairs.lower) for v in (bare, vertices))  # [P, 3]
+    shut = (contact.lip_source - own[:, 1]) / (contact.lip_source - CLOSED).clamp(min=0.02)
+    wanted = own + (1 - shut.clamp(0, 1))[:, None] * (gap - own)
+    wanted[:, 1] = torch.maximum(wanted[:, 1], contact.lip_floor)
+    excess = gap - wanted
+    return (pairs.lower_weight @ excess - pairs.upper_weight @ excess) / 2
 
 
 def closing_lids(contact: Contact, model: HeadModel, blink: Tensor, vertices: Tensor) -> Tensor:

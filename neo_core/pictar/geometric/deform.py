@@ -45,7 +45,7 @@ def photo_flow(volume: Volume, now: Deformation) -> tuple[Tensor, Tensor]:
     carried = torch.cat([rigid, torch.zeros_like(rigid[:1])])
     extra = (mesh - carried) * covered
     own = smoothstep(inner, 0.5, 0.95) * covered
-    extra = own * extra + (1 - own) * _beyond(extra, erode(covered, 1), volume)
+    extra = own * extra + (1 - own) * _beyond(extra, erode(covered, 1), float(now.unit) / volume.step)
     field = resize(carried + extra, window.height, window.width) * volume.rim
     return field[:2].permute(1, 2, 0), field[2].exp()
 
@@ -56,17 +56,11 @@ def _smooth(values: Tensor, covered: Tensor, sigma: float) -> Tensor:
     return total[0] / total[1].clamp(min=1e-3)
 
 
-def _beyond(extra: Tensor, covered: Tensor, volume: Volume) -> Tensor:
-    """What the skin adds continued beside the mesh, dying out with distance. [C, r, c]"""
+def _beyond(extra: Tensor, covered: Tensor, unit: float) -> Tensor:
+    """What the skin adds continued beside the mesh, dying out with distance; unit in samples. [C, r, c]"""
     rows, columns = covered.shape
     half = (max(1, rows // 2), max(1, columns // 2))
     known = resize(covered[None], *half)[0]
     carried = fill(resize(extra * covered, *half) / known.clamp(min=1e-3), (known > 0.5).float())
-    reach = SKIN_REACH * _unit(volume) / (2 * volume.step)
-    fade = blur((known > 0.5).float()[None], max(1.0, reach / 2))
+    fade = blur((known > 0.5).float()[None], max(1.0, SKIN_REACH * unit / 4))
     return resize(blur(carried, EDGE) * smoothstep(fade, 0.03, 0.45), rows, columns)
-
-
-def _unit(volume: Volume) -> float:
-    """Pixels per head unit."""
-    return float(volume.bust.camera.focal / volume.source[:, 2].median())

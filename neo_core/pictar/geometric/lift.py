@@ -27,7 +27,7 @@ SKIN_TINT = (1.22, 0.97, 0.81)  # of skin under white light, over its mean
 CAST = 0.7  # of the picture's colour cast that is believed
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.2  # cosine to the lens below which a triangle is too aslant to carry the photo
-AROUND = 11.0  # head units around the head that may move
+AROUND = 9.0  # head units around the head that may move
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,7 @@ def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor)
 def _region_window(start: Deformation, model: HeadModel, height: int, width: int) -> Window:
     """Pixels that the head and what follows it may reach."""
     head = start.screen[model.neck_weight > 0.98]
-    unit = (head[:, 0].amax() - head[:, 0].amin()) / (start.vertices[:, 0].amax() - start.vertices[:, 0].amin())
-    low, high = head[:, :2].amin(0) - AROUND * unit * 0.8, head[:, :2].amax(0) + AROUND * unit * 0.8
+    low, high = head[:, :2].amin(0) - AROUND * start.unit, head[:, :2].amax(0) + AROUND * start.unit
     left, top = (int(max(0, v)) for v in low)
     right, bottom = int(min(width, high[0])), int(min(height, high[1]))
     return Window(top, left, max(2, bottom - top), max(2, right - left))
@@ -167,13 +166,7 @@ def _worn(start: Deformation, model: HeadModel, drawn: Fragments, front: Tensor,
 
 def _normals(start: Deformation, model: HeadModel) -> Tensor:
     """Vertex normals of the photo's mesh in view axes. [V, 3]"""
-    return vertex_normals(start.screen * start.screen.new_tensor([1, -1, -_unit(start)]), model.triangles)
-
-
-def _unit(start: Deformation) -> Tensor:
-    """Pixels per head unit at the head's depth. []"""
-    spread = start.screen[:, 0].amax() - start.screen[:, 0].amin()
-    return spread / (start.vertices[:, 0].amax() - start.vertices[:, 0].amin())
+    return vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), model.triangles)
 
 
 def to_samples(screen: Tensor, window: Window, rows: int, columns: int) -> Tensor:

@@ -114,11 +114,9 @@ def _maps(inner: Tensor, new: Tensor, teeth: Tensor, change: Tensor) -> Tensor:
 
 def _lit(mouth: Mouth, now: Deformation) -> Tensor:
     """Colour of every vertex of the inside: light falls in through the lips and dies with depth. [V, 3]"""
-    normal = vertex_normals(now.screen * torch.tensor([1.0, -1.0, -bust_scale(now)]), mouth.inside)
-    front = (
-        now.vertices[:, 2] - now.vertices[mouth.inside.unique()][:, 2].amax()
-    )  # [V] 0 at the front teeth, negative behind
-    depth = smoothstep(front, -7.0, -0.2)
+    normal = vertex_normals(now.screen * torch.tensor([1.0, -1.0, -now.unit]), mouth.inside)
+    height = now.vertices[:, 2]
+    depth = smoothstep(height - height[mouth.teeth > 0].amax(), -7.0, -0.2)
     facing = 0.62 + 0.38 * normal[:, 2].clamp(min=0)
     return mouth.albedo * ((0.08 + 0.92 * depth) * facing)[:, None] ** torch.tensor(WARMTH)
 
@@ -142,20 +140,12 @@ def _parted(bust: Bust, now: Deformation, window: Window) -> Tensor:
     return smoothstep(gap, 0.3, 1.3)
 
 
-def bust_scale(now: Deformation) -> Tensor:
-    """Pixels per head unit at the head's depth."""
-    spread = now.screen[:, 0].amax() - now.screen[:, 0].amin()
-    return spread / (now.vertices[:, 0].amax() - now.vertices[:, 0].amin())
-
-
 def _shadowed(layers: Layers) -> Tensor:
-    """The inside with the soft shadow of the lips on it. [3, h, w]"""
+    """The inside with the soft shadow of the upper lip on it. [3, h, w]"""
     near = max(1.0, 0.02 * layers.inner.shape[1])
     open_sky = torch.roll(blur(layers.inner[None], near), round(near), 1)
-    return (
-        layers.inner_values[2:5]
-        * (0.72 + 0.28 * smoothstep(open_sky, 0.2, 0.95)) ** torch.tensor(WARMTH)[:, None, None]
-    )
+    shade = 0.72 + 0.28 * smoothstep(open_sky, 0.2, 0.95)
+    return layers.inner_values[2:5] * shade ** torch.tensor(WARMTH)[:, None, None]
 
 
 def _change(bust: Bust, source: Tensor, now: Deformation) -> Tensor:
@@ -178,7 +168,7 @@ def _cut(model: HeadModel, pairs: Pairs, worn: Tensor) -> Cut:
     layer = torch.where(worn | lips, SKIN, BLANK)
     behind = _behind_lips(model)[model.triangles].amax(1)
     layer = torch.where(torch.isin(model.triangle_part, MOUTH) & (behind > INNER_LIP), INNER, layer)
-    chosen = torch.nonzero((near & (model.triangle_part < 2)) | (torch.isin(model.triangle_part, MOUTH)))[:, 0]
+    chosen = torch.nonzero((near & (model.triangle_part < 2)) | torch.isin(model.triangle_part, MOUTH))[:, 0]
     return Cut(chosen, layer[chosen], torch.isin(model.vertex_part, MOUTH).float() * PUSH)
 
 

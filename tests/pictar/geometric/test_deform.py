@@ -1,9 +1,12 @@
 """What a motion vector does to the head: contact where contact is meant, nothing where nothing is meant."""
 
+from dataclasses import replace
+
 import torch
 
 from neo_core.motion_space import INDEX
 from neo_core.pictar.geometric import deform
+from neo_core.pictar.geometric.bust import build_bust, move
 from neo_core.pictar.geometric.contact import points
 from neo_core.pictar.geometric.deform import photo_flow
 
@@ -40,6 +43,22 @@ def test_lips_meet_when_the_motion_closes_them(volume):
     assert gaps(volume, pairs, volume.reference)[:, 1].max() > 0.8
     closed = gaps(volume, pairs, changed(volume, jawOpen=0.0))
     assert closed[:, 1].abs().max() < 0.3
+
+
+def test_parted_lips_of_the_photo_close_though_the_model_had_them_closed(model, fit, volume):
+    lower = volume.bust.contact.lips.lower_weight.sum(1)
+    residual = torch.stack([torch.zeros_like(lower), 3.0 * lower], 1)  # the photo's lower lip hangs 3 pixels lower
+    bust = build_bust(model, replace(fit, expression=torch.zeros(53), residual=residual))
+    pairs = bust.contact.lips
+
+    def gap(motion):
+        screen = move(bust, motion).screen
+        return (points(model, screen, pairs.lower) - points(model, screen, pairs.upper))[:, 1]
+
+    assert gap(bust.reference).max() > 1.5
+    closed = bust.reference.clone()
+    closed[INDEX["mouthClose"]] = 0.1
+    assert gap(closed).max() < 0.4
 
 
 def test_lips_never_pass_through_each_other(volume):
