@@ -9,7 +9,7 @@ Letters: K landmarks, V vertices, P parameters.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class FitSettings:
     rounds: int = 14
     noise: float = 0.12  # landmark error assumed where no sigma is given
     trust: float = 0.35  # neighbouring landmarks err together: each counts for this much
+    gap_noise: float = 0.8  # and therefore the gap between lids or lips is known better than either edge
+    eye_agreement: float = 0.6  # how far each eye's gaze is drawn to the mean of both
     outlier: float = 3.0  # sigmas beyond which a landmark loses its say
     expression_spread: float = 0.22
     shy_spread: float = 0.1  # for channels that mostly imitate identity
@@ -40,6 +42,7 @@ class FitSettings:
     reach: float = 1.6  # correlation length of the residual
     doubt: float = 0.15  # share of noise in the residual at landmarks off lids and lips
     doubt_edges: float = 0.003  # and on lids and lips
+    closed: tuple[float, float] = (0.04, 0.14)  # gap below which lips or lids are one line, above which two
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,10 @@ def fit_head(
     camera = _camera(values, size, scale * settings.distance)
     identity, expression = values[IDENTITY], values[EXPRESSION]
     vertices = shape(model, identity, expression)
-    seen = project(camera, landmarks(model, vertices))[:, :2]
-    residual = _residual(model, points - seen, sigma, settings)
-    gaze = _gaze(model, identity, camera, points[-2:], residual)
+    place = landmarks(model, vertices)
+    seen = project(camera, place)[:, :2]
+    residual = _residual(model, _kept_closed(model, points - seen, place, settings), sigma, settings)
+    gaze = _gaze(model, identity, camera, points[-2:], residual, settings)
     return HeadFit(identity, expression, gaze, camera, residual, (points - seen).norm(dim=-1))
 
 
@@ -135,14 +139,19 @@ def _minimise(
     """Levenberg-Marquardt with bounds by freezing; returns parameters [P]."""
     low, high, prior = _bounds_and_priors(settings)
     values, damping = start.clone(), 1e-2
-    modes = _landmark_modes(model)
+    model = _only_landmarks(model)
+    modes, gaps = _landmark_modes(model), _gaps(model)
     error, seen = _cost(model, values, points, sigma, size, focal, prior, settings)
     for _ in range(settings.rounds):
         jacobian = _jacobian(model, modes, values, size, focal)[:-2]  # the irises speak about gaze only
         miss = (points - seen)[:-2]
         weight = settings.trust * _say(miss, sigma[:-2], settings) / sigma[:-2].square()
+        gap_weight = settings.trust * _gap_precision(sigma, gaps, settings)
+        gap_jacobian, gap_miss = jacobian[gaps[0]] - jacobian[gaps[1]], miss[gaps[0]] - miss[gaps[1]]
         normal = torch.einsum("kap,k,kaq->pq", jacobian, weight, jacobian) + torch.diag(prior)
+        normal += torch.einsum("kap,k,kaq->pq", gap_jacobian, gap_weight, gap_jacobian)
         slope = torch.einsum("kap,k,ka->p", jacobian, weight, miss) - prior * values
+        slope += torch.einsum("kap,k,ka->p", gap_jacobian, gap_weight, gap_miss)
         free = ~(((values <= low) & (slope < 0)) | ((values >= high) & (slope > 0)))
         for _ in range(4):
             proposed = _step(values, normal, slope, free, damping).clamp(low, high)
@@ -204,7 +213,43 @@ def _cost(
     ratio = ((points - seen).square().sum(-1) / sigma.square())[:-2]
     bend = settings.outlier**2
     robust = (ratio * bend / (bend + ratio)).sum()
+    gaps = _gaps(model)
+    opened = ((points - seen)[gaps[0]] - (points - seen)[gaps[1]]).square().sum(-1)
+    robust = robust + (opened * _gap_precision(sigma, gaps, settings)).sum()
     return float(settings.trust * robust + (prior * values.square()).sum()), seen
+
+
+def _only_landmarks(model: HeadModel) -> HeadModel:
+    """The same model reduced to the vertices under its landmarks: some hundred instead of thousands."""
+    used, flat = model.triangles[model.landmark_triangle].unique(return_inverse=True)
+    number = torch.full((len(model.template),), -1)
+    number[used] = torch.arange(len(used))
+    lids = number[model.lid_vertex] >= 0
+    return replace(
+        model,
+        template=model.template[used],
+        identity=model.identity[:, used],
+        expression=model.expression[:, used],
+        triangles=flat,
+        landmark_triangle=torch.arange(len(flat)),
+        lid_vertex=number[model.lid_vertex[lids]],
+        lid_side=model.lid_side[lids],
+        lid_clearance=model.lid_clearance[lids],
+        lid_closure=model.lid_closure[:, lids],
+    )
+
+
+def _gaps(model: HeadModel) -> Tensor:
+    """Landmarks that face each other across the eye or the mouth. [2, G]"""
+    edges = [("lips_inner_upper", "lips_inner_lower")]
+    edges += [(f"lid_upper_{side}", f"lid_lower_{side}") for side in ("left", "right")]
+    groups = model.landmark_groups
+    return torch.tensor([[k for pair in edges for k in groups[pair[side]]] for side in range(2)])
+
+
+def _gap_precision(sigma: Tensor, gaps: Tensor, settings: FitSettings) -> Tensor:
+    """Inverse variance of the distance across each gap. [G]"""
+    return (settings.gap_noise * sigma[gaps].mean(0)).square().reciprocal()
 
 
 def _landmark_modes(model: HeadModel) -> Tensor:
@@ -258,6 +303,21 @@ def _residual(model: HeadModel, miss: Tensor, sigma: Tensor, settings: FitSettin
     return _rigid_inside(model, field)
 
 
+def _kept_closed(model: HeadModel, miss: Tensor, place: Tensor, settings: FitSettings) -> Tensor:
+    """Landmark errors [K, 2] with both edges of a closed gap sharing theirs: what touches keeps touching.
+
+    place [K, 3]: landmarks of the fitted head, which tell what is closed better than the picture's own noise.
+    """
+    upper, lower = _gaps(model)
+    low, high = settings.closed
+    open_share = (((place[upper] - place[lower]).norm(dim=-1, keepdim=True) - low) / (high - low)).clamp(0, 1)
+    shared = (miss[upper] + miss[lower]) / 2
+    kept = miss.clone()
+    kept[upper] = torch.lerp(shared, miss[upper], open_share)
+    kept[lower] = torch.lerp(shared, miss[lower], open_share)
+    return kept
+
+
 def _matern(distance: Tensor, reach: float) -> Tensor:
     ratio = math.sqrt(3) * distance / reach
     return (1 + ratio) * torch.exp(-ratio)
@@ -290,7 +350,9 @@ def _channel(name: str) -> int:
     return motion_space.INDEX[name]
 
 
-def _gaze(model: HeadModel, identity: Tensor, camera: Camera, iris: Tensor, residual: Tensor) -> Tensor:
+def _gaze(
+    model: HeadModel, identity: Tensor, camera: Camera, iris: Tensor, residual: Tensor, settings: FitSettings
+) -> Tensor:
     """Gaze [4] that brings the iris centres [2, 2] onto their landmarks: where the line of sight meets the eyeball."""
     lens = -camera.rotation.mT @ camera.translation
     gaze = []
@@ -303,5 +365,7 @@ def _gaze(model: HeadModel, identity: Tensor, camera: Camera, iris: Tensor, resi
         behind = (model.eye_radius[eye] ** 2 - nearest.square().sum()).clamp(min=0).sqrt()
         x, y, z = torch.nn.functional.normalize(nearest - ray * behind, dim=0)
         gaze += [torch.rad2deg(torch.atan2(x, z)), torch.rad2deg(torch.asin(-y.clamp(-1, 1)))]
+    own = torch.stack(gaze)
+    own = torch.lerp(own, own.view(2, 2).mean(0).repeat(2), settings.eye_agreement)
     limit = torch.tensor(motion_space.HIGH[motion_space.GAZE])
-    return torch.stack(gaze).clamp(-limit, limit)
+    return own.clamp(-limit, limit)
