@@ -118,9 +118,11 @@ def analyse(analyser: Analyser, image: Tensor) -> list[Face]:
         return []
     second, disagreement = _read_both_ways(analyser, picture, square)
     score = confidence(second, disagreement)
-    order = (score * square.side.sqrt()).argsort(descending=True)
+    order = score.argsort(descending=True)
     order = order[suppress(upright_boxes(square.center, square.side)[order], OVERLAP)]
-    return [_face(analyser, picture, square, second, score, k) for k in order.tolist() if score[k] >= LEAST_SCORE]
+    order = order[score[order] >= LEAST_SCORE]
+    order = order[(score[order] * square.side[order].sqrt()).argsort(descending=True)]
+    return [_face(analyser, picture, square, second, score, k) for k in order.tolist()]
 
 
 def as_picture(image: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ class ScanNet(nn.Module):
         return self.layers(centred(pictures))
 
 
+@torch.no_grad()
 def propose(net: ScanNet, picture: Tensor) -> Squares:
     """Upright crops that may hold a face, likeliest first, at most `MOST_PROPOSALS`. `picture` [3, H, W] in 0..1."""
     longest = max(picture.shape[1:])

@@ -36,6 +36,7 @@ PARTS = {"landmarks": 0.45, "eye": 0.12, "mouth": 0.12, "scan": 0.16, "mask": 0.
 SCENE = 96  # pixels: side of the scenes the scan is trained on
 DETAILS, SCENES, VIEWS = 80, 32, 12  # batch sizes
 MIX = LandmarkMix()
+RESUMED_RATE = 1.2e-3  # learning rate when training goes on from trained weights
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,15 @@ def run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     dice = torch.Generator(arguments.device).manual_seed(arguments.seed)
     head = load_head_model().to(arguments.device)
-    course = Course(FrameStore(arguments.frames, arguments.device), dice, head.landmark_mirror, landmark_weight(head))
+    store = FrameStore(arguments.frames, head.landmark_groups, arguments.device)
+    course = Course(store, dice, head.landmark_mirror, landmark_weight(head))
     analyser = _start(arguments, head, course).to(arguments.device, memory_format=torch.channels_last)
     for part in arguments.parts:
         minutes = arguments.minutes * PARTS[part] / sum(PARTS[p] for p in arguments.parts)
+        plan = Plan(minutes, rate=RESUMED_RATE if arguments.resume else Plan.rate)
         log.info("%s: %.1f minutes, %d frames", part, minutes, course.store.refresh())
         report = partial(_report, part=part, analyser=analyser, course=course, arguments=arguments)
-        trained = fit(getattr(analyser, part), partial(STEPS[part], course), Plan(minutes), report)
+        trained = fit(getattr(analyser, part), partial(STEPS[part], course), plan, report)
         setattr(analyser, part, trained)
     save_analyser(arguments.out, analyser, _made(arguments))
 

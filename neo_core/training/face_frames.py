@@ -6,7 +6,7 @@ A shard `shard_*.safetensors` holds `image` u8 [N, S, S, 3], `landmarks` f32 [N,
 Letters: N frames, B views, K landmarks, S side of a frame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,11 @@ from ..pictar.squares import Squares, axes, crop_grid
 from ..weights import safetensors_io
 from .augment import normal, uniform
 
+BROWS = (  # inner to outer end: of the 68, and the names of the dense lines over and under them
+    ((22, 23, 24, 25, 26), "brow_upper_left", "brow_lower_left"),
+    ((21, 20, 19, 18, 17), "brow_upper_right", "brow_lower_right"),
+)
+BROW_RISE = (0.35, 0.35, 0.35, 0.30, 0.50)  # from a brow's middle to its landmarks, in distances of its dense lines
 VALIDATION_SHARE = 25  # every 25th person is kept for validation
 
 
@@ -44,8 +49,10 @@ class Frames:
 class FrameStore:
     """Frames of growing folders; `refresh` reads what has been added. People for validation stay apart."""
 
-    def __init__(self, folders: Sequence[str | Path], device: str | torch.device = "cpu") -> None:
-        self.folders, self.device = [Path(folder) for folder in folders], device
+    def __init__(
+        self, folders: Sequence[str | Path], groups: Mapping[str, Sequence[int]], device: str | torch.device = "cpu"
+    ) -> None:
+        self.folders, self.groups, self.device = [Path(folder) for folder in folders], groups, device
         self.read: set[Path] = set()
         self.training: list[Frames] = []
         self.validation: list[Frames] = []
@@ -58,7 +65,7 @@ class FrameStore:
         shards = {path for folder in self.folders for path in folder.glob("shard_*.safetensors")}
         for path in sorted(shards - self.read):
             self.read.add(path)
-            frames, person = _read_shard(path, self.device)
+            frames, person = _read_shard(path, self.groups, self.device)
             apart = person % VALIDATION_SHARE == 0
             self.training.append(frames[~apart])
             self.validation.append(frames[apart])
@@ -79,11 +86,33 @@ class FrameStore:
         return frames[torch.linspace(0, len(frames) - 1, min(most, len(frames))).long()]
 
 
-def _read_shard(path: Path, device: str | torch.device) -> tuple[Frames, Tensor]:
+def _read_shard(path: Path, groups: Mapping, device: str | torch.device) -> tuple[Frames, Tensor]:
     shard, _ = safetensors_io.load(path, device)
     picture = torch.cat([shard["image"], shard["mask"][..., None]], -1).permute(0, 3, 1, 2).contiguous()
-    truth = (shard[name].float() for name in ("landmarks", "pose", "expression", "gaze"))
-    return Frames(picture, *truth), shard["person"]
+    landmarks = raise_brows(shard["landmarks"].float(), groups)
+    truth = (shard[name].float() for name in ("pose", "expression", "gaze"))
+    return Frames(picture, landmarks, *truth), shard["person"]
+
+
+def raise_brows(landmarks: Tensor, groups: Mapping[str, Sequence[int]]) -> Tensor:
+    """Brow landmarks from the middle of the drawn brow to its upper edge. [N, K, 2]
+
+    People are drawn with the middle of their brows about on the bone's landmarks. The 68 mean MediaPipe's points 71 63
+    105 66 107 there, the upper edge; a brow is the band of 70 63 105 66 107 over 46 53 52 65 55. `BROW_RISE` is about
+    the step from the middle of that band to the former, a little less so that hidden brows stay near the bone.
+    """
+    raised = landmarks.clone()
+    rise = landmarks.new_tensor(BROW_RISE)
+    for middle, upper, lower in BROWS:
+        band = landmarks[:, list(groups[upper])] - landmarks[:, list(groups[lower])]  # [N, J, 2]
+        at = torch.linspace(0, len(rise) - 1, band.shape[1])
+        dense = torch.lerp(rise[at.floor().long()], rise[at.ceil().long()], at.frac().to(rise))
+        step = dense[:, None] * band
+        raised[:, list(groups[upper])] += step
+        raised[:, list(groups[lower])] += step
+        five = functional.interpolate(band.transpose(1, 2), len(rise), mode="linear", align_corners=True)
+        raised[:, list(middle)] += rise[:, None] * five.transpose(1, 2)
+    return raised
 
 
 def _joined(parts: list[Frames]) -> Frames:

@@ -46,6 +46,6 @@ def test_details_are_one_eye_and_the_lips(head):
 
 
 def test_validation_measures_in_eye_distances(frames_folder, head):
-    store = FrameStore([frames_folder])
+    store = FrameStore([frames_folder], head.landmark_groups)
     net = LandmarkNet(analysis.analysis_config(head).landmarks).eval()
     assert analysis.landmark_error(net, store) > 0.2  # an untrained network is far off

@@ -7,8 +7,8 @@ from neo_core.training.face_frames import FrameStore
 
 
 @pytest.fixture(scope="module")
-def store(frames_folder):
-    return FrameStore([frames_folder])
+def store(frames_folder, head):
+    return FrameStore([frames_folder], head.landmark_groups)
 
 
 def dice(seed=0):

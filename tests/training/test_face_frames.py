@@ -2,13 +2,14 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
+from neo_core.geometry import head_model
 from neo_core.pictar.squares import frame_face
-from neo_core.training.face_frames import FrameStore, around, jitter, truth_in
+from neo_core.training.face_frames import BROWS, FrameStore, around, jitter, raise_brows, truth_in
 
 
 @pytest.fixture(scope="module")
-def store(frames_folder):
-    return FrameStore([frames_folder])
+def store(frames_folder, head):
+    return FrameStore([frames_folder], head.landmark_groups)
 
 
 def test_people_for_validation_stay_apart(store):
@@ -18,7 +19,7 @@ def test_people_for_validation_stay_apart(store):
 
 def test_an_empty_folder_is_reported(tmp_path):
     with pytest.raises(InputError, match="no frames"):
-        FrameStore([tmp_path])
+        FrameStore([tmp_path], {})
 
 
 def test_landmarks_stay_on_their_pixels_in_turned_and_mirrored_views(store, head):
@@ -45,3 +46,14 @@ def test_mirrored_views_keep_left_on_the_left(store, head):
         truth = truth_in(around(squares, mirrored, dice), frames, squares, mirrored, head.landmark_mirror)
         assert (truth.landmarks[:, 36:42, 0].mean(1) < truth.landmarks[:, 42:48, 0].mean(1)).all()
         assert torch.allclose(truth.pose, torch.zeros(8, 3), atol=3)
+
+
+def test_brows_rise_and_nothing_else_moves(head):
+    points = head_model.landmarks(head, head.template)[None, :, :2] * torch.tensor([1.0, -1.0])
+    moved = raise_brows(points, head.landmark_groups) - points
+    rows = [[*middle, *(k for line in lines for k in head.landmark_groups[line])] for middle, *lines in BROWS]
+    brows = sorted({k for row in rows for k in row})
+    others = [k for k in range(points.shape[1]) if k not in brows]
+    assert torch.equal(moved[:, others], torch.zeros_like(moved[:, others]))
+    assert (moved[0, brows, 1] < -0.1).all()
+    assert torch.allclose(moved[0, 17:22, 1], moved[0, 22:27, 1].flip(0), atol=0.05)
