@@ -308,11 +308,6 @@ def _part_triangles(mesh: HeadMesh, parts: tuple[int, ...]) -> np.ndarray:
     return np.nonzero(np.isin(mesh.triangle_part, parts))[0]
 
 
-def _triangles_near(mesh: HeadMesh, point: np.ndarray, reach: float, parts: tuple[int, ...]) -> np.ndarray:
-    own = _part_triangles(mesh, parts)
-    return own[np.linalg.norm(mesh.template[mesh.triangles[own]].mean(1) - point, axis=1) < reach]
-
-
 def _whole(values: np.ndarray) -> torch.Tensor:
     return torch.as_tensor(np.ascontiguousarray(values))
 
