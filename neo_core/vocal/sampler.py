@@ -2,7 +2,8 @@
 
 Each window of W frames is denoised from noise in a few Euler steps, with the last P finished frames as its clean prefix
 and the portrait's own motion given anew, so nothing drifts. The first window has no prefix, as trained. The noise of a
-frame depends on the seed and the frame's number only: the same seed gives the same performance on every device. What
+frame depends on the seed and the frame's number only: the same seed gives the same performance on every device. The
+mouth's share of it knows no seed and is drawn at a low temperature: what the sound settles is not left to chance. What
 the network yields is denormalised and clamped to the ranges of the motion space; nothing else touches it.
 """
 
@@ -19,11 +20,14 @@ from ..flow.guidance import Guidance, combine, passes
 from ..flow.path import velocity_from_data
 from ..flow.schedule import timesteps
 from ..flow.solver import euler
-from ..motion_space import SIZE, clamp
+from ..motion_space import REGIONS, SIZE, clamp
 from ..timebase import FEATURE_RATE, MOTION_RATE
 from .unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
 
 STEPS = 8
+MOUTH_TEMPERATURE = (
+    0.25  # deviation of the mouth's noise (arXiv 1807.03039): towards the likeliest lips; 1 samples them
+)
 PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 
 
@@ -147,7 +151,16 @@ def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig) -> Iterator[A
 
 
 def frame_noise(seed: int, first: int, frames: int) -> Tensor:
-    """Unit noise of `frames` frames from number `first` on, each from its own CPU generator. [frames, C]"""
+    """Noise of `frames` frames from number `first` on: the seed's own, but for the mouth the same for every seed and at
+    `MOUTH_TEMPERATURE`, so two seeds move the head differently and the lips alike. [frames, C]"""
+    mouth = list(REGIONS["mouth"])
+    noise = unit_noise(seed, first, frames)
+    noise[:, mouth] = MOUTH_TEMPERATURE * unit_noise(0, first, frames)[:, mouth]
+    return noise
+
+
+def unit_noise(seed: int, first: int, frames: int) -> Tensor:
+    """N(0, 1) per channel and frame, each frame from a CPU generator of its own. [frames, C]"""
     generator = torch.Generator()
     rows = []
     for frame in range(first, first + frames):

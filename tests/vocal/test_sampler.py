@@ -8,14 +8,16 @@ from neo_core.flow.guidance import Guidance
 from neo_core.flow.path import velocity_from_data
 from neo_core.flow.schedule import timesteps
 from neo_core.flow.solver import euler
-from neo_core.motion_space import HIGH, LOW, clamp
+from neo_core.motion_space import HIGH, LOW, REGIONS, clamp
 from neo_core.vocal.sampler import (
+    MOUTH_TEMPERATURE,
     audio_windows,
     frame_noise,
     generate_motion,
     generate_windows,
     guided_prediction,
     sample,
+    unit_noise,
     window_conditions,
 )
 
@@ -102,13 +104,26 @@ def test_same_seed_same_motion_other_seed_other_motion(model, features, identity
     assert (first - other).abs().max() > 1e-3
 
 
-def test_noise_belongs_to_the_frame():
-    assert torch.equal(frame_noise(7, 0, 40)[25:], frame_noise(7, 25, 15))
-    long = frame_noise(7, 0, 2000)
+@pytest.mark.parametrize("draw", [unit_noise, frame_noise])
+def test_noise_belongs_to_the_frame(draw):
+    assert torch.equal(draw(7, 0, 40)[25:], draw(7, 25, 15))
+
+
+def test_unit_noise_is_fresh_for_every_frame_and_seed():
+    long = unit_noise(7, 0, 2000)
     assert long.std().item() == pytest.approx(1, abs=0.01)
     assert len(long.unique(dim=0)) == 2000
     assert abs(torch.corrcoef(torch.stack((long[1:].flatten(), long[:-1].flatten())))[0, 1]) < 0.02
-    assert abs(torch.corrcoef(torch.stack((long.flatten(), frame_noise(8, 0, 2000).flatten())))[0, 1]) < 0.02
+    assert abs(torch.corrcoef(torch.stack((long.flatten(), unit_noise(8, 0, 2000).flatten())))[0, 1]) < 0.02
+
+
+def test_the_mouth_knows_no_seed():
+    first, second = frame_noise(1, 0, 500), frame_noise(2, 0, 500)
+    mouth, pose = list(REGIONS["mouth"]), list(REGIONS["pose"])
+    assert torch.equal(first[:, mouth], second[:, mouth])
+    assert first[:, mouth].std().item() == pytest.approx(MOUTH_TEMPERATURE, abs=0.01)
+    assert torch.equal(first[:, pose], unit_noise(1, 0, 500)[:, pose])
+    assert not torch.equal(first[:, pose], second[:, pose])
 
 
 def test_weights_of_one_are_the_plain_network_bit_for_bit(model, conditions):
