@@ -22,7 +22,7 @@ CLOSER = INDEX["mouthClose"]
 def rest_mouth(speaker: Speaker, reference: np.ndarray) -> np.ndarray:
     """The mouth between words: the portrait's own, with the lips brought together and the speaker's smile. [53]"""
     mouth = np.zeros(len(EXPRESSION_NAMES))
-    channels = list(REGIONS["mouth"])
+    channels = [*REGIONS["mouth"], INDEX["noseSneer_L"], INDEX["noseSneer_R"]]  # a sneer lifts the upper lip too
     mouth[channels] = reference[channels]
     for name in EXPRESSION_NAMES:
         if name.startswith(OPENING):
