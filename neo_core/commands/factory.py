@@ -8,6 +8,8 @@ FACTORIES = {  # name -> module below `training`
     "frames": "synthetic.frames",
     "plain-heads": "synthetic.plain_heads",
     "sheet": "synthetic.sheet",
+    "portrait": "synthetic.portrait",
+    "talking-people": "talking_people",
     "speech": "synthetic.speech",
     "performances": "synthetic.performances",
 }

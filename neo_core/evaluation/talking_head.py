@@ -13,12 +13,14 @@ from pathlib import Path
 
 import torch
 
+from ..media.image import write_image
 from ..media.video import read_frames
 from ..pipelines.talking_head import load_models
 from ..weights.manifest import read_manifest
 from .bad_input import cases, crowd_of, failures
 from .bench import CouldNotRun
 from .command import Finished, must, neo
+from .contact_sheet import contact_sheet
 from .lip_sync import Speech, held_out_speech, judge_video, summarise
 from .region import differences, lifted
 from .sounds import looped, silence
@@ -169,6 +171,7 @@ def lip_sync(studio: Studio) -> dict[str, float]:
     ]
     pairs = zip(clips, other, strict=True)
     wrong = [judge_video(studio.judge, c.video, o.text, audio=o.path) for c, o in pairs]
+    write_image(studio.work / "clips.jpg", contact_sheet([c.video for c in clips]))
     (studio.work / "judged.json").write_text(
         json.dumps(
             [{"video": c.video.name, "right": r, "wrong": w} for c, r, w in zip(clips, right, wrong, strict=True)]
