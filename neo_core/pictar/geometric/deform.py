@@ -12,7 +12,7 @@ from .patch import facing
 from .sampling import blur, erode, fill, resize
 
 SHINE = 3.0  # flow samples over which the change of light is smoothed: noses are not cut from paper
-EDGE = 1.5  # flow samples over which the mesh's flow gives way to its continuation
+EDGE = 2.5  # flow samples over which the mesh's flow gives way to its continuation
 SKIN_REACH = 4.0  # head units beyond the mesh over which an expression still pulls at the skin
 
 

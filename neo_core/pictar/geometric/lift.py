@@ -26,7 +26,7 @@ GRID_CELL = 4  # flow samples per cell of the follow grid
 SKIN_TINT = (1.22, 0.97, 0.81)  # of skin under white light, over its mean
 CAST = 0.7  # of the picture's colour cast that is believed
 SHARE = 0.6  # of the picture that may move, at most
-FACING = 0.2  # cosine to the lens below which a triangle is too aslant to carry the photo
+FACING = 0.35  # cosine to the lens below which a triangle is too aslant to carry the photo
 AROUND = 9.0  # head units around the head that may move
 
 
@@ -131,8 +131,9 @@ def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor)
     face = (drawn.triangle >= 0) & (model.triangle_part[front][drawn.triangle.clamp(min=0)] == 0)
     bright = small[:, face].quantile(0.8, dim=1).clamp(min=0.02)
     cast = bright / bright.mean() / torch.tensor(SKIN_TINT)
+    belief = CAST if cast[0] > cast[2] else 0.2 * CAST  # pale skin is no blue light
     level = (0.27 + 0.7 * bright.amax()).clamp(max=0.96)
-    return (level * cast.clamp(0.5, 1.1) ** CAST).clamp(max=1)
+    return (level * cast.clamp(0.5, 1.1) ** belief).clamp(max=1)
 
 
 def _region_window(start: Deformation, model: HeadModel, height: int, width: int) -> Window:

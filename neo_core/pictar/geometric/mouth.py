@@ -56,9 +56,8 @@ class MouthNow:
 def build_mouth(bust: Bust, start: Deformation, bounds: Window, light: Tensor, worn: Tensor) -> Mouth:
     """The mouth of a bust; light [3] is what white looks like in the photo, worn [F] the triangles that carry it."""
     model, pairs = bust.model, bust.contact.lips
-    lips = torch.cat([points(model, start.screen, pairs.upper), points(model, start.screen, pairs.lower)])[:, :2]
-    width = float(lips[:, 0].amax() - lips[:, 0].amin())
-    window = window_around(lips, 0.5 * width, bounds)
+    lips, width = _lips(model, start)
+    window = window_around(lips, 0.4 * width, bounds)
     cut = _cut(model, pairs, worn)
     layers = draw_layers(start.screen, model, cut, window, torch.zeros(len(model.template), 1))
     albedo = torch.zeros(len(model.template), 3)
@@ -84,10 +83,9 @@ def build_mouth(bust: Bust, start: Deformation, bounds: Window, light: Tensor, w
 
 def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> MouthNow:
     """The mouth at a deformation. source [V, 3] is the photo's own screen."""
-    model, pairs = bust.model, bust.contact.lips
-    lips = torch.cat([points(model, now.screen, pairs.upper), points(model, now.screen, pairs.lower)])[:, :2]
-    width = float(lips[:, 0].amax() - lips[:, 0].amin())
-    window = window_around(lips, 0.3 * width, bounds)
+    model = bust.model
+    lips, width = _lips(model, now)
+    window = window_around(lips, 0.28 * width, bounds)
     change = _change(bust, source, now)
     flow = source[:, :2] - now.screen[:, :2] + change * (mouth.lip_source - source[:, :2])
     values = torch.cat([flow, _lit(mouth, now), mouth.lip_shade[:, None], mouth.teeth[:, None]], 1)
@@ -102,6 +100,13 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     shade = 1 - change * (1 - layers.skin_values[5]) * (layers.skin > 0)
     maps = _maps(alpha, alpha * (1 - own[0]) + (1 - shade), layers.inner_values[6], change)
     return MouthNow(window, layers, torch.cat([inside, alpha[None]]), shade, maps)
+
+
+def _lips(model: HeadModel, now: Deformation) -> tuple[Tensor, float]:
+    """Points around the outer edge of the lips [P, 2] on the screen, and the mouth's width in pixels."""
+    edge = [number for side in ("upper", "lower") for number in model.landmark_groups[f"lips_outer_{side}"]]
+    lips = points(model, now.screen, torch.tensor(edge))[:, :2]
+    return lips, float(lips[:, 0].amax() - lips[:, 0].amin())
 
 
 def _maps(inner: Tensor, new: Tensor, teeth: Tensor, change: Tensor) -> Tensor:
@@ -124,8 +129,8 @@ def _lit(mouth: Mouth, now: Deformation) -> Tensor:
 def _keeping(before: Tensor, after: Tensor) -> Tensor:
     """How much of what the photo shows of the inside is kept: a clear view always, a mere slit only while it stays
     one. []"""
-    clear = smoothstep(before, 0.25, 0.6)
-    slit = smoothstep(after / before.clamp(min=0.02), 2.5, 1.3)
+    clear = smoothstep(before, 0.45, 0.9)
+    slit = smoothstep(after / before.clamp(min=0.02), 2.0, 1.2)
     return torch.maximum(clear, slit)
 
 
