@@ -28,6 +28,7 @@ from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
 from .synthetic.performances import load_performances
+from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
 from .synthetic.utterance import RATE, Utterance
 from .vocal_windows import Windows, WindowStore, spread
 
@@ -158,12 +159,13 @@ def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], Tensor]:
 def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:
     """Save, and say how the averaged network does on voices it never heard."""
     made = {
-        "recipe": "python -m neo_core train vocal",
+        "recipe": f"python -m neo_core train vocal --data PERFORMANCES --minutes {arguments.minutes:g}",
         "seed": arguments.seed,
         "minutes": round(state.seconds / 60, 1),
         "steps": state.step,
         "data": "rule-made performances of synthetic and LibriSpeech voices (`factory performances`)",
-        "licences": "ours; LibriSpeech CC BY 4.0",
+        "licences": ["LibriSpeech CC BY 4.0"],
+        "held_out": {"librispeech_speakers": list(HELD_OUT_SPEAKERS), "espeak_variants": list(HELD_OUT_VOICES)},
     }
     save(arguments.out, state.average.state_dict(), asdict(state.net.config), made=made, dtype=torch.float16)
     state.save(_resume_path(arguments.out))
