@@ -150,13 +150,18 @@ class _Clock:
 
 
 def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.InvalidDataError:
-            continue  # a damaged packet: the clock fills its place with silence
-        except av.FFmpegError as error:
-            raise InputError(f"sound {container.name} cannot be decoded ({error}); expected a complete file") from error
+    try:
+        for packet in container.demux(stream):
+            yield from _decoded(packet)
+    except av.FFmpegError as error:
+        raise InputError(f"sound {container.name} cannot be decoded ({error}); expected a complete file") from error
+
+
+def _decoded(packet: av.Packet) -> list[av.AudioFrame]:
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:  # a damaged packet: the clock fills its place with silence
+        return []
 
 
 def _continuous(container: av.container.InputContainer, stream: av.AudioStream, clock: _Clock) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,7 @@ def check_writable(path: str | Path, suffixes: tuple[str, ...]) -> Path:
     if not path.parent.is_dir():
         raise InputError(f"folder {path.parent} does not exist; expected an existing folder for {path.name}")
     try:
-        part_path(path).open("wb").close()
-        part_path(path).unlink()
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise InputError(f"output {path} cannot be written ({error.strerror}); expected a writable folder") from error
     return path

@@ -52,7 +52,8 @@ def _opened(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd tags and of sizes, which are checked below
-            picture = Image.open(path, formats=READABLE)
+            Image.init()
+            picture = Image.open(path, formats=[name for name in READABLE if name in Image.OPEN])
     except Image.DecompressionBombError as error:
         raise InputError(f"picture {path} is too large; expected at most {MAX_PIXELS // 10**6} megapixels") from error
     except UnidentifiedImageError as error:
@@ -71,12 +72,11 @@ def _opened(path: Path) -> Image.Image:
 
 def _to_srgb(picture: Image.Image) -> Image.Image:
     picture = _to_8_bit(picture)
+    if picture.info.get("icc_profile") and picture.mode in ("RGB", "RGBA", "CMYK"):
+        picture = _apply_profile(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    elif picture.info.get("icc_profile") and picture.mode in ("RGB", "CMYK"):
-        picture = _apply_profile(picture)
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return picture.convert("RGB")
 
 
@@ -94,8 +94,9 @@ def _apply_profile(picture: Image.Image) -> Image.Image:
     """To sRGB by the embedded colour profile; a file that already is sRGB keeps its exact values."""
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
-        if picture.mode == "RGB" and "srgb" in ImageCms.getProfileDescription(profile).lower():
+        if picture.mode != "CMYK" and "srgb" in ImageCms.getProfileDescription(profile).lower():
             return picture
-        return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+        return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError):  # a broken profile: take the numbers as they are, as browsers do
         return picture

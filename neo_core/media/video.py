@@ -15,7 +15,7 @@ from types import TracebackType
 import av
 import numpy as np
 import torch
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from torch import Tensor
 
 from ..data_types import InputError, Waveform
@@ -26,6 +26,7 @@ from .soundtrack import Soundtrack
 SUFFIXES = (".mp4",)
 FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"}
 PLAIN = {"movflags": "faststart"}
+BT709 = 1  # matrix, primaries and transfer curve, as numbered in ITU-T H.273
 THREADS = min(4, os.cpu_count() or 1)
 LOOKAHEAD = 10  # frames x264 keeps: few, so that 4K stays small in memory
 
@@ -71,7 +72,7 @@ class VideoWriter:
         picture = av.VideoFrame.from_ndarray(_even(frame.cpu().numpy()), format="rgb24")
         picture = picture.reformat(
             format="yuv420p",
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+            interpolation=Interpolation.BICUBIC,
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
@@ -127,8 +128,14 @@ def read_frames(path: str | Path) -> Iterator[tuple[Fraction, Tensor]]:
             moment = frame.pts * frame.time_base
             start = moment if start is None else start
             quarter_turns = round(frame.rotation / 90)
-            picture = np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns)
+            picture = np.rot90(_to_rgb(frame), quarter_turns)
             yield moment - start, torch.from_numpy(np.ascontiguousarray(picture))
+
+
+def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
+    """sRGB bytes by the matrix the frame says it was made with; BT.601 when it says nothing. [H, W, 3]"""
+    matrix = Colorspace.ITU709 if frame.colorspace == BT709 else Colorspace.ITU601
+    return frame.reformat(format="rgb24", src_colorspace=matrix, dst_color_range=ColorRange.JPEG).to_ndarray()
 
 
 def _opened(path: str | Path) -> av.container.InputContainer:
@@ -155,7 +162,7 @@ def _video_stream(container, size: tuple[int, int], fps: Fraction, crf: int) -> 
     context.gop_size = round(fps)  # a key frame, and so a fragment, each second
     context.thread_count = THREADS
     context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    context.color_primaries = context.color_trc = BT709
     return stream
 
 
@@ -172,8 +179,14 @@ def _finalise(part: Path, path: Path) -> None:
         av.open(str(part)) as source,
         av.open(str(final), "w", format="mp4", container_options=PLAIN) as target,
     ):
-        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        streams = {stream.index: _same_stream(target, stream) for stream in source.streams}
         for packet in source.demux():
             if packet.pts is not None:
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
+
+
+def _same_stream(target: av.container.OutputContainer, stream: av.stream.Stream) -> av.stream.Stream:
+    copy = target.add_stream_from_template(stream, opaque=True)  # opaque: older PyAV would open an encoder
+    copy.time_base = stream.time_base
+    return copy

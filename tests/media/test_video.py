@@ -104,7 +104,9 @@ def test_sound_is_copied_packet_by_packet_and_in_time(tmp_path, write_sound, chi
         assert packets(path, "audio") == packets(source, "audio")
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (37800, 2), (48000, 6), (96000, 2), (192000, 1)])
+@pytest.mark.parametrize(
+    ("rate", "channels"), [(8000, 1), (44100, 2), (37800, 2), (48000, 6), (48000, 8), (96000, 2), (192000, 1)]
+)
 def test_other_sound_becomes_aac_at_its_own_rate_and_channels(tmp_path, write_sound, chirp, rate, channels):
     source = write_sound("a.wav", chirp(1.2, rate, channels), rate)
     path = write(tmp_path / "out.mp4", 30, sound=inspect_sound(source))
