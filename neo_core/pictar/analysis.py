@@ -27,10 +27,10 @@ from .matting import MaskConfig, MaskNet, refine_edges, spread
 from .squares import MARGIN, Squares, cut, frame_face, to_crop, to_picture
 
 WORTH_A_SECOND_LOOK = -2.0  # face logit of the first reading
-LEAST_SCORE = 0.5
-VIEW = 2.0  # side of what the mask network sees over the side of the face box
-VIEW_DROP = 0.1  # how far its centre lies below the face's, in the same measure
-TYPICAL_SIGMA = 0.035  # expected landmark error of a well-read face, in crop units
+LEAST_SCORE = 0.6
+VIEW = 2.2  # side of what the mask network sees over the side of the face box
+VIEW_DROP = 0.0  # how far its centre lies below the face's, in the same measure
+DOUBTFUL = 0.1  # expected error plus disagreement, in crop units, that halve the confidence
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,8 @@ def as_picture(image: Tensor) -> Tensor:
 
 def confidence(reading: Reading, disagreement: Tensor) -> Tensor:
     """0..1: it looks like a human face, its landmarks are sure, and the mirrored reading found the same ones. [B]"""
-    sigma = reading.log_sigma.exp().mean(1)
-    doubt = (sigma + disagreement) / (2 * TYPICAL_SIGMA)
-    return torch.sigmoid(reading.face) / (1 + (doubt / 2) ** 4)
+    doubt = (reading.log_sigma.exp().mean(1) + disagreement) / DOUBTFUL
+    return torch.sigmoid(reading.face) / (1 + doubt**6)
 
 
 def _read(analyser: Analyser, picture: Tensor, square: Squares) -> Reading:

@@ -9,6 +9,8 @@ from torch.nn import functional
 from ..nn.conv2d import Residual, centred, conv_norm
 from .squares import Squares, to_crop
 
+FADE = 0.5  # crop units
+
 
 @dataclass(frozen=True)
 class MaskConfig:
@@ -44,7 +46,7 @@ class MaskNet(nn.Module):
 def spread(view_mask: Tensor, view: Squares, extent: tuple[int, int], most: int) -> Tensor:
     """The mask of a view [1, 1, s, s] laid over a picture of `extent` (height, width), `most` cells along the view.
 
-    What lies outside the view continues its border: a body goes on below the shoulders.
+    Below the view its lower border goes on, as a body does; above and beside it the mask fades within `FADE`.
     """
     scale = most / float(view.side[0])
     height, width = (max(8, round(pixels * scale)) for pixels in extent)
@@ -52,7 +54,9 @@ def spread(view_mask: Tensor, view: Squares, extent: tuple[int, int], most: int)
     y = (torch.arange(height) + 0.5) / height * extent[0]
     pixels = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).view(1, -1, 2)
     grid = to_crop(view, pixels).view(1, height, width, 2)
-    return functional.grid_sample(view_mask, grid, padding_mode="border", align_corners=False)[0, 0]
+    laid = functional.grid_sample(view_mask, grid, padding_mode="border", align_corners=False)[0, 0]
+    beside, above = grid[0, ..., 0].abs() - 1, -grid[0, ..., 1] - 1
+    return laid * (1 - torch.maximum(beside, above) / FADE).clamp(0, 1)
 
 
 def refine_edges(mask: Tensor, picture: Tensor, radius: int = 4, epsilon: float = 1e-3) -> Tensor:

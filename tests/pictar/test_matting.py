@@ -25,11 +25,11 @@ def test_constant_masks_stay():
         assert torch.allclose(refine_edges(torch.full((30, 24), value), picture), torch.tensor(value), atol=1e-4)
 
 
-def test_beyond_the_view_its_border_goes_on():
-    mask = torch.zeros(1, 1, 20, 20)
-    mask[..., 10:, :] = 1  # lower half
+def test_beyond_the_view_the_body_goes_on_below_and_nothing_else():
+    mask = torch.ones(1, 1, 20, 20)
     view = Squares(torch.tensor([[50.0, 50.0]]), torch.tensor([40.0]), torch.tensor([0.0]))
     laid = spread(mask, view, (200, 100), 20)
     assert laid.shape == (100, 50)
-    assert laid[20].max() < 0.01
-    assert laid[90].min() > 0.99
+    assert laid[16:99, 16:34].min() > 0.99  # the view and what lies below it
+    assert laid[:8].max() < 0.01
+    assert laid[:, :8].max() < 0.01
