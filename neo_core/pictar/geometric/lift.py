@@ -3,7 +3,7 @@
 Everything that does not depend on the motion is computed here, once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,10 +23,14 @@ from .sampling import blur, dilate, distance, fill, resize
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
+FIRM = (0.2, 0.8)  # mask values that count as nobody and as somebody
 SKIN_TINT = (1.22, 0.97, 0.81)  # of skin under white light, over its mean
 CAST = 0.7  # of the picture's colour cast that is believed
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.35  # cosine to the lens below which a triangle is too aslant to carry the photo
+MARGIN = 0.02  # of it kept back for what flow samples round up
+REST = 0.3  # of the distance at which the share ends: motion dies out from here
+ROOM = 0.06  # of the region's side around the person that may change
 AROUND = 9.0  # head units around the head that may move
 
 
@@ -88,7 +92,9 @@ def lift(
     normal, carrying = _normals(start, model), model.triangles[skin].unique()
     rim = rim_fade(height, width)[window.rows, window.columns]
     follow = _follow(bust, start, drawn, front, window, step, rim)
-    person, background = split_layers(view, mask[window.rows, window.columns].clamp(0, 1))
+    alpha = _alpha(mask[window.rows, window.columns], drawn)
+    follow, moving = _confine(follow, alpha, drawn, window, height * width)
+    person, background = split_layers(view, alpha)
     return Volume(
         photo=photo,
         grant=grant,
@@ -96,7 +102,7 @@ def lift(
         reference=bust.reference,
         source=start.screen,
         window=window,
-        moving=_moving(follow, mask, drawn, window, rim, height * width),
+        moving=resize(moving[None], window.height, window.width)[0] * (rim > 0),
         rim=rim,
         person=person,
         background=background,
@@ -110,6 +116,12 @@ def lift(
         eyes=tuple(build_eye(bust, start, picture, window, side, worn) for side in (0, 1)),
         refiner=refiner,
     )
+
+
+def _alpha(mask: Tensor, drawn: Fragments) -> Tensor:
+    """The person's share of each pixel of the region: the mask made firm, and all of the head that the mesh covers."""
+    head = resize(blur(torch.isfinite(drawn.depth).float()[None], 1.0), *mask.shape)[0]
+    return torch.maximum(smoothstep(mask, *FIRM), smoothstep(head, 0.6, 1.0))
 
 
 def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,18 +198,27 @@ def _follow(
     return build_follow(bust.camera, origin, size, step * GRID_CELL, drawn.depth, bone, rim, chin)
 
 
-def _moving(follow: Follow, mask: Tensor, drawn: Fragments, window: Window, rim: Tensor, pixels: int) -> Tensor:
-    """Where the region may change: the head and what follows it, as far as the share of the picture allows. [h, w]"""
-    head = torch.isfinite(drawn.depth).float()  # at flow resolution, as everything up to the last line
+def _confine(follow: Follow, alpha: Tensor, drawn: Fragments, window: Window, pixels: int) -> tuple[Follow, Tensor]:
+    """Keep motion to the share of the picture that may move: what lies far from the head comes to rest before it ends.
+
+    Also gives where the region may change, [r, c] at flow resolution: the moving part of the person and room around it.
+    """
+    head = torch.isfinite(drawn.depth).float()
     rows, columns = head.shape
-    reach = max(1, round(0.035 * max(rows, columns)))
-    person = resize((mask[window.rows, window.columns] > 0.05).float()[None], rows, columns)[0]
-    near = blur(dilate((person > 0).float(), 2 * reach)[None], reach)[0]
-    weight = torch.minimum(resize(follow.weight[None], rows, columns)[0], near)
-    strength = smoothstep(weight, 0.01, 0.1)
-    away = distance(head, max(rows, columns))
-    allowed = int(SHARE * pixels * rows * columns / (window.height * window.width))
-    inside = away[strength > 0]
-    limit = float(inside.kthvalue(allowed).values) if len(inside) > allowed else float(away.max()) + 1
-    strength = strength * smoothstep(away, limit - 1, limit - reach)
-    return resize(strength[None], window.height, window.width)[0] * (rim > 0)
+    allowed = int((SHARE - MARGIN) * pixels * rows * columns / (window.height * window.width))
+    weight = resize(follow.weight[None], rows, columns)[0]
+    person = torch.maximum(resize(alpha[None], rows, columns)[0], head) > 0.3
+    room = ROOM * max(rows, columns)
+    around = smoothstep(distance(person.float(), round(room) + 1), room, 0.6 * room)
+    strength = smoothstep(weight, 0.03, 0.12) * around
+    far = distance(head, max(rows, columns))
+    limit = _nearest(far, strength > 0, allowed)
+    calm = smoothstep(far, limit, REST * limit)
+    still = resize(calm[None], *follow.weight.shape)[0]
+    return replace(follow, weight=follow.weight * still), strength * smoothstep(far, limit, limit - 2)
+
+
+def _nearest(distances: Tensor, among: Tensor, count: int) -> float:
+    """The distance within which no more than `count` of the chosen samples lie."""
+    chosen = distances[among]
+    return float(chosen.kthvalue(count).values) if len(chosen) > count else float(distances.max()) + 1
