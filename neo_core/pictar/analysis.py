@@ -21,13 +21,15 @@ from .. import motion_space
 from ..data_types import InputError
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
-from .detection import OVERLAP, ScanConfig, ScanNet, propose, suppress, upright_boxes
+from .detection import OVERLAP, ScanConfig, ScanNet, propose, propose_turned, suppress, upright_boxes
 from .landmark_net import DetailConfig, DetailNet, LandmarkConfig, LandmarkNet, Reading
 from .matting import MaskConfig, MaskNet, refine_edges, spread
 from .squares import MARGIN, Squares, cut, frame_face, to_crop, to_picture
 
 WORTH_A_SECOND_LOOK = -2.0  # face logit of the first reading
 LEAST_SCORE = 0.6
+SMALLEST = 8.0  # pixels: side of a face crop that can be read
+TILTS = (-32.0, 32.0)  # degrees the picture is turned by when no face is found upright
 VIEW = 2.2  # side of what the mask network sees over the side of the face box
 VIEW_DROP = 0.0  # how far its centre lies below the face's, in the same measure
 DOUBTFUL = 0.1  # expected error plus disagreement, in crop units, that halve the confidence
@@ -107,13 +109,20 @@ def _tuples(values: dict) -> dict:
 def analyse(analyser: Analyser, image: Tensor) -> list[Face]:
     """The human faces of a picture u8 [H, W, 3], the clearest and largest first."""
     picture = as_picture(image)
-    proposals = propose(analyser.scan, picture)
+    faces = _verify(analyser, picture, propose(analyser.scan, picture))
+    for tilt in TILTS:
+        faces = faces or _verify(analyser, picture, propose_turned(analyser.scan, picture, tilt))
+    return faces
+
+
+def _verify(analyser: Analyser, picture: Tensor, proposals: Squares) -> list[Face]:
+    """Read the proposals, keep those that are human faces."""
     if not len(proposals):
         return []
     first = _read(analyser, picture, proposals)
     worth = first.face > WORTH_A_SECOND_LOOK
     square = frame_face(to_picture(proposals, first.landmarks)[worth])
-    square = square[square.side > 8]
+    square = square[square.side > SMALLEST]
     if not len(square):
         return []
     second, disagreement = _read_both_ways(analyser, picture, square)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..nn.conv2d import Residual, centred, conv_norm
-from .squares import MARGIN, Squares
+from .squares import MARGIN, Squares, cut, to_picture
 
 STRIDE = 4
 FACE_SIDE = 30.0  # pixels of a face box the network is made for; the pyramid covers the other sizes
@@ -60,6 +60,17 @@ def propose(net: ScanNet, picture: Tensor) -> Squares:
     boxes = boxes[boxes[:, 3].argsort(descending=True)][: 8 * MOST_PROPOSALS]
     boxes = boxes[suppress(upright_boxes(boxes[:, :2], boxes[:, 2]), OVERLAP)][:MOST_PROPOSALS]
     return Squares(boxes[:, :2], boxes[:, 2] * MARGIN, torch.zeros_like(boxes[:, 2]))
+
+
+def propose_turned(net: ScanNet, picture: Tensor, tilt: float) -> Squares:
+    """The same for faces tilted by about `tilt` degrees: the scan sees the picture turned back."""
+    height, width = picture.shape[1:]
+    side = float(max(height, width))
+    whole = Squares(torch.tensor([[width / 2, height / 2]]), torch.tensor([side]), torch.tensor([tilt]))
+    size = min(LEVELS[-1], round(side))
+    found = propose(net, cut(picture, whole, size)[0])
+    center = to_picture(whole, (found.center / size * 2 - 1)[None])[0]
+    return Squares(center, found.side * side / size, found.tilt + tilt)
 
 
 def _scan(net: ScanNet, picture: Tensor, scale: float) -> Tensor:

@@ -2,7 +2,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from neo_core.pictar.detection import ScanConfig, ScanNet, intersection_over_union, propose, suppress, upright_boxes
+from neo_core.pictar.detection import (
+    ScanConfig,
+    ScanNet,
+    intersection_over_union,
+    propose,
+    propose_turned,
+    suppress,
+    upright_boxes,
+)
 
 
 class BrightSpots(nn.Module):
@@ -37,3 +45,11 @@ def test_overlapping_boxes_are_one():
     overlap = intersection_over_union(boxes, boxes)
     assert torch.allclose(overlap.diagonal(), torch.ones(3))
     assert abs(float(overlap[0, 1]) - 7 / 9) < 1e-6
+
+
+def test_turned_proposals_lie_there_too():
+    picture = torch.zeros(3, 301, 420)
+    picture[:, 96:104, 252:260] = 1
+    squares = propose_turned(BrightSpots(), picture, 30.0)
+    assert (squares.center - torch.tensor([256.0, 100.0])).norm(dim=1).max() < 16
+    assert (squares.tilt == 30).all()
