@@ -11,6 +11,7 @@ from neo_core.flow.solver import euler
 from neo_core.motion_space import HIGH, LOW, REGIONS, clamp
 from neo_core.vocal.sampler import (
     MOUTH_TEMPERATURE,
+    SHIFT,
     audio_windows,
     frame_noise,
     generate_motion,
@@ -59,7 +60,7 @@ def test_windows_are_the_same_chained_by_hand(model, features, identity):
     for window in audio_windows([features.hidden_states], model.config):
         noise = frame_noise(5, window.first, model.config.window)[None]
         conditions = window_conditions(model, window, identity, prefix)
-        motion = sample(model, conditions, noise, timesteps(2), Guidance())[0]
+        motion = sample(model, conditions, noise, timesteps(2, SHIFT), Guidance())[0]
         parts.append(motion[: window.frames])
         prefix = motion[-model.config.prefix :]
     assert torch.equal(whole, torch.cat(parts))
