@@ -21,7 +21,7 @@ AROUND, DOWN = 112, 44
 RINGS = {
     "crew": ((7.0, 5.7, 8.1, -14.6, -11.5, -10.3),),
     "vee": ((7.4, 5.9, 8.2, -18.4, -11.8, -10.6),),
-    "turtle": ((6.3, 6.0, 6.6, -9.6, -6.6, -6.0), (6.7, 6.2, 7.2, -12.6, -9.8, -8.8)),
+    "turtle": ((6.5, 6.4, 6.8, -11.0, -7.4, -6.4), (6.9, 6.5, 7.4, -13.2, -10.0, -9.0)),
     "shirt": ((7.0, 5.6, 8.0, -14.9, -11.3, -10.0),),
     "wide": ((11.0, 6.2, 9.4, -17.6, -13.3, -12.4),),
     "scarf": ((7.0, 5.7, 8.1, -14.6, -11.5, -10.3),),
@@ -97,7 +97,7 @@ def under_clothes(traits: Traits, points: Tensor) -> Tensor:
     edge = side + (torch.where(c > 0, front, back) - side) * c.abs() ** 1.7
     depth = torch.where(z + 0.6 > 0, ahead, behind)
     beyond = (x / width) ** 2 + ((z + 0.6) / depth) ** 2 > 1.05
-    return (y < edge - 2.0) | (beyond & (y < -8.5))
+    return (y < edge - 2.0) | (beyond & (y < edge + 0.8))
 
 
 def _second_cloth(surface: Tensor, traits: Traits) -> Tensor:

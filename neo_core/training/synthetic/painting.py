@@ -12,7 +12,7 @@ from einops import rearrange
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-BRUSHES = (26, 13, 6.5, 3.2)  # radius in pixels of a picture 1024 high
+BRUSHES = (26, 13, 7, 4)  # radius in pixels of a picture 1024 high
 TOLERANCE = (0.0, 0.055, 0.05, 0.055)  # error that calls for a stroke of each brush
 LONGEST = 9  # steps of a stroke, each one brush radius long
 BRISTLES = 7

@@ -209,7 +209,7 @@ def _eyes(
     ball = ball.view(height, width)
     lowered = torch.roll(ball, max(1, round(0.35 * scale)), 0) * ball
     shade = soften(lowered, torch.ones_like(lowered), radius)[pixels]
-    open_ = (0.22 + 1.25 * shade).clamp(0.2, 1)
+    open_ = (0.38 + 1.15 * shade).clamp(0.3, 1)
     iris = person.surface.landmarks[-2:]
     order = [0, 1] if iris[0, 0] > 0 else [1, 0]
     axis = normalise(iris[order] - head.eye_center)
@@ -239,7 +239,7 @@ def _exposure(person: Person, light: Lighting) -> Tensor:
     falling = (normals @ light.directions.mT).clamp(min=0)  # [N, L]
     level = (0.8 * ambient(light, normals) + 0.85 * falling @ light.colors) @ luma
     skin = (person.skin.image[:3].mean((1, 2)) @ luma).clamp(min=0.01)
-    return 0.44 * (skin / 0.45).clamp(0.05, 1.2) ** 0.45 / (skin * level.mean()).clamp(min=1e-3)
+    return 0.39 * (skin / 0.45).clamp(0.05, 1.2) ** 0.65 / (skin * level.mean()).clamp(min=1e-3)
 
 
 def _see_through(opaque: Tensor, scene: Scene, camera: Camera, depth: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ def portrait_view(rng: np.random.Generator) -> View:
         saturation=1.0,
         warmth=float(rng.uniform(0, 0.25)),
         grain=0.002,
-        backdrop=str(rng.choice(["gradient", "bokeh", "room", "leaves", "studio"])),
+        backdrop=str(rng.choice(["studio", "studio", "bokeh"])),
     )
 
 

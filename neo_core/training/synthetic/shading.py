@@ -146,7 +146,7 @@ def shade_eyes(
     colored = colored * (1 - black) + 0.004 * black
     veins = (0.5 + 0.5 * torch.sin(23 * turn * 6.28 + 5 * torch.sin(9 * angle))) ** 6
     red = smoothstep(angle, 0.5, 1.25)[:, None] * (0.35 + 0.4 * veins[:, None])
-    white = template.new_tensor([0.68, 0.62, 0.59]) * (1 - red * template.new_tensor([0.05, 0.42, 0.42]))
+    white = template.new_tensor([0.78, 0.73, 0.70]) * (1 - red * template.new_tensor([0.05, 0.42, 0.42]))
     edge = smoothstep(radius, 0.93, 1.09)[:, None]
     albedo = colored * (1 - edge) + white * edge
     bulge = smoothstep(radius, 1.25, 0.6)[:, None]
@@ -158,9 +158,10 @@ def shade_eyes(
     fresnel = 0.025 + 0.5 * (1 - _dot(cornea, at.toward).clamp(0, 1)) ** 5
     color = color + fresnel[:, None] * ambient(light, mirrored) * at.open[:, None]
     for k, direction in enumerate(light.directions):
-        reach = 0.985 - 0.05 * light.sizes[k]
+        reach = 0.985 - 0.035 * light.sizes[k]
         window = smoothstep(_dot(mirrored, direction), reach - 0.006, reach + 0.002)
-        color = color + (window * at.lit[:, k].sqrt() * (0.9 * at.open.sqrt()))[:, None] * light.colors[k] * 0.75
+        seen = at.lit[:, k].clamp(min=0.45) * smoothstep(at.open, 0.15, 0.6)
+        color = color + (1.6 * window * seen)[:, None] * light.colors[k]
     return color
 
 

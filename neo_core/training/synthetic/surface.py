@@ -77,19 +77,20 @@ def unwrap(template: Tensor, triangles: Tensor, height: int) -> Tensor:
 
 
 def _fill(position: Tensor, known: Tensor) -> Tensor:
-    """Grow known texels into holes, averaging the known neighbours."""
+    """Holes take the average of what is known around them, found on ever smaller pictures (pull and push)."""
     value = rearrange(position * known[..., None], "h w c -> 1 c h w")
     weight = known.to(position.dtype)[None, None]
-    kernel = position.new_ones(1, 1, 3, 3)
-    for _ in range(position.shape[0]):
-        if bool((weight > 0).all()):
-            break
-        around = F.conv2d(weight, kernel, padding=1)
-        spread = F.conv2d(rearrange(value, "1 c h w -> c 1 h w"), kernel, padding=1)
-        filled = rearrange(spread, "c 1 h w -> 1 c h w") / around.clamp(min=1)
-        value = torch.where(weight > 0, value, filled)
-        weight = ((weight > 0) | (around > 0)).to(value.dtype)
-    return rearrange(value, "1 c h w -> h w c")
+    return rearrange(_pull_push(value, weight), "1 c h w -> h w c")
+
+
+def _pull_push(value: Tensor, weight: Tensor) -> Tensor:
+    """Fill where weight is zero. value [1, C, H, W] weighted, weight [1, 1, H, W] -> [1, C, H, W]"""
+    mean = value / weight.clamp(min=1e-6)
+    if bool((weight > 0).all()) or min(weight.shape[-2:]) < 2:
+        return mean
+    coarse = _pull_push(F.avg_pool2d(value, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True))
+    spread = F.interpolate(coarse, weight.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.where(weight > 0, mean, spread)
 
 
 def noise(rng: np.random.Generator, position: Tensor, frequency: float, channels: int = 1) -> Tensor:

@@ -151,7 +151,7 @@ def _eyes(rng: np.random.Generator, melanin: float, age: float) -> dict:
     deep = [0.42, 0.5, 0.05, 0.0, 0.0, 0.0, 0.03]
     share = np.clip((melanin - 0.3) / 0.6, 0, 1)
     odds = (1 - share) * np.array(light) + share * np.array(deep)
-    color = np.array(palette[str(rng.choice(list(palette), p=odds / odds.sum()))]) * rng.uniform(0.5, 0.85)
+    color = np.array(palette[str(rng.choice(list(palette), p=odds / odds.sum()))]) * rng.uniform(0.65, 1.1)
     yellow = rng.uniform(0, 0.12) + 0.0015 * (age - 18)
     return {
         "iris_color": tuple(float(c) for c in color),
