@@ -85,7 +85,7 @@ class Studio:
     @cached_property
     def clips(self) -> list[Clip]:
         """Held-out speech on shared portraits, rendered by the command line."""
-        speakers = tuple(read_manifest()["vocal.safetensors"]["held_out"]["speakers"])
+        speakers = tuple(read_manifest()["vocal.safetensors"]["held_out"]["librispeech_speakers"])
         speech = held_out_speech(self.assets, speakers)
         chosen = [s for speaker in speakers for s in [x for x in speech if x.speaker == speaker][:CLIPS_PER_SPEAKER]]
         portraits = [p for p in self.consented if eye_distance(p, self) >= MIN_EYE_DISTANCE]
