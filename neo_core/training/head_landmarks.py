@@ -10,13 +10,22 @@ from .. import motion_space
 from ..geometry.head_model import HeadModel
 from .head_source import IctSource
 from .head_topology import EYE_RADIUS, FACE, IRIS_RADIUS, JAW_OPEN, LID_INSIDE, LIP_INSIDE, HeadMesh, seam_edges
-from .remesh import vertex_normals
-from .surface_points import SurfacePoints, along_edges, at_vertices, fine_grid, join, mirrored, nearest, smooth_handles
+from .surface_points import SurfacePoints, along_edges, at_vertices, join, mirrored, nearest, smooth_handles
 
 LIP_STATIONS = np.linspace(0, 0.95, 11)  # from the middle to the corner of the mouth
 LID_STATIONS = np.linspace(0.06, 0.94, 13)  # from the inner to the outer corner
 JAW_SPLIT = -1.5  # what sinks further than this when the jaw opens belongs to the lower lip
 OVERLAP = 0.03  # lids and lips cross by this much when closed, so that no pixel looks between them
+SKIN = (  # points spread over the left half of the face; fixed, because frames and networks are made for them
+    (5.42, -8.96, 1.10), (7.64, -1.06, 1.10), (0.80, -8.63, 6.07), (5.73, -4.77, 5.56),
+    (7.51, 8.48, 1.71), (6.81, 0.15, 5.82), (7.72, 3.71, 1.19), (1.12, -7.73, 9.87),
+    (4.89, -0.84, 9.01), (5.69, -5.25, 1.34), (3.78, -7.47, 4.03), (3.78, -6.50, 7.93),
+    (6.58, 8.45, 5.08), (7.28, 2.92, 4.16), (7.40, 5.94, 3.41), (4.71, -3.68, 8.45),
+    (5.20, 8.39, 7.61), (6.67, -2.28, 4.40), (6.44, 2.63, 6.78), (6.02, -2.10, 6.94),
+    (2.09, 8.47, 9.81), (7.33, 1.25, 1.84), (2.90, 0.60, 9.87), (2.46, -5.83, 9.96),
+    (5.66, 1.29, 8.36), (2.98, -1.51, 10.09), (2.34, -8.89, 4.69), (5.00, -6.09, 3.15),
+    (4.33, -6.56, 6.01), (0.77, -6.10, 10.94), (1.31, 1.15, 10.94), (3.91, 8.01, 9.05),
+)  # fmt: skip
 MIRROR68 = (
     *range(16, -1, -1),
     *range(26, 16, -1),
@@ -170,7 +179,7 @@ def place_landmarks(
     brow = _denser(source.points68[22:27], 7)
     for name, rise in (("brow_upper", 0.35), ("brow_lower", -0.3)):
         add_pair(name, nearest(brow + np.array([0, rise, 0]), mesh.template, mesh.triangles, skin))
-    add_pair("skin", _spread_points(mesh, source, 32))
+    add_pair("skin", nearest(np.array(SKIN), mesh.template, mesh.triangles, skin))
     pieces.append(("iris", at_vertices([mesh.eye_left[0], mesh.eye_right[0]], mesh.triangles)))
     return _assembled(pieces, pairs)
 
@@ -201,22 +210,6 @@ def _inner_lips_on_seam(source: IctSource, mesh: HeadMesh, known: SurfacePoints,
             pick = np.abs(x - source.points68[k, 0]).argmin()
             triangle[k], weight[k] = line.triangle[pick], line.weight[pick]
     return SurfacePoints(triangle, weight)
-
-
-def _spread_points(mesh: HeadMesh, source: IctSource, count: int) -> SurfacePoints:
-    """Points spread evenly over the left half of the face's front. Farthest-point sampling."""
-    grid = fine_grid(_part_triangles(mesh, (0,)), 2)
-    place = grid.on(mesh.triangles, mesh.template)
-    normal = vertex_normals(mesh.template, mesh.triangles)[mesh.triangles[grid.triangle]].mean(1)
-    good = (place[:, 0] > 0.7) & (place[:, 1] > -9) & (place[:, 1] < 8.5) & (normal[:, 2] > 0.15) & (place[:, 2] > 1)
-    chosen, taken = [], source.points68[17:68]
-    candidates = np.nonzero(good)[0]
-    apart = np.min([np.linalg.norm(place[candidates] - p, axis=1) for p in taken], 0)
-    for _ in range(count):
-        best = apart.argmax()
-        chosen.append(candidates[best])
-        apart = np.minimum(apart, np.linalg.norm(place[candidates] - place[candidates[best]], axis=1))
-    return SurfacePoints(grid.triangle[chosen], grid.weight[chosen])
 
 
 def _seam_corrector(mesh: HeadMesh, seam: Seam, opening: np.ndarray) -> Callable[[np.ndarray, float], np.ndarray]:
