@@ -12,10 +12,11 @@ from einops import rearrange
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-BRUSHES = (26, 13, 7, 4)  # radius in pixels of a picture 1024 high
-TOLERANCE = (0.0, 0.055, 0.05, 0.055)  # error that calls for a stroke of each brush
+BRUSHES = (26, 13, 7, 4, 2.4)  # radius in pixels of a picture 1024 high
+TOLERANCE = (0.0, 0.055, 0.05, 0.05, 0.06)  # error that calls for a stroke of each brush
 LONGEST = 9  # steps of a stroke, each one brush radius long
 BRISTLES = 7
+FINER = 2  # the canvas is drawn this much larger, so that strokes have smooth edges
 
 
 def paint(image: Tensor, seed: int) -> Tensor:
@@ -23,10 +24,16 @@ def paint(image: Tensor, seed: int) -> Tensor:
     rng = np.random.default_rng([seed, 8])
     target = rearrange(image, "h w c -> 1 c h w")
     scale = image.shape[0] / 1024
-    canvas = Image.new("RGB", (image.shape[1], image.shape[0]), (178, 160, 138))
+    height, width, _ = image.shape
+    canvas = Image.new("RGB", (FINER * width, FINER * height), (178, 160, 138))
     for brush, tolerance in zip(BRUSHES, TOLERANCE, strict=True):
         _layer(rng, canvas, _blur(target, 0.45 * brush * scale), max(1.5, brush * scale), tolerance)
-    return _varnish(rng, torch.from_numpy(np.asarray(canvas, "f4").copy() / 255))
+    return _varnish(rng, torch.from_numpy(_seen(canvas)))
+
+
+def _seen(canvas: Image.Image) -> np.ndarray:
+    """The canvas at the picture's size. [H, W, 3] float32"""
+    return np.asarray(canvas.reduce(FINER), "f4") / 255
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:
@@ -53,7 +60,7 @@ def _layer(rng: np.random.Generator, canvas: Image.Image, picture: Tensor, brush
     """All strokes of one brush, in random order."""
     reference = rearrange(picture, "1 c h w -> h w c").numpy()
     field = _directions(picture, brush)
-    present = np.asarray(canvas, "f4") / 255
+    present = _seen(canvas)
     error = torch.from_numpy(np.abs(reference - present).mean(-1))[None, None]
     step = max(2, round(brush * 0.9))
     local = F.avg_pool2d(error, step, ceil_mode=True)[0, 0].numpy()
@@ -96,11 +103,11 @@ def _bristle(
     across = np.array([-ahead[1], ahead[0]]) / max(1e-6, float(np.hypot(*ahead)))
     color = color + rng.normal(size=3) * 0.012 + rng.normal() * 0.018
     count = BRISTLES if brush > 4 else 3
-    thick = max(1, round(2.4 * brush / count))
+    thick = max(1, round(FINER * 2.4 * brush / count))
     for hair in rng.permutation(count):
         offset = (hair / (count - 1) - 0.5) * 1.7 * brush
         shade = np.clip(color + rng.normal() * 0.022, 0, 1)
-        points = [tuple(p) for p in path + across * offset]
+        points = [tuple(p) for p in FINER * (path + across * offset)]
         draw.line(points, fill=tuple(int(255 * c) for c in shade), width=thick, joint="curve")
 
 
