@@ -163,7 +163,7 @@ def scan_batch(store: FrameStore, count: int, size: int, dice: Generator) -> tup
     for share in (0.75, 0.12):
         index = chosen(count, share, dice)
         if len(index):
-            scene[index], placed = _with_person(scene[index], store.draw(len(index), dice), dice)
+            scene[index], placed = _with_person(scene[index], store.draw_people(len(index), dice), dice)
             _mark(targets, index, *placed)
     return photometric(scene, dice), targets
 
@@ -216,7 +216,7 @@ def _mark(targets: ScanTargets, index: Tensor, spot: Tensor, side: Tensor, cover
 
 def mask_batch(store: FrameStore, count: int, size: int, dice: Generator) -> tuple[Tensor, Tensor]:
     """Views [B, 3, S, S] of heads and shoulders before many backgrounds, and their alpha [B, S / 2, S / 2]."""
-    frames = store.draw(count, dice)
+    frames = store.draw_people(count, dice)
     upright = frame_face(frames.landmarks)
     drop = torch.stack([torch.zeros(count, device=upright.side.device), VIEW_DROP / MARGIN * upright.side], -1)
     level = Squares(upright.center + drop, upright.side * VIEW / MARGIN, torch.zeros_like(upright.side))

@@ -26,6 +26,7 @@ BROWS = (  # inner to outer end: of the 68, and the names of the dense lines ove
     ((21, 20, 19, 18, 17), "brow_upper_right", "brow_lower_right"),
 )
 BROW_RISE = (0.35, 0.35, 0.35, 0.30, 0.50)  # from a brow's middle to its landmarks, in distances of its dense lines
+PLAIN = "plain heads"  # the source of shards that teach geometry only: their persons are no whole ones
 VALIDATION_SHARE = 25  # every 25th person is kept for validation
 
 
@@ -55,6 +56,7 @@ class FrameStore:
         self.folders, self.groups, self.device = [Path(folder) for folder in folders], groups, device
         self.read: set[Path] = set()
         self.training: list[Frames] = []
+        self.people: list[Frames] = []  # those of `training` that show whole people
         self.validation: list[Frames] = []
         self.refresh()
         if not self.training:
@@ -65,20 +67,21 @@ class FrameStore:
         shards = {path for folder in self.folders for path in folder.glob("shard_*.safetensors")}
         for path in sorted(shards - self.read):
             self.read.add(path)
-            frames, person = _read_shard(path, self.groups, self.device)
+            frames, person, source = _read_shard(path, self.groups, self.device)
             apart = person % VALIDATION_SHARE == 0
             self.training.append(frames[~apart])
+            if source != PLAIN:
+                self.people.append(self.training[-1])
             self.validation.append(frames[apart])
         return sum(len(frames) for frames in self.training)
 
     def draw(self, count: int, dice: Generator) -> Frames:
         """Random training frames."""
-        sizes = torch.tensor([len(frames) for frames in self.training])
-        place = torch.randint(0, int(sizes.sum()), (count,), generator=dice, device=dice.device).cpu()
-        shard = torch.bucketize(place, sizes.cumsum(0), right=True)
-        row = place - (sizes.cumsum(0) - sizes)[shard]
-        drawn = [self.training[s][r : r + 1] for s, r in zip(shard.tolist(), row.tolist(), strict=True)]
-        return _joined(drawn)
+        return _drawn(self.training, count, dice)
+
+    def draw_people(self, count: int, dice: Generator) -> Frames:
+        """Random training frames of whole people, where there are any."""
+        return _drawn(self.people or self.training, count, dice)
 
     def held_out(self, most: int) -> Frames:
         """Validation frames, evenly chosen."""
@@ -86,12 +89,21 @@ class FrameStore:
         return frames[torch.linspace(0, len(frames) - 1, min(most, len(frames))).long()]
 
 
-def _read_shard(path: Path, groups: Mapping, device: str | torch.device) -> tuple[Frames, Tensor]:
-    shard, _ = safetensors_io.load(path, device)
+def _drawn(shards: list[Frames], count: int, dice: Generator) -> Frames:
+    sizes = torch.tensor([len(frames) for frames in shards])
+    place = torch.randint(0, int(sizes.sum()), (count,), generator=dice, device=dice.device).cpu()
+    shard = torch.bucketize(place, sizes.cumsum(0), right=True)
+    row = place - (sizes.cumsum(0) - sizes)[shard]
+    return _joined([shards[s][r : r + 1] for s, r in zip(shard.tolist(), row.tolist(), strict=True)])
+
+
+def _read_shard(path: Path, groups: Mapping, device: str | torch.device) -> tuple[Frames, Tensor, str | None]:
+    """Frames, the person of each, and the shard's source."""
+    shard, config = safetensors_io.load(path, device)
     picture = torch.cat([shard["image"], shard["mask"][..., None]], -1).permute(0, 3, 1, 2).contiguous()
     landmarks = raise_brows(shard["landmarks"].float(), groups)
     truth = (shard[name].float() for name in ("pose", "expression", "gaze"))
-    return Frames(picture, landmarks, *truth), shard["person"]
+    return Frames(picture, landmarks, *truth), shard["person"], config.get("source")
 
 
 def raise_brows(landmarks: Tensor, groups: Mapping[str, Sequence[int]]) -> Tensor:

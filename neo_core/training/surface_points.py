@@ -47,14 +47,6 @@ def mirrored(points: SurfacePoints, triangles: np.ndarray, mirror: np.ndarray) -
     return SurfacePoints(partner, weight)
 
 
-def fine_grid(allowed: np.ndarray, steps: int) -> SurfacePoints:
-    """A regular grid of points on every triangle of `allowed`."""
-    i, j = np.meshgrid(np.arange(steps + 1), np.arange(steps + 1), indexing="ij")
-    inside = i + j <= steps
-    grid = np.stack([i[inside], j[inside], steps - i[inside] - j[inside]], 1) / steps
-    return SurfacePoints(np.repeat(allowed, len(grid)), np.tile(grid, (len(allowed), 1)))
-
-
 def along_edges(
     edges: np.ndarray, triangles: np.ndarray, position: np.ndarray, side: np.ndarray, stations: np.ndarray
 ) -> SurfacePoints:

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from neo_core.data_types import InputError
+from neo_core.geometry.head_model import load_head_model
 from neo_core.pictar.analysis import (
     Analyser,
     AnalysisConfig,
@@ -13,6 +15,8 @@ from neo_core.pictar.analysis import (
 )
 from neo_core.pictar.landmark_net import DetailConfig, LandmarkConfig, start_from_shapes
 from neo_core.pictar.matting import MaskConfig
+from neo_core.training import negatives
+from neo_core.training.synthetic import plain_heads
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +78,37 @@ def test_a_network_starts_at_the_mean_shape(tiny):
     net = type(tiny.landmarks)(tiny.config.landmarks).eval()
     start_from_shapes(net, shapes)
     assert (net.landmarks.bias.view(70, 2) - shapes.mean(0)).abs().max() < 1e-5
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return load_analyser()
+
+
+def plain_head(seed):
+    """A painted head of the factory, 256 pixels, and its landmarks."""
+    frame = plain_heads.frame(load_head_model(), np.random.default_rng(seed), 256)
+    return frame["image"], frame["landmarks"]
+
+
+def test_the_embedded_networks_find_faces_and_their_landmarks(embedded):
+    found = 0
+    for seed in (1, 2, 3, 4, 5):
+        image, truth = plain_head(seed)
+        faces = analyse(embedded, image)
+        eyes = (truth[36:42].mean(0) - truth[42:48].mean(0)).norm().clamp(min=20)
+        found += bool(faces) and bool((faces[0].landmarks[27:68] - truth[27:68]).norm(dim=1).mean() < 0.12 * eyes)
+    assert found >= 4
+
+
+def test_the_embedded_networks_refuse_animals(embedded):
+    dice = torch.Generator().manual_seed(0)
+    animals = negatives.animals(negatives.textures(6, 160, dice), dice)
+    images = (animals * 255).byte().permute(0, 2, 3, 1)
+    assert sum(bool(analyse(embedded, image)) for image in images) <= 1
+
+
+def test_a_mirrored_picture_has_the_mirrored_pose(embedded):
+    image, _ = plain_head(2)
+    one, other = (analyse(embedded, picture)[0] for picture in (image, image.flip(1)))
+    assert (one.pose * torch.tensor([1.0, -1.0, -1.0]) - other.pose).abs().max() < 8

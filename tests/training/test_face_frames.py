@@ -4,7 +4,8 @@ import torch
 from neo_core.data_types import InputError
 from neo_core.geometry import head_model
 from neo_core.pictar.squares import frame_face
-from neo_core.training.face_frames import BROWS, FrameStore, around, jitter, raise_brows, truth_in
+from neo_core.training.face_frames import BROWS, PLAIN, FrameStore, around, jitter, raise_brows, truth_in
+from neo_core.weights import safetensors_io
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,16 @@ def test_brows_rise_and_nothing_else_moves(head):
     assert torch.equal(moved[:, others], torch.zeros_like(moved[:, others]))
     assert (moved[0, brows, 1] < -0.1).all()
     assert torch.allclose(moved[0, 17:22, 1], moved[0, 22:27, 1].flip(0), atol=0.05)
+
+
+def test_whole_people_are_drawn_apart_from_plain_heads(frames_folder, tmp_path, head):
+    tensors, _ = safetensors_io.load(frames_folder / "shard_00000.safetensors")
+    tensors["image"] = torch.zeros_like(tensors["image"])  # plain heads are black here
+    safetensors_io.save(tmp_path / "shard_00000.safetensors", tensors, {"source": PLAIN})
+    store = FrameStore([frames_folder, tmp_path], head.landmark_groups)
+    dice = torch.Generator().manual_seed(0)
+    black = [
+        (drawn.picture[:, :3].amax((1, 2, 3)) == 0) for drawn in (store.draw(64, dice), store.draw_people(64, dice))
+    ]
+    assert 10 < black[0].sum() < 54
+    assert not black[1].any()

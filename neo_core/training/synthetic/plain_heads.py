@@ -28,6 +28,7 @@ from ...geometry.rasteriser import interpolate, rasterise
 from ...motion_space import EXPRESSION_NAMES, INDEX
 from ...weights import safetensors_io
 from ..augment import clouds, strands
+from ..face_frames import PLAIN
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
         frames = [frame(head, dice, arguments.size) for _ in range(SHARD)]
         tensors = {key: torch.stack([one[key] for one in frames]).cpu() for key in frames[0]}
         tensors["person"] = PERSON_OFFSET + shard * SHARD + torch.arange(SHARD)
-        safetensors_io.save(arguments.out / f"shard_{shard:05d}.safetensors", tensors, {"source": "plain heads"})
+        safetensors_io.save(arguments.out / f"shard_{shard:05d}.safetensors", tensors, {"source": PLAIN})
         shard += 1
         log.info("%d frames", shard * SHARD)
 
