@@ -19,7 +19,7 @@ from .follow import smoothstep
 from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, feather, window_around
 from .sampling import blur, dilate, erode, fill, pixel_centres, sample, sample_linear
 
-PUSH = 0.25  # head units an eyeball is set back
+PUSH = 0.4  # head units an eyeball is set back
 RINGS = 12  # of the iris
 LASH_BAND = 0.06  # of the eye's width: lashes and liner around the margin
 LUMA = torch.tensor([0.299, 0.587, 0.114])

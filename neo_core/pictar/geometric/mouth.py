@@ -16,7 +16,7 @@ from .sampling import blur, dilate, pixel_centres, sample, sample_linear
 
 INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
 SEAM = 0.12  # head units about the lips' seam that the photo may show as its dark line
-PUSH = 0.12  # head units the inside is set back
+PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
 ALBEDO = {  # of the parts, under white light
     "mouth_socket": (0.36, 0.10, 0.09),
     "gums": (0.70, 0.36, 0.35),
@@ -135,14 +135,17 @@ def _keeping(before: Tensor, after: Tensor) -> Tensor:
 
 
 def _parted(bust: Bust, now: Deformation, window: Window) -> Tensor:
-    """0 in columns where the lips touch, 1 where more than a pixel parts them: no teeth through closed lips. [w]"""
+    """Where the mouth can be seen into: 1 between lips that part by more than a pixel, 0 where they touch. [h, w]"""
     pairs = bust.contact.lips
     top, bottom = (points(bust.model, now.screen, n)[:, :2] for n in (pairs.upper, pairs.lower))
     column = torch.arange(window.width) + 0.5 + window.left
-    across = (top[:, 0] + bottom[:, 0]) / 2
-    along = hats(column, across)
-    gap = (along @ (bottom[:, 1] - top[:, 1])) / along.sum(1).clamp(min=1e-3)
-    return smoothstep(gap, 0.3, 1.3)
+    along = hats(column, (top[:, 0] + bottom[:, 0]) / 2)
+    total = along.sum(1).clamp(min=1e-3)
+    above, below = (along @ top[:, 1]) / total, (along @ bottom[:, 1]) / total  # [w]
+    row = (torch.arange(window.height) + 0.5 + window.top)[:, None]
+    margin = 0.1 * window.width
+    near = smoothstep(torch.maximum(above - row, row - below), margin, 0.5 * margin)
+    return near * smoothstep(below - above, 0.3, 1.3) * (along.sum(1) > 0)
 
 
 def _shadowed(layers: Layers) -> Tensor:
