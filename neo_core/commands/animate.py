@@ -77,7 +77,7 @@ def make_video(
 def enrol_photo(models: Models, photo: Path, face: int | None, size: int | None) -> Avatar:
     """Find the face, ask for consent, lift."""
     portrait = open_portrait(models.analyser, photo, face)
-    grant = authorise(fingerprint(portrait.photo, portrait.face.landmarks68), SCOPE, source=str(photo))
+    grant = authorise(fingerprint(portrait.photo, portrait.face.landmarks68), SCOPE, source=str(photo), face=face)
     return enrol(models, portrait, size, grant=grant)
 
 

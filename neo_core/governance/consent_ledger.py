@@ -69,22 +69,26 @@ class ConsentLedger:
         self._append("revoked", record_id, "", time)
 
     def records(self) -> list[ConsentRecord]:
-        """Every record that was ever added, oldest first; each signature is checked."""
-        keys = self._public_keys()
-        return [verify(entry.token, keys) for entry in self.entries() if entry.event == "added"]
+        """Every record that was ever added, oldest first; each signature is checked. Reading writes nothing."""
+        added = [entry for entry in self.entries() if entry.event == "added"]
+        keys = self._public_keys() if added else {}
+        return [verify(entry.token, keys) for entry in added]
 
     def revoked(self) -> set[str]:
         return {entry.record for entry in self.entries() if entry.event == "revoked"}
 
     def entries(self) -> list[Entry]:
-        """All rows, after checking the chain. Raises LedgerBroken with the number of the first bad row."""
-        if not self.path.exists():
-            return []
+        """All rows, after checking the chain. Raises LedgerBroken with the number of the first bad row.
+
+        Rows cut off the end leave an intact chain: that, only a witness outside this file could tell.
+        """
         try:
+            if not self.path.exists():
+                return []
             with self._connect() as db:
                 rows = db.execute("select number, event, record, token, time, hash from ledger order by number")
                 entries = [Entry(*row) for row in rows]
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise LedgerBroken(
                 f"consent ledger {self.path} cannot be read ({error}); expected a readable ledger"
             ) from error
@@ -96,7 +100,15 @@ class ConsentLedger:
         return entries
 
     def _append(self, event: str, record: str, token: str, time: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write(event, record, token, time)
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerBroken(
+                f"consent ledger {self.path} cannot be written ({error}); expected to be able to"
+            ) from error
+
+    def _write(self, event: str, record: str, token: str, time: int) -> None:
         with self._connect() as db:
             db.execute(TABLE)
             db.execute("begin immediate")  # two writers must not chain onto the same row
@@ -119,13 +131,15 @@ class ConsentLedger:
 
     def _private_key(self) -> Ed25519PrivateKey:
         path = self.folder / "consent_key.pem"
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _write_key(path, Ed25519PrivateKey.generate())
         try:
+            if not path.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                _write_key(path, Ed25519PrivateKey.generate())
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (OSError, ValueError, UnsupportedAlgorithm) as error:
-            raise LedgerBroken(f"consent key {path} cannot be read; expected an Ed25519 key in PEM form") from error
+            raise LedgerBroken(
+                f"consent key {path} cannot be used ({error}); expected an Ed25519 key in PEM"
+            ) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise LedgerBroken(f"consent key {path} is no Ed25519 key; expected one")
         return key

@@ -2,7 +2,7 @@
 
 NEO post: "We have built-in safeguards that make it impossible to create an avatar without explicit, verifiable consent
 from the individual." In a program that its owner can edit this is tamper-evident, not tamper-proof; what holds is that
-every way in (command line, Python, nodes) passes here, and that enrolment, renderer and writer check again.
+every way in (command line, Python, nodes) passes here, and that enrolment and renderer check again.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ..data_types import InputError
 from .consent_ledger import ConsentLedger
-from .portrait import Portrait, pixels_sha256
+from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
+from .public_figures import screen
 from .record import ConsentRecord, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
@@ -36,7 +37,7 @@ class Grant:
 
     record: str
     name: str
-    pixels_sha256: str
+    portrait: Portrait
     scope: tuple[str, ...]
     expires: int | None
     folder: Path  # of the ledger that is asked again while rendering
@@ -53,18 +54,24 @@ class Grant:
         if self.record in ConsentLedger(self.folder).revoked():
             raise ConsentRequired(f"the consent of {self.name} was revoked; expected a valid record")
 
-    def require_portrait(self, image: Tensor) -> None:
-        """Raise ConsentRequired unless `image` (u8 [H, W, 3]) is the very picture the grant was given for."""
-        if pixels_sha256(image) != self.pixels_sha256:
-            raise ConsentRequired(
-                f"the grant of {self.name} is for another picture; expected the picture it was given for"
-            )
+    def require_portrait(self, image: Tensor, landmarks68: Tensor) -> None:
+        """Raise ConsentRequired unless this is the very picture, and the face in it, that the grant was given for.
+
+        `image` u8 [H, W, 3], `landmarks68` [68, 2] in its pixels.
+        """
+        if pixels_sha256(image) != self.portrait.pixels_sha256:
+            raise ConsentRequired(f"the grant of {self.name} is for another picture; expected the one it was given for")
+        if template_distance(face_template(landmarks68), self.portrait.face_template) > TEMPLATE_APART:
+            raise ConsentRequired(f"the grant of {self.name} is for another face; expected the one it was given for")
 
 
-def authorise(portrait: Portrait, scope: str, *, source: str, ledger: ConsentLedger | None = None) -> Grant:
+def authorise(
+    portrait: Portrait, scope: str, *, source: str, face: int | None = None, ledger: ConsentLedger | None = None
+) -> Grant:
     """The grant for a portrait, from the user's ledger or the records of the bundled samples.
 
-    `source` is how the user named the picture; the refusal prints the command that adds a record for it.
+    `source` is how the user named the picture and `face` the one they chose in it; the refusal prints the command that
+    adds a record for it.
     Raises ConsentRequired, or LedgerBroken when the ledger cannot be trusted.
     """
     ledger = ledger or ConsentLedger()
@@ -75,10 +82,11 @@ def authorise(portrait: Portrait, scope: str, *, source: str, ledger: ConsentLed
             record.id not in revoked and (record.expires is None or now < record.expires) and record.issued <= now + 300
         )
         if valid and scope in record.scope and record.portrait.covers(portrait):
+            screen(record.name)  # the list of public figures may have grown since the record was made
             return _grant(record, portrait, ledger.folder)
     raise ConsentRequired(
         f"no consent record covers {source} for {scope}; expected one. If you may use this picture, add it with:\n"
-        f"  {_command(source, scope)}"
+        f"  {_command(source, scope, face)}"
     )
 
 
@@ -92,15 +100,17 @@ def bundled_records() -> list[ConsentRecord]:
 
 
 def _grant(record: ConsentRecord, portrait: Portrait, folder: Path) -> Grant:
-    grant = Grant(record.id, record.name, portrait.pixels_sha256, record.scope, record.expires, folder)
+    grant = Grant(record.id, record.name, portrait, record.scope, record.expires, folder)
     return replace(grant, seal=_seal(grant))
 
 
 def _seal(grant: Grant) -> bytes:
-    fields = [grant.record, grant.name, grant.pixels_sha256, list(grant.scope), grant.expires, str(grant.folder)]
+    picture = [grant.portrait.pixels_sha256, grant.portrait.perceptual_hash, list(grant.portrait.face_template)]
+    fields = [grant.record, grant.name, picture, list(grant.scope), grant.expires, str(grant.folder)]
     return hmac.digest(_PROCESS_SECRET, json.dumps(fields).encode(), hashlib.sha256)
 
 
-def _command(source: str, scope: str) -> str:
+def _command(source: str, scope: str, face: int | None) -> str:
     extra = "" if scope == "talking-head" else f" --scope {scope}"
+    extra += "" if face is None else f" --face {face}"
     return f'python -m neo_core consent add {shlex.quote(source)} --kind self --name "YOUR NAME" --adult{extra}'

@@ -1,10 +1,12 @@
 """What a consent record knows of a portrait: its exact pixels, a perceptual hash, and the geometry of the face.
 
-A record covers a picture when the pixels are the same, or when the picture is a re-encoded or resized copy: the
-perceptual hash AND the face geometry both agree. A crop or another photo of the same person needs a record of its own.
+A record covers one face of a picture: the geometry of the face must agree, and the pixels must be the same or those of
+a copy that was encoded or scaled again (perceptual hash). A crop or another photo of the person needs a record of its
+own, and so does a second person in the same photo.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor
 
 HASH_BITS_APART = 8  # of 64
 TEMPLATE_APART = 0.05  # mean landmark distance over the distance of the eye centres
+GREY = torch.tensor([0.299, 0.587, 0.114])
 TEMPLATE_STEP = 64  # template units per eye distance
 
 
@@ -23,13 +26,10 @@ class Portrait:
     face_template: tuple[int, ...]  # 136 numbers, 1/64 of the eye distance
 
     def covers(self, other: "Portrait") -> bool:
-        """True when `other` is this picture, or a copy of it that was scaled or encoded again."""
-        if self.pixels_sha256 == other.pixels_sha256:
-            return True
-        if len(self.face_template) != len(other.face_template):
-            return False
+        """True when `other` is this face in this picture, or in a copy that was scaled or encoded again."""
         bits = (self.perceptual_hash ^ other.perceptual_hash).bit_count()
-        return bits <= HASH_BITS_APART and template_distance(self, other) <= TEMPLATE_APART
+        same_picture = self.pixels_sha256 == other.pixels_sha256 or bits <= HASH_BITS_APART
+        return same_picture and template_distance(self.face_template, other.face_template) <= TEMPLATE_APART
 
 
 def pixels_sha256(image: Tensor) -> str:
@@ -48,8 +48,13 @@ def fingerprint(image: Tensor, landmarks68: Tensor) -> Portrait:
 
 def difference_hash(image: Tensor) -> int:
     """64 bits: is each cell of a 9 x 8 grey thumbnail brighter than its right neighbour?"""
-    grey = image.float() @ image.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32)  # [H, W]
-    small = F.interpolate(grey[None, None], size=(8, 9), mode="area")[0, 0]
+    rows = torch.arange(image.shape[0]) * 8 // image.shape[0]  # row by row, so that a huge photo needs no float copy
+    sums = torch.zeros(8, image.shape[1])
+    for row, line in zip(rows.tolist(), image, strict=True):
+        sums[row] += line.float() @ GREY
+    small = F.interpolate((sums / rows.bincount(minlength=8).clamp(min=1)[:, None])[None], size=9, mode="area")[
+        0
+    ]  # [8, 9]
     bits = (small[:, :-1] > small[:, 1:]).flatten().tolist()
     return sum(1 << k for k, bit in enumerate(bits) if bit)
 
@@ -68,7 +73,9 @@ def face_template(landmarks68: Tensor) -> tuple[int, ...]:
     return tuple((normal * TEMPLATE_STEP).round().to(torch.int64).flatten().tolist())
 
 
-def template_distance(a: Portrait, b: Portrait) -> float:
-    """Mean distance of corresponding landmarks over the eye distance."""
-    first, second = (torch.tensor(p.face_template, dtype=torch.float64).view(-1, 2) for p in (a, b))
+def template_distance(a: tuple[int, ...], b: tuple[int, ...]) -> float:
+    """Mean distance of corresponding landmarks over the eye distance; infinite when the templates differ in kind."""
+    if len(a) != len(b):
+        return math.inf
+    first, second = (torch.tensor(template, dtype=torch.float64).view(-1, 2) for template in (a, b))
     return float((first - second).norm(dim=1).mean() / TEMPLATE_STEP)

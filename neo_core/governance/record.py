@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from ..data_types import InputError
 from .portrait import Portrait
+from .public_figures import screen
 
 SCHEMAS = {
     "self": "neo.consent/1",
@@ -52,7 +53,8 @@ def new_record(
     scope: tuple[str, ...] = ("talking-head",),
     expires: int | None = None,
 ) -> ConsentRecord:
-    """A record with a fresh id. Raises InputError for an unknown kind or scope, no name, no adult statement."""
+    """A record with a fresh id. Raises InputError for an unknown kind or scope, no name, no adult statement, and
+    ProtectedPerson for the name of a public figure."""
     if kind not in SCHEMAS:
         raise InputError(f"consent kind {kind!r} is unknown; expected one of {', '.join(SCHEMAS)}")
     if not scope or not set(scope) <= set(SCOPES):
@@ -65,6 +67,7 @@ def new_record(
         raise InputError("the statement that the person is an adult is missing; expected --adult")
     if expires is not None and expires <= issued:
         raise InputError("the consent would expire before it begins; expected a later date")
+    screen(name)
     return ConsentRecord(uuid.uuid4().hex, kind, name.strip(), portrait, tuple(scope), issued, expires)
 
 
@@ -94,6 +97,7 @@ def verify(token: str, keys: dict[str, Ed25519PublicKey]) -> ConsentRecord:
 
 
 def key_id(key: Ed25519PublicKey) -> str:
+    """Short name of a key inside tokens."""
     return _encode(key.public_bytes_raw())[:16]
 
 
@@ -103,6 +107,7 @@ def canonical(value: dict) -> bytes:
 
 
 def to_claims(record: ConsentRecord) -> dict:
+    """What the token says, as plain JSON values."""
     return {
         "schema": SCHEMAS[record.kind],
         "policy": POLICY,

@@ -71,7 +71,7 @@ def load_models() -> Models:
 def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant) -> Avatar:
     """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square."""
     grant.require(SCOPE)
-    grant.require_portrait(portrait.photo)
+    grant.require_portrait(portrait.photo, portrait.face.landmarks68)
     box = portrait.face.box
     framing = square_around(portrait.photo, box, size) if size else whole(portrait.photo)
     face = replace(

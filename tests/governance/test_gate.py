@@ -36,11 +36,36 @@ def test_no_record_is_refused_with_the_command_that_adds_one(ledger, image, land
 def test_a_record_grants_and_the_grant_is_bound_to_the_picture(grant_for, image, landmarks):
     grant = grant_for(image, landmarks)
     grant.require("talking-head")
-    grant.require_portrait(image)
+    grant.require_portrait(image, landmarks)
     other = image.clone()
     other[0, 0, 0] ^= 1
     with pytest.raises(ConsentRequired, match="another picture"):
-        grant.require_portrait(other)
+        grant.require_portrait(other, landmarks)
+
+
+def test_a_record_for_one_face_does_not_move_the_other_in_the_same_photo(ledger, image, landmarks):
+    second = 30 + 0.5 * landmarks + 4 * torch.randn(68, 2, generator=torch.Generator().manual_seed(5))
+    ledger.add(consent(fingerprint(image, landmarks)))
+    grant = authorise(fingerprint(image, landmarks), "talking-head", source="two.png", ledger=ledger)
+    with pytest.raises(ConsentRequired, match="another face"):
+        grant.require_portrait(image, second)
+    with pytest.raises(ConsentRequired, match=r"two\.png.*--face 2"):
+        authorise(fingerprint(image, second), "talking-head", source="two.png", face=2, ledger=ledger)
+
+
+def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, image, landmarks):
+    (tmp_path / "file").write_text("in the way")
+    blocked = ConsentLedger(tmp_path / "file" / "neo")
+    with pytest.raises(LedgerBroken, match="consent"):
+        blocked.add(consent(fingerprint(image, landmarks)))
+
+
+def test_looking_writes_nothing(tmp_path, image, landmarks):
+    ledger = ConsentLedger(tmp_path / "neo")
+    assert ledger.records() == []
+    with pytest.raises(ConsentRequired):
+        authorise(fingerprint(image, landmarks), "talking-head", source="a.png", ledger=ledger)
+    assert not (tmp_path / "neo").exists()
 
 
 @pytest.mark.parametrize("change", [{"scope": ("full-body",)}, {"record": "0" * 32}, {"expires": 1}, {"name": "x"}])

@@ -2,6 +2,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from neo_core.governance.portrait import Portrait
+from neo_core.governance.public_figures import ProtectedPerson
 from neo_core.governance.record import InvalidRecord, key_id, new_record, sign, verify
 
 PORTRAIT = Portrait("ab" * 32, 0x0123456789ABCDEF, tuple(range(136)))
@@ -42,6 +43,11 @@ def test_an_unknown_signer_is_refused(key):
 def test_rubbish_is_refused(key, token):
     with pytest.raises(InvalidRecord):
         verify(token, keys(key))
+
+
+def test_public_figures_get_no_record():
+    with pytest.raises(ProtectedPerson):
+        new_record("self", "Angela Merkel", PORTRAIT, adult=True, issued=100)
 
 
 @pytest.mark.parametrize(
