@@ -25,7 +25,7 @@ from ..motion_space import REGIONS
 from ..vocal.sampler import SHIFT, STEPS, sample
 from ..vocal.unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
 from ..weights.manifest import FOLDER
-from ..weights.safetensors_io import save
+from ..weights.safetensors_io import load_into, save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
 from .synthetic.performances import load_performances
 from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audio-weights", type=Path, help="the audio encoder (default: the embedded one)")
     parser.add_argument("--out", type=Path, default=FOLDER / "vocal.safetensors")
     parser.add_argument("--minutes", type=float, default=35.0)
+    parser.add_argument("--rate", type=float, default=Plan.rate, help="highest learning rate")
+    parser.add_argument("--start", type=Path, help="weights to start from (default: random ones)")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--residual", choices=("none", "boundary", "block"), default="boundary")
     parser.add_argument("--device", default="cpu")
@@ -64,7 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
     config = UnifiedConfig(audio_layers=layers, audio_width=width, residual=arguments.residual)
     store = WindowStore(data, listen, config, held_out=False)
     exam = WindowStore(data, listen, config, held_out=True)
-    state = Run(_network(config, *spread(data)).to(device), Plan(arguments.minutes))
+    net = _network(config, *spread(data))
+    if arguments.start:
+        load_into(net, arguments.start)
+    state = Run(net.to(device), Plan(arguments.minutes, arguments.rate))
     del data  # the sound is not needed again
     if arguments.resume:
         state.load(_resume_path(arguments.out))

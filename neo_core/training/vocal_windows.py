@@ -16,12 +16,14 @@ from ..motion_space import REGIONS, SIZE
 from ..timebase import FEATURE_RATE, MOTION_RATE
 from ..vocal.unified_mmdit import Conditions, UnifiedConfig
 from .synthetic.performances import Performances, Take
+from .synthetic.phones import BILABIALS
 from .synthetic.utterance import Phone, Utterance
 
 PAIR = FEATURE_RATE // MOTION_RATE
 FIRST_SHARE = 0.25  # of all windows start with the sound
 SHORTEST_REST = 20  # frames of the performance left in the shortest window
 BEYOND_WEIGHT = 0.1  # of frames after the end
+CLOSURE_WEIGHT = 3.0  # of the mouth on P, B and M: lips that stay open there are seen at once
 SPREAD_FLOOR = 0.02  # smallest deviation a channel is divided by
 
 log = logging.getLogger(__name__)
@@ -54,8 +56,7 @@ class WindowStore:
         self.takes: list[Take] = [take for take in data.takes if take.held_out == held_out]
         needed = sorted({take.utterance for take in self.takes})
         self.hidden = {k: encode(data.utterances[k]).half() for k in needed}
-        self.trust = {k: phone_trust(data.utterances[k].phones, self.hidden[k].shape[1] // PAIR) for k in needed}
-        self.phones = {k: data.utterances[k].phones for k in needed}
+        self.weight = {k: mouth_weight(data.utterances[k].phones, self.hidden[k].shape[1] // PAIR) for k in needed}
         self.odds = torch.tensor([math.sqrt(len(take.motion)) for take in self.takes])
         frames = sum(len(take.motion) for take in self.takes)
         log.info("%d takes, %.2f hours, held out: %s", len(self.takes), frames / MOTION_RATE / 3600, held_out)
@@ -99,7 +100,7 @@ class WindowStore:
         shown = torch.arange(start, start + config.window)
         held = shown.clamp(max=frames - 1)
         weight = torch.where(shown < frames, 1.0, BEYOND_WEIGHT)[:, None].repeat(1, SIZE)
-        weight[:, REGIONS["mouth"]] *= self.trust[take.utterance][held, None]
+        weight[:, REGIONS["mouth"]] *= self.weight[take.utterance][held, None]
         before = take.motion[start - config.prefix : start] if start else torch.zeros(config.prefix, SIZE)
         return {
             "audio": self.hidden[take.utterance][:, rows],
@@ -110,13 +111,14 @@ class WindowStore:
         }
 
 
-def phone_trust(phones: Sequence[Phone], frames: int) -> Tensor:
-    """How far the phone times can be trusted, per motion frame: [T] in 0..1, 1 where no phone is."""
-    trust = torch.ones(frames)
+def mouth_weight(phones: Sequence[Phone], frames: int) -> Tensor:
+    """How much the mouth counts per motion frame: as far as the phone times are trusted, more on closures. [T]"""
+    weight = torch.ones(frames)
     for phone in phones:
         first, last = (round(moment * MOTION_RATE - 0.5) for moment in (phone.start, phone.end))
-        trust[max(first, 0) : max(last, first + 1)] = phone.confidence
-    return trust
+        share = CLOSURE_WEIGHT if phone.symbol in BILABIALS else 1.0
+        weight[max(first, 0) : max(last, first + 1)] = share * phone.confidence
+    return weight
 
 
 def spread(data: Performances) -> tuple[Tensor, Tensor]:

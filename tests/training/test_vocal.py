@@ -9,7 +9,7 @@ from neo_core.training.flow_matching import Plan, Run
 from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
 from neo_core.training.vocal import balanced, drop_conditions, health, windows_loss
-from neo_core.training.vocal_windows import WindowStore, phone_trust, spread
+from neo_core.training.vocal_windows import CLOSURE_WEIGHT, WindowStore, mouth_weight, spread
 from neo_core.vocal.sampler import audio_windows, window_conditions
 from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
@@ -80,12 +80,12 @@ def test_a_window_past_the_end_holds_its_last_frame_and_counts_little(store):
     assert windows.weight[0, 4:, brow].max() < windows.weight[0, :4, brow].min()
 
 
-def test_doubtful_phones_count_less_for_the_mouth_only():
-    trust = phone_trust(performances().utterances[0].phones, FRAMES)
-    assert trust[:29].eq(1).all()
-    assert trust[31:59].eq(0.25).all()
+def test_doubtful_phones_count_less_and_closures_more_for_the_mouth_only():
+    weight = mouth_weight(performances().utterances[0].phones, FRAMES)
+    assert weight[:29].eq(1).all()
+    assert weight[31:59].eq(0.25 * CLOSURE_WEIGHT).all()
     weight = WindowStore(performances(), listen, CONFIG, held_out=False).cut([(0, 31)]).weight[0]
-    assert weight[:, list(REGIONS["mouth"])].eq(0.25).all()
+    assert weight[:, list(REGIONS["mouth"])].eq(0.25 * CLOSURE_WEIGHT).all()
     assert weight[:, list(REGIONS["pose"])].eq(1).all()
 
 
