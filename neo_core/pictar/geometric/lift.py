@@ -23,6 +23,7 @@ from .sampling import blur, dilate, distance, fill, resize
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
+BEHIND_SIDE = 768  # pixels of the background painted behind the person
 FIRM = (0.2, 0.8)  # mask values that count as nobody and as somebody
 SKIN_TINT = (1.22, 0.97, 0.81)  # of skin under white light, over its mean
 CAST = 0.7  # of the picture's colour cast that is believed
@@ -130,10 +131,15 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     view [3, h, w], alpha [h, w] -> premultiplied person [4, h, w], background [3, h, w]. The background continues
     behind the person; the person is what the photo has more than the background, so stray hair moves with the head.
     """
-    reach = max(2, round(0.012 * max(view.shape[1:])))
-    clear = 1 - dilate((alpha > 0.03).float(), reach)
-    background = fill(view, clear) if clear.sum() > 16 else view.mean((1, 2), keepdim=True).expand_as(view).clone()
-    background = torch.where(clear > 0.5, view, blur(background, 1.5))
+    height, width = alpha.shape
+    ratio = min(1.0, BEHIND_SIDE / max(height, width))  # what nobody has seen needs no detail
+    rows, columns = max(2, round(height * ratio)), max(2, round(width * ratio))
+    small, share = resize(view, rows, columns), resize(alpha[None], rows, columns)[0]
+    clear = 1 - dilate((share > 0.03).float(), max(2, round(0.012 * max(rows, columns))))
+    nobody = clear if clear.sum() > 16 else torch.ones_like(clear)  # a face that fills the picture has no background
+    behind = blur(fill(small, nobody), 1.5)
+    clear = resize(clear[None], height, width) > 0.999
+    background = torch.where(clear, view, resize(behind, height, width))
     return torch.cat([view - (1 - alpha) * background, alpha[None]]), background
 
 

@@ -15,6 +15,7 @@ from .patch import Layers, Window, feather
 from .refine import Spot, mend
 from .sampling import pixel_centres, sample
 
+BAND = 512  # rows composed at once
 CHECK_EVERY = 100  # frames between two looks at the grant
 
 
@@ -34,7 +35,7 @@ def translate(volume: Volume, now: Deformation) -> Tensor:
     view, spots = paint(volume, now)
     view = mend(view, window, spots, volume.refiner)
     original = volume.picture[:, window.rows, window.columns]
-    view = original + volume.moving * (view - original)
+    view = view.sub_(original).mul_(volume.moving).add_(original)
     frame = volume.photo.clone()
     frame[window.rows, window.columns] = (view * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     return frame
@@ -48,8 +49,7 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
     mouth = draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, window)
     for part in (*eyes, mouth):
         _refine_flow(flow, part.layers, window, part.window)
-    layer = sample(volume.person, pixel_centres(window.height, window.width) + flow)
-    view = layer[:3] * shine + (1 - layer[3:]) * volume.background
+    view = _composed(volume, flow, shine)
     _darken(view, window, mouth.window, mouth.lip_shade)
     _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
     for eye in eyes:
@@ -57,6 +57,17 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
         _over(view, window, eye.window, eye.ball, eye.layers.inner)
         _darken(view, window, eye.window, eye.lash)
     return view, [Spot(part.window, part.maps) for part in (mouth, *eyes)]
+
+
+def _composed(volume: Volume, flow: Tensor, shine: Tensor) -> Tensor:
+    """The person, fetched along the flow and relit, over the background; in bands to save memory. [3, h, w]"""
+    at = pixel_centres(volume.window.height, volume.window.width) + flow
+    view = torch.empty_like(volume.background)
+    for first in range(0, len(at), BAND):
+        rows = slice(first, first + BAND)
+        layer = sample(volume.person, at[rows])
+        view[:, rows] = layer[:3] * shine[rows] + (1 - layer[3:]) * volume.background[:, rows]
+    return view
 
 
 def _refine_flow(flow: Tensor, layers: Layers, window: Window, at: Window) -> None:
