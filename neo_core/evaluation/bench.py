@@ -54,14 +54,14 @@ def judge(bars: list[dict], values: Mapping[str, float]) -> list[Row]:
     return [_row(bar, values.get(bar["name"])) for bar in bars]
 
 
-def run(measurements: list[Measurement]) -> dict[str, float]:
-    """All values; a measurement that cannot run leaves its rows empty and says why."""
+def run(measurements: Mapping[str, Measurement]) -> dict[str, float]:
+    """All values; a part that cannot run leaves its rows empty and says why."""
     values: dict[str, float] = {}
-    for measure in measurements:
+    for name, measure in measurements.items():
         try:
             values |= measure()
         except (CouldNotRun, InputError, OSError, subprocess.SubprocessError) as error:
-            log.warning("could not measure %s: %s", getattr(measure, "__name__", measure), error)
+            log.warning("could not measure %s: %s", name, error)
     return values
 
 

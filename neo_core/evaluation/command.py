@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# A child inherits the high-water mark of the process that forks it, so a small one stands between us and the measured.
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as file:
+    json.dump([os.waitstatus_to_exitcode(status), usage.ru_maxrss], file)
+"""
 
 
 @dataclass(frozen=True)
@@ -28,19 +36,17 @@ class Finished:
 def neo(*arguments: str | Path, home: Path) -> Finished:
     """`python -m neo_core ARGUMENTS` with its consent ledger under `home`. Never raises for a failing command."""
     environment = os.environ | {"NEO_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    command = [sys.executable, "-m", "neo_core", *map(str, arguments)]
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, tempfile.NamedTemporaryFile() as end:
         start = time.monotonic()
-        command = [sys.executable, "-m", "neo_core", *map(str, arguments)]
-        process = subprocess.Popen(
-            command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=environment, text=True
-        )
-        _, status, usage = os.wait4(process.pid, 0)  # the only call that tells one child's peak memory
+        launcher = [sys.executable, "-S", "-c", LAUNCHER, end.name, *command]
+        subprocess.run(launcher, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=environment, check=True)
         seconds = time.monotonic() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
+        code, peak = json.loads(Path(end.name).read_text())
         out.seek(0)
         err.seek(0)
-        per_gb = 1e9 if sys.platform == "darwin" else 1e6
-        return Finished(process.returncode, seconds, usage.ru_maxrss / per_gb, out.read(), err.read())
+        unit = 1 if sys.platform == "darwin" else 1024  # bytes or KiB
+        return Finished(code, seconds, peak * unit / 1e9, out.read(), err.read())
 
 
 def must(finished: Finished) -> Finished:

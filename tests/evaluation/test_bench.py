@@ -37,7 +37,7 @@ def test_a_part_that_cannot_run_leaves_the_others():
     def fails():
         raise CouldNotRun("nothing to measure")
 
-    assert run([fails, lambda: {"a": 1.0}]) == {"a": 1.0}
+    assert run({"first": fails, "second": lambda: {"a": 1.0}}) == {"a": 1.0}
 
 
 def test_a_bug_is_not_swallowed():
@@ -45,7 +45,7 @@ def test_a_bug_is_not_swallowed():
         raise KeyError("bug")
 
     with pytest.raises(KeyError):
-        run([broken])
+        run({"part": broken})
 
 
 def test_every_bar_has_words_a_unit_and_one_bound():
