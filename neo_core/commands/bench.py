@@ -16,17 +16,21 @@ from ..media.audio import read_waveform
 from ..training import renderer_truth
 
 BENCHES = ("talking-head",)
+PARTS = (
+    *("faces", "landmarks", "silence", "seeds", "zeroed", "region", "bad-input", "same-seed", "truth"),
+    *("lip-sync", "time", "memory"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=BENCHES)
-    parser.add_argument(
-        "--media", type=Path, default=Path("../shared/media"), help="pictures and landmarks to judge with"
-    )
+    parser.add_argument("--media", type=Path, help="pictures to judge with, which you may use for that")
     parser.add_argument("--assets", type=Path, help="training assets with held-out speech (default: beside the media)")
     parser.add_argument("--lipcheck", default="", help="command that scores the lip sync of a video")
     parser.add_argument("--work", type=Path, help="keep clips and reports in this folder")
-    parser.add_argument("--only", nargs="+", metavar="PART", help="measure only these parts; the other rows stay empty")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, metavar="PART", help="measure only these parts; the other rows stay empty"
+    )
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
@@ -34,9 +38,10 @@ def execute(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     work = arguments.work or Path(tempfile.mkdtemp(prefix="neo_bench_"))
     work.mkdir(parents=True, exist_ok=True)
-    assets = arguments.assets or arguments.media.parent / "assets"
-    parts = talking_head_parts(Studio(arguments.media, assets, arguments.lipcheck, work))
-    chosen = [parts[name] for name in arguments.only] if arguments.only else list(parts.values())
+    media = arguments.media or work / "no media named"
+    assets = arguments.assets or media.parent / "assets"
+    parts = talking_head_parts(Studio(media, assets, arguments.lipcheck, work))
+    chosen = {name: parts[name] for name in arguments.only or parts}
     rows = judge(load_bars(arguments.name), run(chosen))
     print(table(rows))
     print(

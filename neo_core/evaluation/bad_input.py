@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from .sounds import float_wav, unknown_codec
 
 
 def cases(folder: Path, portrait: Path, speech: Path, no_face: Path, crowd: Path) -> dict[str, tuple[Path, Path, Path]]:
-    """Name -> (photo, sound, output) of every bad input the issue lists, made in `folder`."""
+    """Name -> (photo, sound, output) of every bad input that must be refused, made in `folder`."""
     good = folder / "out.mp4"
     return {
         "no face": (no_face, speech, good),
@@ -41,10 +40,20 @@ def failures(table: dict[str, tuple[Path, Path, Path]], home: Path) -> dict[str,
     for name, (photo, sound, output) in table.items():
         before = _files(output.parent)
         finished = neo("animate", photo, sound, "-o", output, "--size", "256", home=home)
-        fault = _fault(finished, lambda b=before, o=output: _files(o.parent) - b)
+        fault = refusal_fault(finished) or _left(_files(output.parent) - before)
         if fault:
             wrong[name] = fault
     return wrong
+
+
+def refusal_fault(finished: Finished) -> str:
+    """What is wrong with the way a command refused; empty when nothing is."""
+    said = finished.error.strip()
+    if finished.code != 2:
+        return f"exit code {finished.code}"
+    if "Traceback" in said or not said.startswith("neo: ") or len(said.splitlines()) != 1:
+        return f"not one sentence: {said[-200:]}"
+    return "" if "expected" in said else f"does not say what was expected: {said}"
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -64,14 +73,8 @@ def crowd_of(portrait: Path, path: Path) -> Path:
     return path
 
 
-def _fault(finished: Finished, new_files: Callable[[], set]) -> str:
-    lines = [line for line in finished.error.strip().splitlines() if line.strip()]
-    if finished.code != 2:
-        return f"exit code {finished.code}"
-    if not lines or "Traceback" in finished.error:
-        return "no clear sentence"
-    left = new_files()
-    return f"left {sorted(p.name for p in left)}" if left else ""
+def _left(files: set[Path]) -> str:
+    return f"left {sorted(p.name for p in files)}" if files else ""
 
 
 def _files(folder: Path) -> set[Path]:

@@ -26,7 +26,7 @@ def lifted(models: Models, path: Path, home: Path, size: int | None) -> Volume:
     portrait = open_portrait(models.analyser, path, 1)
     print_of = fingerprint(portrait.photo, portrait.face.landmarks68)
     ledger = ConsentLedger(home)
-    ledger.add(new_record("artwork", "bench picture", print_of, adult=True, issued=int(time.time())))
+    ledger.add(new_record("authorised", "picture to measure with", print_of, adult=True, issued=int(time.time())))
     grant = authorise(print_of, SCOPE, source=str(path), ledger=ledger)
     return enrol(models, portrait, size, grant=grant).volume
 

@@ -103,8 +103,21 @@ class Studio:
 
 
 def neo_consent(portrait: Path, home: Path) -> None:
-    """Put a picture into the bench's own ledger, as an artwork nobody is harmed by."""
-    must(neo("consent", "add", portrait, "--kind", "artwork", "--name", "bench picture", "--adult", "--yes", home=home))
+    """Record, in the bench's own ledger, that whoever runs it may use this picture for measuring."""
+    must(
+        neo(
+            "consent",
+            "add",
+            portrait,
+            "--kind",
+            "authorised",
+            "--name",
+            "picture to measure with",
+            "--adult",
+            "--yes",
+            home=home,
+        )
+    )
 
 
 def eye_distance(portrait: Path, studio: Studio) -> float:
@@ -215,6 +228,8 @@ def bad_input(studio: Studio) -> dict[str, float]:
     if not animals:
         raise CouldNotRun(f"{studio.media / 'negatives'} holds no pictures")
     table = cases(folder, portrait, SAMPLES / "speech.flac", animals[0], crowd_of(portrait, folder / "crowd.png"))
+    good = neo("animate", portrait, SAMPLES / "speech.flac", "-o", folder / "good.mp4", "--size", 128, home=studio.home)
+    must(good)  # what is refused below must be refused for its fault, not because nothing works
     wrong = failures(table, studio.home)
     for name, reason in wrong.items():
         log.warning("bad input, %s: %s", name, reason)
