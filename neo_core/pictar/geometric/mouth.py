@@ -4,6 +4,7 @@ elsewhere."""
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...geometry.head_model import PARTS, HeadModel, vertex_normals
@@ -16,6 +17,7 @@ from .sampling import blur, dilate, pixel_centres, sample, sample_linear
 
 INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
 SEAM = 0.12  # head units about the lips' seam that the photo may show as its dark line
+SLIT = 0.025  # of the window's width: slits between teeth up to twice this are closed
 PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
 ALBEDO = {  # of the parts, under white light
     "mouth_socket": (0.36, 0.10, 0.09),
@@ -95,7 +97,7 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     corner = torch.tensor([mouth.window.left, mouth.window.top], dtype=at.dtype)
     seen = sample_linear(mouth.seen, at - corner) * _keeping(mouth.opening, now.opening)
     own = 1 - change * (1 - seen)  # the photo's own pixels, all of them while nothing has moved
-    inside = sample(photo, at) * own + _shadowed(layers) * (1 - own)
+    inside = sample(photo, at) * own + _joined(_shadowed(layers), layers) * (1 - own)
     alpha = layers.inner * _parted(bust, now, window)
     shade = 1 - change * (1 - layers.skin_values[5]) * (layers.skin > 0)
     maps = _maps(alpha, alpha * (1 - own[0]) + (1 - shade), layers.inner_values[6], change)
@@ -154,6 +156,16 @@ def _shadowed(layers: Layers) -> Tensor:
     open_sky = torch.roll(blur(layers.inner[None], near), round(near), 1)
     shade = 0.72 + 0.28 * smoothstep(open_sky, 0.2, 0.95)
     return layers.inner_values[2:5] * shade ** torch.tensor(WARMTH)[:, None, None]
+
+
+def _joined(colour: Tensor, layers: Layers) -> Tensor:
+    """Close the dark slits between neighbouring teeth, which a coarse mesh leaves too wide. colour [3, h, w]"""
+    teeth = (layers.inner_values[6] * layers.inner)[None]
+    reach = max(1, round(SLIT * teeth.shape[2]))
+    wide = F.max_pool2d(teeth, (1, 2 * reach + 1), 1, (0, reach))
+    row = -F.max_pool2d(-wide, (1, 2 * reach + 1), 1, (0, reach))
+    near = blur(torch.cat([colour * teeth, teeth]), reach)
+    return colour + (row - teeth).clamp(min=0) * (0.85 * near[:3] / near[3:].clamp(min=1e-3) - colour)
 
 
 def _change(bust: Bust, source: Tensor, now: Deformation) -> Tensor:
