@@ -148,7 +148,7 @@ def grow_beard(
     curl = 0.10 * traits.beard * torch.sin(6 * t + 6 * random[:, 4, None, None]) * t
     points = root[:, None] + t * (lay * length[:, None])[:, None] + curl * lay.flip(-1)[:, None]
     points = points - 0.18 * t**2 * length[:, None, None] * points.new_tensor([0.0, 1.0, 0.0])
-    color = rest.new_tensor(traits.hair_color) * (0.5 + 0.6 * random[:, 4:5])
+    color = rest.new_tensor(traits.brow_color) * (0.8 + 1.1 * random[:, 4:5])
     width = rest.new_full((len(points),), 0.11) * (1500 / count) ** 0.6
     return Strands("beard", points, normal, width, color.clamp(0.008, 0.8), triangle, weight)
 

@@ -25,7 +25,7 @@ RINGS = {
     "shirt": ((7.0, 5.6, 8.0, -14.9, -11.3, -10.0),),
     "wide": ((11.0, 6.2, 9.4, -17.6, -13.3, -12.4),),
     "scarf": ((7.0, 5.7, 8.1, -14.6, -11.5, -10.3),),
-    "jacket": ((7.2, 5.8, 8.1, -17.6, -11.5, -10.2),),
+    "jacket": ((7.0, 5.6, 8.0, -14.9, -11.3, -10.0),),
 }
 BODY = (
     (12.9, 7.2, 10.2, -18.6, -13.3, -13.0),
@@ -154,20 +154,20 @@ def _hem(head: HeadModel, surface: Tensor, traits: Traits) -> Solid:
 
 
 def _collar(head: HeadModel, second: float) -> Solid:
-    """A shirt collar: a stand around the neck that folds over and falls to two points, open in front."""
-    angles = torch.linspace(0.10, 2 * torch.pi - 0.10, 96, device=head.template.device)
-    front, behind = angles.cos().clamp(min=0), (-angles.cos()).clamp(min=0)
-    x, z = 6.9 * angles.sin(), 5.9 * angles.cos() - 0.6 - 1.6 * behind
-    base = torch.stack([x, -11.7 - 3.3 * front**1.5 + 1.4 * behind, z], -1)
-    out = normalise(base * base.new_tensor([1.0, 0.0, 1.0]))
-    up = base.new_tensor([0.0, 1.0, 0.0])
-    point = front**6  # the collar falls lowest near its opening
+    """A shirt collar: a stand around the neck that folds over and falls to two points, open in a V in front."""
     rows = []
-    for away, high in ((0.0, -0.8), (-0.2, 0.8), (-0.15, 2.0), (0.05, 2.6)):  # the stand
-        rows.append(base + away * out + (high * (1 - 0.35 * front))[:, None] * up)
-    for away, high, reach in ((0.45, 2.7, 0.0), (0.85, 1.9, 0.6), (1.15, 0.7, 1.9), (1.35, -0.6, 3.4)):  # the fall
-        lower = high * (1 - 0.35 * front) - reach * point
-        rows.append(base + (away + 0.25 * reach * point)[:, None] * out + lower[:, None] * up)
+    for gap, away, high, reach in (  # the opening in radians, cm outwards, cm up, cm that the points hang lower
+        (0.02, 0.0, -0.8, 0.0), (0.10, -0.2, 0.8, 0.0), (0.22, -0.15, 2.0, 0.0), (0.28, 0.05, 2.6, 0.0),  # the stand
+        (0.30, 0.45, 2.7, 0.0), (0.32, 0.85, 1.9, 0.6), (0.34, 1.15, 0.7, 1.9), (0.36, 1.35, -0.6, 3.4),  # the fall
+    ):  # fmt: skip
+        angles = torch.linspace(gap, 2 * torch.pi - gap, 96, device=head.template.device)
+        front, behind = angles.cos().clamp(min=0), (-angles.cos()).clamp(min=0)
+        base = [6.9 * angles.sin(), -11.7 - 3.3 * front**1.5 + 1.4 * behind, 5.9 * angles.cos() - 0.6 - 1.6 * behind]
+        base = torch.stack(base, -1)
+        out = normalise(base * base.new_tensor([1.0, 0.0, 1.0]))
+        lower = high * (1 - 0.35 * front) - reach * front**6
+        up = torch.stack([torch.zeros_like(lower), lower, torch.zeros_like(lower)], -1)
+        rows.append(base + (away + 0.25 * reach * front**6)[:, None] * out + up)
     grid = torch.stack(rows)
     return _cloth(head, grid, closed=False, second=torch.full_like(grid[..., 0], second))
 

@@ -4,6 +4,7 @@ python -m neo_core factory sheet --out docs/factory_people.jpg
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,8 @@ def portrait(head: HeadModel, seed: int, size: int) -> Tensor:
 
 def expressions(head: HeadModel, seed: int, size: int) -> list[Tensor]:
     """One person, every pose of POSES. Each [size, size, 3]"""
-    person, view = sample_person(seed, head, 2 * size, plain=True), portrait_view(np.random.default_rng([seed, 5]))
+    person = sample_person(seed, head, 2 * size, plain=True)
+    view = replace(portrait_view(np.random.default_rng([seed, 5])), head_share=0.7, offset=(0.0, 0.0))
     return [render_frame(person, motion_of(pose), view, size).image for pose in POSES.values()]
 
 

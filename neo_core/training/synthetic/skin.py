@@ -154,7 +154,7 @@ def _paint_face(albedo: Tensor, fine: Tensor, surface: Surface, traits: Traits, 
         albedo = albedo * (1 - 0.2 * rim * albedo.new_tensor([0.4, 1.0, 1.0])[:, None, None] - 0.3 * traits.liner * rim)
     dots = (0.75 + 0.5 * fine[0] + 0.3 * fine[1]).clamp(0.2, 1.2)
     shadow = (traits.stubble * regions["beard"] * dots)[None].clamp(0, 1) * 0.62
-    hair = albedo.new_tensor(traits.hair_color)[:, None, None]
+    hair = albedo.new_tensor(traits.brow_color)[:, None, None]
     return albedo * (1 - shadow) + shadow * (0.55 * hair + 0.12 * albedo)
 
 
