@@ -8,6 +8,7 @@ from torch import Tensor
 from ..data_types import InputError
 from ..media.image import read_photo
 from ..pictar.analysis import Analyser, Face, analyse
+from ..runtime.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Portrait:
     face: Face
 
 
+@one_thread()
 def open_portrait(analyser: Analyser, path: str | Path, number: int | None = None) -> Portrait:
     """Read a photo and find its face; `number` (from 1, as `inspect` counts) chooses when there are several.
 

@@ -27,6 +27,7 @@ from ..pictar.analysis import Analyser, load_analyser, person_mask
 from ..pictar.crop import square_around, whole
 from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, lift, render
+from ..runtime.threads import one_thread
 from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
 from ..vocal.sampler import STEPS, generate_windows
 from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
@@ -68,6 +69,7 @@ def load_models() -> Models:
     return Models(load_analyser(), load_head_model(), load_audio_encoder(), load_vocal())
 
 
+@one_thread()
 def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant) -> Avatar:
     """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square."""
     grant.require(SCOPE)
@@ -109,6 +111,7 @@ def animate(
     return MotionLatents(torch.cat(drawn), settings.fps)
 
 
+@one_thread()
 def write_frames(
     avatar: Avatar,
     motion: Iterable[Tensor],
