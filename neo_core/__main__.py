@@ -16,6 +16,7 @@ COMMANDS = {
     "animate": "make the person in a photo speak a sound file",
     "inspect": "show which faces a photo has, where, and how they look",
     "render": "move a photo by a motion file",
+    "sheet": "show videos at a glance in one picture",
     "consent": "add, list, revoke and verify consent records",
     "factory": "make synthetic training data",
     "train": "train one of the shipped networks",
