@@ -5,6 +5,7 @@ scale and a shift, so points go both ways; sides are even because video needs it
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +18,32 @@ MAX_SIDE = 4096
 
 @dataclass(frozen=True)
 class Framing:
-    """A picture cut from a photo: frame point = (photo point - origin) x scale."""
+    """A picture cut from a photo and scaled: frame point = (photo point - origin) x scale."""
 
-    image: Tensor  # u8 [h, w, 3]
-    scale: tuple[float, float]  # x, y
-    origin: tuple[float, float]  # x, y of the frame's corner, photo pixels
+    photo: Tensor  # u8 [H, W, 3] as it was read
+    box: tuple[int, int, int, int]  # left, top, right, bottom of the part that is shown, photo pixels
+    size: tuple[int, int]  # height, width of the frame
+
+    @cached_property
+    def image(self) -> Tensor:
+        """The frame. u8 [h, w, 3]"""
+        left, top, right, bottom = self.box
+        part = self.photo[top:bottom, left:right]
+        if part.shape[:2] != self.size:
+            pixels = _scaled(part.permute(2, 0, 1)[None].float(), self.size)[0].permute(1, 2, 0)
+            part = pixels.round().clamp(0, 255).to(torch.uint8)
+        return part.contiguous()
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Frame pixels per photo pixel, across and down."""
+        left, top, right, bottom = self.box
+        return self.size[1] / (right - left), self.size[0] / (bottom - top)
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """The frame's upper left corner in the photo."""
+        return float(self.box[0]), float(self.box[1])
 
     def to_frame(self, points: Tensor) -> Tensor:
         """Photo pixels to frame pixels. [..., 2]"""
@@ -36,7 +58,7 @@ def whole(photo: Tensor) -> Framing:
     """The whole photo at its own size (an odd last row or column is left out), at most `MAX_SIDE` long. u8 [H, W, 3]"""
     height, width = (side - side % 2 for side in photo.shape[:2])
     ratio = min(1.0, MAX_SIDE / max(height, width))
-    return _cut(photo, (0, 0, width, height), (_even(height * ratio), _even(width * ratio)))
+    return Framing(photo, (0, 0, width, height), (_even(height * ratio), _even(width * ratio)))
 
 
 def square_around(photo: Tensor, box: Tensor, size: int) -> Framing:
@@ -47,7 +69,7 @@ def square_around(photo: Tensor, box: Tensor, size: int) -> Framing:
     side = min(round(face * SQUARE_MARGIN), height, width)
     left = round(min(max((x0 + x1 - side) / 2, 0), width - side))
     top = round(min(max((y0 + y1 - side) / 2 + SQUARE_DROP * face, 0), height - side))
-    return _cut(photo, (left, top, left + side, top + side), (_even(size), _even(size)))
+    return Framing(photo, (left, top, left + side, top + side), (_even(size), _even(size)))
 
 
 def paste_back(photo: Tensor, frame: Tensor, framing: Framing, region: Tensor) -> Tensor:
@@ -56,14 +78,12 @@ def paste_back(photo: Tensor, frame: Tensor, framing: Framing, region: Tensor) -
     photo u8 [H, W, 3], frame u8 [h, w, 3], region [h, w] 0..1 -> u8 [H, W, 3]. What is pasted is the frame's *change*
     against `framing.image`, so the photo's detail survives where the frame is smaller than the photo.
     """
-    left, top = (round(v) for v in framing.origin)
-    width = round(framing.image.shape[1] / framing.scale[0])
-    height = round(framing.image.shape[0] / framing.scale[1])
-    part = to_linear(photo[top : top + height, left : left + width])
+    left, top, right, bottom = framing.box
+    part = to_linear(photo[top:bottom, left:right])
     change = (to_linear(frame) - to_linear(framing.image)) * region[..., None]
-    change = _scaled(change.permute(2, 0, 1)[None], (height, width))[0].permute(1, 2, 0)
+    change = _scaled(change.permute(2, 0, 1)[None], (bottom - top, right - left))[0].permute(1, 2, 0)
     out = photo.clone()
-    out[top : top + height, left : left + width] = from_linear(part + change)
+    out[top:bottom, left:right] = from_linear(part + change)
     return out
 
 
@@ -78,16 +98,6 @@ def from_linear(light: Tensor) -> Tensor:
     x = light.clamp(0, 1)
     x = torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
     return (x * 255).round().to(torch.uint8)
-
-
-def _cut(photo: Tensor, box: tuple[int, int, int, int], target: tuple[int, int]) -> Framing:
-    left, top, right, bottom = box
-    part = photo[top:bottom, left:right]
-    scale = (target[1] / (right - left), target[0] / (bottom - top))
-    if part.shape[:2] != target:
-        pixels = _scaled(part.permute(2, 0, 1)[None].float(), target)[0].permute(1, 2, 0)
-        part = pixels.round().clamp(0, 255).to(torch.uint8)
-    return Framing(part.contiguous(), scale, (float(left), float(top)))
 
 
 def _scaled(image: Tensor, size: tuple[int, int]) -> Tensor:

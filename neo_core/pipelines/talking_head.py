@@ -84,7 +84,7 @@ def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant)
     )
     fit = fit_head(models.head, face.landmarks, face.sigma, tuple(framing.image.shape[:2]))
     mask = person_mask(models.analyser, framing.image, face)
-    volume = lift(framing.image, fit, mask, grant=grant, model=models.head)
+    volume = lift(framing, fit, mask, grant=grant, model=models.head)
     identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), volume.reference)
     eyes = face.landmarks68[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
     return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()))

@@ -21,6 +21,7 @@ from torch import Tensor
 from .. import motion_space
 from ..geometry.head_model import HeadModel, load_head_model
 from ..motion_space import GAZE, INDEX, POSE
+from ..pictar.crop import whole
 from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, deform, lift
 from ..pictar.geometric.refine import SIDE, Refiner, RefinerConfig, load_refiner, network_input, save_refiner, square
@@ -219,7 +220,7 @@ def _lifted(model: HeadModel, person, view: View, before: Tensor, rng: np.random
     fit = fit_head(model, points, None, (PHOTO_SIDE, PHOTO_SIDE))
     blank = Refiner(RefinerConfig())  # never asked: `paint` comes before it
     grant = synthetic_grant(picture, photo.landmarks[:68])
-    return lift(picture, fit, photo.mask, grant=grant, model=model, refiner=blank)
+    return lift(whole(picture), fit, photo.mask, grant=grant, model=model, refiner=blank)
 
 
 def _same_light(truth: Tensor, volume: Volume) -> Tensor:

@@ -20,6 +20,7 @@ from ..geometry.head_model import HeadModel, landmarks, load_head_model
 from ..governance import ConsentLedger, Grant, authorise, fingerprint
 from ..governance.record import new_record
 from ..motion_space import INDEX
+from ..pictar.crop import whole
 from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, deform, lift, translate
 from ..pictar.geometric.sampling import pixel_centres, sample
@@ -128,7 +129,7 @@ class _Scene:
         self.points = photo.landmarks
         fit = fit_head(model, photo.landmarks, None, (size, size))
         grant = synthetic_grant(self.photo, photo.landmarks[:68])
-        self.volume: Volume = lift(self.photo, fit, photo.mask, grant=grant, model=model)
+        self.volume: Volume = lift(whole(self.photo), fit, photo.mask, grant=grant, model=model)
 
     def photograph(self, pose: tuple[float, ...], expression: dict[str, float]) -> tuple[Frame, Tensor]:
         """The truth of a pose and an expression, and the motion vector for the lifted head."""

@@ -11,8 +11,10 @@ from torch import Tensor
 from ...geometry.head_model import HeadModel, load_head_model, vertex_normals
 from ...geometry.rasteriser import Fragments, interpolate, rasterise
 from ...governance import Grant
+from ..crop import Framing
 from ..fit import HeadFit
 from .bust import Bust, Deformation, build_bust, move
+from .contact import points
 from .eye import Eye, build_eye
 from .follow import Follow, build_follow, rim_fade, smoothstep
 from .light import estimate_light
@@ -66,7 +68,7 @@ class Volume:
 
 
 def lift(
-    photo: Tensor,
+    framing: Framing,
     fit: HeadFit,
     mask: Tensor,
     *,
@@ -74,14 +76,17 @@ def lift(
     model: HeadModel | None = None,
     refiner: Refiner | None = None,
 ) -> Volume:
-    """Enrol a photo: u8 [H, W, 3], the fit of its head in its own pixels, and its person mask [H, W] 0..1.
+    """Enrol a framed photo with the fit of its head and its person mask [h, w] 0..1, both in the frame's pixels.
 
-    Without `model` and `refiner` the embedded ones are used.
+    The grant must be for the photo that was framed and for the face that was fitted. Without `model` and `refiner` the
+    embedded ones are used.
     """
     grant.require("talking-head")
     model, refiner = model or load_head_model(), refiner or load_refiner()
     bust = build_bust(model, fit)
     start = move(bust, bust.reference)
+    grant.require_portrait(framing.photo, framing.to_photo(points(model, start.screen, torch.arange(68))[:, :2]))
+    photo = framing.image
     height, width = photo.shape[:2]
     picture = photo.permute(2, 0, 1).float() / 255
     window = _region_window(start, model, height, width)

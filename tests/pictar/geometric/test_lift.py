@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from neo_core.governance import ConsentRequired
+from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import lift
 from neo_core.pictar.geometric.lift import SHARE, split_layers
 
@@ -32,4 +33,13 @@ def test_only_part_of_the_picture_may_move(volume):
 def test_no_lift_without_a_genuine_grant(volume, fit, model):
     forged = replace(volume.grant, name="somebody else")
     with pytest.raises(ConsentRequired):
-        lift(volume.photo, fit, torch.ones(160, 160), grant=forged, model=model)
+        lift(whole(volume.photo), fit, torch.ones(160, 160), grant=forged, model=model)
+
+
+def test_no_lift_of_another_picture_or_another_face(volume, fit, model):
+    mask = torch.ones(160, 160)
+    with pytest.raises(ConsentRequired, match="another picture"):
+        lift(whole(255 - volume.photo), fit, mask, grant=volume.grant, model=model)
+    other = replace(fit, identity=torch.roll(fit.identity, 3), expression=fit.expression.roll(7) + 0.3)
+    with pytest.raises(ConsentRequired, match="another face"):
+        lift(whole(volume.photo), other, mask, grant=volume.grant, model=model)
