@@ -10,12 +10,13 @@ FEATURE_RATE = 50  # audio feature frames per second: two per motion frame
 MOTION_RATE = 25  # frames per second VOCAL thinks in; other video rates are resampled from it
 NTSC = {Fraction(24): Fraction(24000, 1001), Fraction(30): Fraction(30000, 1001), Fraction(60): Fraction(60000, 1001)}
 MIN_FPS, MAX_FPS = 1, 240
+MAX_DENOMINATOR = 1001  # a video file counts in whole ticks, which must stay small: three decimals are enough
 
 
 def parse_fps(value: str | int | float | Fraction) -> Fraction:
     """Frame rate as an exact fraction: 25, "30000/1001", and 23.976 / 29.97 / 59.94 as their NTSC rates.
 
-    Raises ValueError when the value is no number or outside 1..240.
+    Raises ValueError when the value is no number, outside 1..240, or finer than a video file can tell.
     """
     try:
         fps = Fraction(value) if not isinstance(value, float) else Fraction(str(value))
@@ -28,6 +29,8 @@ def parse_fps(value: str | int | float | Fraction) -> Fraction:
     for exact in NTSC.values():
         if fps.denominator != 1 and abs(fps - exact) < Fraction(1, 100):
             return exact
+    if fps.denominator > MAX_DENOMINATOR:
+        raise ValueError(f"frame rate {value} is too fine; expected at most three decimals or a rate like 30000/1001")
     return fps
 
 

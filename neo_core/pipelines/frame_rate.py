@@ -16,7 +16,8 @@ def resample_motion(pieces: Iterable[Tensor], fps: Fraction, frames: int) -> Ite
     """Catmull-Rom interpolation from 25 fps to `fps`, exactly `frames` frames. pieces: [t, 63] -> [n, 63] each
 
     A frame shows the middle of the time it covers: frame m of the video lies at motion frame (m + 1/2) 25 / fps - 1/2.
-    At 25 fps every value comes through unchanged. It holds still before the first and after the last motion frame.
+    At 25 fps every value comes through unchanged. It holds still before the first and after the last motion frame:
+    16 kHz sound, which VOCAL hears, may end a fraction of a sample before the sound that is shown.
     """
     if fps == MOTION_RATE:
         yield from _first(pieces, frames)
@@ -57,7 +58,12 @@ def _sample(held: Tensor, first: int, frames: range, fps: Fraction) -> Tensor:
 
 
 def _first(pieces: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
+    """The first `frames` vectors, the last one repeated where there are fewer."""
+    last = torch.empty(0, motion_space.SIZE)
     for piece in pieces:
-        if frames:
+        if frames and len(piece):
             yield piece[:frames]
             frames -= len(piece[:frames])
+            last = piece[-1:]
+    if frames:
+        yield last.expand(frames, -1)

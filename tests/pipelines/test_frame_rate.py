@@ -50,6 +50,18 @@ def test_25_fps_changes_nothing():
     assert torch.equal(torch.cat(list(resample_motion(motion.split(7), Fraction(25), 58))), motion[:58])
 
 
+@pytest.mark.parametrize(("samples", "rate"), [(48001, 48000), (8821, 22050), (9601, 48000), (48000, 48000)])
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
+def test_sound_that_ends_just_after_the_last_motion_frame_is_covered(samples, rate, fps):
+    heard = samples * 16000 // rate  # whole samples at 16 kHz, which the motion covers
+    motion = torch.rand(timebase.frame_count(heard, 16000, Fraction(25)), motion_space.SIZE)
+    frames = timebase.frame_count(samples, rate, fps)
+    got = torch.cat(list(resample_motion(motion.split(7), fps, frames)))
+    assert len(got) == frames
+    if fps == 25:
+        assert torch.equal(got, torch.cat([motion, motion[-1:]])[:frames])
+
+
 def test_interpolation_stays_in_range():
     motion = torch.zeros(50, motion_space.SIZE)
     motion[20:23] = 1.0
