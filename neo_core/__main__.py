@@ -6,6 +6,7 @@ wrong is a bug and shows its traceback.
 
 import argparse
 import importlib
+import io
 import sys
 from typing import NoReturn
 
@@ -35,6 +36,9 @@ class Parser(argparse.ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console that knows few characters shows ? instead of failing
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
         print(usage())

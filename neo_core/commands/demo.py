@@ -3,11 +3,13 @@
 import argparse
 from pathlib import Path
 
+from ..data_types import InputError
 from ..media.destination import check_writable
 from ..media.video import SUFFIXES
+from ..pipelines.clip import make_video
 from ..pipelines.talking_head import Settings
 from . import options
-from .animate import make_video
+from .progress import ProgressBar
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 FOLDER = Path("output")
@@ -32,8 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    FOLDER.mkdir(exist_ok=True)
+    try:
+        FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"folder {FOLDER.resolve()} cannot be made ({error}); expected a writable folder") from error
     output = check_writable(FOLDER / "demo.mp4", SUFFIXES)
-    make_video(SAMPLES / "portrait.jpg", SAMPLES / "speech.flac", output, Settings(), None, arguments.size)
+    photo, audio = SAMPLES / "portrait.jpg", SAMPLES / "speech.flac"
+    with ProgressBar("rendering") as progress:
+        make_video(photo, audio, output, Settings(), size=arguments.size, progress=progress)
     print(NEXT.format(output=output.resolve(), folder=FOLDER))
     return 0

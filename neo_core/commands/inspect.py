@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     if arguments.draw:
-        check_writable(arguments.draw, WRITABLE)
+        check_writable(arguments.draw, WRITABLE, (arguments.photo,))
     photo = read_photo(arguments.photo)
     faces = analyse(load_analyser(), photo)
     if arguments.draw:

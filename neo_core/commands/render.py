@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..media.destination import check_writable
 from ..media.video import SUFFIXES
+from ..pipelines.clip import describe, enrol_photo
 from ..pipelines.motion_file import load_motion
 from ..pipelines.talking_head import load_models, write_frames
 from . import options
-from .animate import describe, enrol_photo
 from .progress import ProgressBar
 
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    output = check_writable(arguments.output, SUFFIXES)
+    output = check_writable(arguments.output, SUFFIXES, (arguments.photo, arguments.motion))
     motion = load_motion(arguments.motion)
     avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size)
     frames = len(motion.motion)

@@ -4,6 +4,7 @@ The clock of a sound starts at its first sample. Holes in a stream (a lost packe
 silence of the right length, so that the last word is as much in time as the first.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def read_waveform(path: str | Path) -> Waveform:
 def open_sound(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
     """The container and the best audio stream of a file, checked."""
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"sound {path} does not exist; expected an audio or video file")
     if not path.stat().st_size:
         raise InputError(f"sound {path} is empty (0 bytes); expected an audio or video file")

@@ -3,13 +3,15 @@
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..data_types import InputError
 
-DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+STAGES = ("part", "final")  # of a file that is being written
+ADDED = "x" * 16  # more than any of them adds to a name
 
 
 def part_path(path: str | Path, stage: str = "part") -> Path:
@@ -18,20 +20,35 @@ def part_path(path: str | Path, stage: str = "part") -> Path:
     return path.with_name(f"{path.stem}.{stage}{path.suffix}")
 
 
-def check_writable(path: str | Path, suffixes: tuple[str, ...]) -> Path:
-    """Prove that an output file of a known kind can be written where it was asked for."""
+def check_writable(path: str | Path, suffixes: tuple[str, ...], sources: Iterable[str | Path] = ()) -> Path:
+    """Prove that an output file of a known kind can be written where it was asked for, over none of its sources."""
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise InputError(f"output {path} ends in {path.suffix or 'nothing'!r}; expected {' or '.join(suffixes)}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"output {path} is a folder; expected a file name")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise InputError(f"folder {path.parent} does not exist; expected an existing folder for {path.name}")
     try:
         tempfile.TemporaryFile(dir=path.parent).close()
+        with suppress(FileNotFoundError):
+            os.lstat(path.with_name(path.name + ADDED))  # tells when the name is too long
     except OSError as error:
-        raise InputError(f"output {path} cannot be written ({error.strerror}); expected a writable folder") from error
+        reason = error.strerror.lower()
+        raise InputError(
+            f"output {path} cannot be written ({reason}); expected a short name, a writable folder"
+        ) from error
+    for source in sources:
+        if any(_same_file(name, source) for name in (path, *(part_path(path, stage) for stage in STAGES))):
+            raise InputError(f"output {path} would overwrite {source}, which is read; expected another name")
     return path
+
+
+def _same_file(path: Path, other: str | Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):  # one of them does not exist
+        return False
 
 
 @contextmanager
@@ -43,7 +60,9 @@ def disk_faults(path: str | Path) -> Iterator[None]:
         if error.errno not in DISK_FAULTS:
             raise
         reason = os.strerror(error.errno)
-        raise InputError(f"output {path} cannot be written ({reason}); expected a disk with enough space") from error
+        raise InputError(
+            f"output {path} cannot be written ({reason}); expected a disk with enough space, open for writing"
+        ) from error
 
 
 @contextmanager
@@ -52,8 +71,8 @@ def replacing(path: str | Path, stage: str = "part") -> Iterator[Path]:
     part = part_path(path, stage)
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        with part.open("r+b") as file:
+            os.fsync(file.fileno())  # Windows wants a file that may be written
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Photos in and pictures out: any common file becomes 8-bit sRGB, upright, at most 64 megapixels."""
 
+import os
 import struct
 import warnings
 import zlib
@@ -45,7 +46,7 @@ def write_image(path: str | Path, image: Tensor) -> None:
 
 
 def _opened(path: Path) -> Image.Image:
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, quiet about names that are too long
         raise InputError(f"picture {path} does not exist; expected an image file")
     if not path.stat().st_size:
         raise InputError(f"picture {path} is empty (0 bytes); expected an image file")

@@ -45,7 +45,8 @@ class VideoWriter:
         self.fps = fps
         self.frames = 0
         self._size = size
-        self._container = av.open(str(part_path(self.path)), "w", format="mp4", container_options=FRAGMENTED)
+        with disk_faults(self.path):
+            self._container = av.open(str(part_path(self.path)), "w", format="mp4", container_options=FRAGMENTED)
         self._stream = _video_stream(self._container, size, fps, crf)
         self._soundtrack = Soundtrack(self._container, sound) if sound else None
 
@@ -139,7 +140,7 @@ def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
 
 
 def _opened(path: str | Path) -> av.container.InputContainer:
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise InputError(f"video {path} does not exist; expected a video file")
     try:
         container = av.open(str(path))

@@ -6,13 +6,17 @@ import torch
 
 from .. import motion_space
 from ..data_types import InputError, MotionLatents
+from ..media.destination import disk_faults
 from ..timebase import parse_fps
 from ..weights import safetensors_io
+
+SUFFIXES = (".safetensors",)
 
 
 def save_motion(path: str | Path, motion: MotionLatents) -> None:
     config = {"fps": str(motion.fps), "names": list(motion_space.NAMES)}
-    safetensors_io.save(path, {"motion": motion.motion}, config)
+    with disk_faults(path):
+        safetensors_io.save(path, {"motion": motion.motion}, config)
 
 
 def load_motion(path: str | Path) -> MotionLatents:
@@ -22,8 +26,15 @@ def load_motion(path: str | Path) -> MotionLatents:
     if motion is None or motion.ndim != 2 or motion.shape[1] != motion_space.SIZE or not len(motion):
         shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
         raise InputError(f"{path} holds {shapes}; expected motion [frames, {motion_space.SIZE}]")
+    if not motion.is_floating_point():
+        raise InputError(f"{path} has motion of {motion.dtype}; expected floating-point numbers")
     if config.get("names") != list(motion_space.NAMES):
         raise InputError(f"{path} names other channels than this motion space; expected the {motion_space.SIZE} of it")
-    if not torch.isfinite(motion).all():
+    if not torch.isfinite(motion.float()).all():
         raise InputError(f"{path} has motion that is not finite; expected finite numbers")
-    return MotionLatents(motion_space.clamp(motion.float()), parse_fps(config["fps"]))
+    try:
+        fps = parse_fps(config["fps"])
+    except (KeyError, TypeError, ValueError) as error:
+        found = config.get("fps", "no frame rate")
+        raise InputError(f"{path} has {found!r} as fps; expected a frame rate such as 25 or 30000/1001") from error
+    return MotionLatents(motion_space.clamp(motion.float()), fps)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..audio.encoder import AudioEncoder, clip_loudness, encode_stream, load_audio_encoder
 from ..audio.features import RATE
-from ..data_types import STYLE_SIZE, Identity, MotionLatents
+from ..data_types import STYLE_SIZE, Identity
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import Grant
@@ -101,14 +101,21 @@ def perform(models: Models, sound: Sound, identity: Identity, settings: Settings
 
 
 def animate(
-    models: Models, avatar: Avatar, sound: Sound, output: Path, settings: Settings, *, progress: Progress
-) -> MotionLatents:
-    """Make the avatar speak a sound; returns the performance that was drawn."""
+    models: Models,
+    avatar: Avatar,
+    sound: Sound,
+    output: Path,
+    settings: Settings,
+    *,
+    progress: Progress,
+    kept: list[Tensor] | None = None,
+) -> int:
+    """Make the avatar speak a sound; returns the number of frames. A list `kept` collects the motion, [n, 63] each."""
     frames = frame_count(sound.samples, sound.sample_rate, settings.fps)
-    drawn = []
-    motion = _kept(perform(models, sound, avatar.identity, settings), drawn)
+    motion = perform(models, sound, avatar.identity, settings)
+    motion = motion if kept is None else _keeping(motion, kept)
     write_frames(avatar, motion, frames, output, settings.fps, sound, progress=progress)
-    return MotionLatents(torch.cat(drawn), settings.fps)
+    return frames
 
 
 @one_thread()
@@ -131,7 +138,7 @@ def write_frames(
         avatar.volume.grant.require(SCOPE)
 
 
-def _kept(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:
+def _keeping(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:
     for piece in pieces:
         kept.append(piece)
         yield piece

@@ -89,7 +89,10 @@ def _opened(path: str | Path, device: str | torch.device = "cpu") -> Iterator:
 
 
 def _metadata(file, key: str) -> dict:
-    return json.loads((file.metadata() or {}).get(key, "{}"))
+    found = json.loads((file.metadata() or {}).get(key, "{}"))
+    if not isinstance(found, dict):
+        raise InputError(f"metadata {key!r} of a safetensors file is {type(found).__name__}; expected a JSON object")
+    return found
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

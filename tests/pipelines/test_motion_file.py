@@ -31,9 +31,20 @@ NAMES = list(motion_space.NAMES)
         ({"motion": torch.full((5, 63), torch.nan)}, {"fps": "25", "names": NAMES}),
         ({"motion": torch.zeros(5, 63)}, {"fps": "25", "names": NAMES[::-1]}),
         ({"motion": torch.zeros(5, 63)}, {}),
+        ({"motion": torch.zeros(5, 63)}, []),
+        ({"motion": torch.zeros(5, 63)}, {"names": NAMES}),
+        *(({"motion": torch.zeros(5, 63)}, {"fps": fps, "names": NAMES}) for fps in ("fast", "0", "1/0", None, [25])),
+        ({"motion": torch.zeros(5, 63, dtype=torch.int32)}, {"fps": "25", "names": NAMES}),
     ],
 )
 def test_other_files_are_refused(tmp_path, tensors, config):
     safetensors_io.save(tmp_path / "m.safetensors", tensors, config)
+    with pytest.raises(InputError, match="expected"):
+        load_motion(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", bytes(200)])
+def test_what_is_no_safetensors_file_is_refused(tmp_path, content):
+    (tmp_path / "m.safetensors").write_bytes(content)
     with pytest.raises(InputError, match="expected"):
         load_motion(tmp_path / "m.safetensors")

@@ -40,10 +40,14 @@ def sound_of(tmp_path):
 
 def test_a_video_of_exactly_the_sound(models, avatar, sound_of, tmp_path):
     sound, settings = sound_of(0.51), Settings(fps=Fraction(30000, 1001))
-    seen = []
-    motion = animate(models, avatar, sound, tmp_path / "a.mp4", settings, progress=lambda *step: seen.append(step))
+    seen, kept = [], []
+
+    def progress(*step: int) -> None:
+        seen.append(step)
+
     frames = timebase.frame_count(sound.samples, 16000, settings.fps)
-    assert motion.motion.shape == (frames, motion_space.SIZE)
+    assert animate(models, avatar, sound, tmp_path / "a.mp4", settings, progress=progress, kept=kept) == frames
+    assert torch.cat(kept).shape == (frames, motion_space.SIZE)
     assert seen == [(k, frames) for k in range(1, frames + 1)]
     assert inspect_video(tmp_path / "a.mp4").fps == settings.fps
     assert len(list(read_frames(tmp_path / "a.mp4"))) == frames

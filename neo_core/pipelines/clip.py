@@ -1,0 +1,63 @@
+"""From files to a file: a photo and a sound are opened, allowed, animated and written."""
+
+import time
+from pathlib import Path
+
+import torch
+
+from ..data_types import MotionLatents
+from ..governance import authorise, fingerprint
+from ..media.audio import inspect_sound
+from .motion_file import save_motion
+from .portrait import open_portrait
+from .talking_head import SCOPE, Avatar, Models, Progress, Settings, animate, enrol, load_models
+
+
+def make_video(
+    photo: Path,
+    audio: Path,
+    output: Path,
+    settings: Settings,
+    *,
+    face: int | None = None,
+    size: int | None = None,
+    motion: Path | None = None,
+    progress: Progress,
+) -> dict:
+    """The person in a photo speaks a sound; returns a report of plain values. The performance goes to `motion`."""
+    started = time.monotonic()
+    sound = inspect_sound(audio)
+    models = load_models()
+    avatar = enrol_photo(models, photo, face, size)
+    kept = [] if motion else None  # hours of it take memory
+    frames = animate(models, avatar, sound, output, settings, progress=progress, kept=kept)
+    if motion:
+        save_motion(motion, MotionLatents(torch.cat(kept), settings.fps))
+    return {
+        "output": str(output),
+        "frames": frames,
+        "fps": str(settings.fps),
+        "seconds": sound.seconds,
+        "seed": settings.seed,
+        "steps": settings.steps,
+        **describe(avatar),
+        "elapsed": round(time.monotonic() - started, 2),
+    }
+
+
+def enrol_photo(models: Models, photo: Path, face: int | None, size: int | None) -> Avatar:
+    """Find the face, ask for consent, lift."""
+    portrait = open_portrait(models.analyser, photo, face)
+    grant = authorise(fingerprint(portrait.photo, portrait.face.landmarks68), SCOPE, source=str(photo), face=face)
+    return enrol(models, portrait, size, grant=grant)
+
+
+def describe(avatar: Avatar) -> dict:
+    """Size of the frames, distance of the eyes in it in pixels, and the share of the frame that moves."""
+    height, width = avatar.volume.photo.shape[:2]
+    return {
+        "width": width,
+        "height": height,
+        "eye_distance": round(avatar.eye_distance, 1),
+        "region": round(avatar.volume.region, 4),
+    }
