@@ -4,9 +4,13 @@ import time
 
 import pytest
 import torch
+from hypothesis import settings
 
 from neo_core.governance import ConsentLedger, authorise, fingerprint
 from neo_core.governance.record import new_record
+
+settings.register_profile("patient", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
