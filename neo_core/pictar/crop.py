@@ -1,4 +1,4 @@
-"""Frame a photo for the renderer and put a rendered frame back into it.
+"""Frame a photo for the renderer.
 
 The renderer works on a *framing*: the whole photo at its own size, or a square around head and shoulders. Both are a
 scale and a shift, so points go both ways; sides are even because video needs it.
@@ -70,34 +70,6 @@ def square_around(photo: Tensor, box: Tensor, size: int) -> Framing:
     left = round(min(max((x0 + x1 - side) / 2, 0), width - side))
     top = round(min(max((y0 + y1 - side) / 2 + SQUARE_DROP * face, 0), height - side))
     return Framing(photo, (left, top, left + side, top + side), (_even(size), _even(size)))
-
-
-def paste_back(photo: Tensor, frame: Tensor, framing: Framing, region: Tensor) -> Tensor:
-    """Put a rendered frame into the photo it was cut from; only `region` changes, feathered in linear light.
-
-    photo u8 [H, W, 3], frame u8 [h, w, 3], region [h, w] 0..1 -> u8 [H, W, 3]. What is pasted is the frame's *change*
-    against `framing.image`, so the photo's detail survives where the frame is smaller than the photo.
-    """
-    left, top, right, bottom = framing.box
-    part = to_linear(photo[top:bottom, left:right])
-    change = (to_linear(frame) - to_linear(framing.image)) * region[..., None]
-    change = _scaled(change.permute(2, 0, 1)[None], (bottom - top, right - left))[0].permute(1, 2, 0)
-    out = photo.clone()
-    out[top:bottom, left:right] = from_linear(part + change)
-    return out
-
-
-def to_linear(image: Tensor) -> Tensor:
-    """sRGB bytes to linear light 0..1 (IEC 61966-2-1)."""
-    x = image.float() / 255
-    return torch.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-
-
-def from_linear(light: Tensor) -> Tensor:
-    """Linear light to sRGB bytes; the inverse of `to_linear`."""
-    x = light.clamp(0, 1)
-    x = torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
-    return (x * 255).round().to(torch.uint8)
 
 
 def _scaled(image: Tensor, size: tuple[int, int]) -> Tensor:
