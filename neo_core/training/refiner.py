@@ -27,6 +27,7 @@ from ..pictar.geometric import Volume, deform, lift
 from ..pictar.geometric.refine import SIDE, Refiner, RefinerConfig, load_refiner, network_input, save_refiner, square
 from ..pictar.geometric.sampling import resize
 from ..pictar.geometric.translate import paint
+from ..weights.manifest import FOLDER
 from .renderer_truth import synthetic_grant
 from .synthetic.people import HELD_OUT_FROM, look, random_expression, sample_person
 from .synthetic.render import render_frame
@@ -34,6 +35,7 @@ from .synthetic.scene import View, sample_view
 
 log = logging.getLogger(__name__)
 
+WINDOWS = Path("data/training/refiner_windows.pt")
 PHOTO_SIDE = 288  # pixels of the photographs the windows are cut from
 HEAD_SHARES = (0.62, 0.98)
 FRAMES = 10  # per person
@@ -57,18 +59,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=20.0, help="time budget; the schedule is planned for it")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from --out and from the windows beside it")
-    parser.add_argument("--out", type=Path, default=Path("refiner.safetensors"))
+    parser.add_argument("--resume", action="store_true", help="go on from --out and from --windows")
+    parser.add_argument("--out", type=Path, default=FOLDER / "refiner.safetensors")
+    parser.add_argument("--windows", type=Path, default=WINDOWS, help="file that keeps the training windows")
 
 
 def run(arguments: argparse.Namespace) -> Refiner:
     """Collect windows, train, save the running mean of the weights."""
     started = time.monotonic()
     budget = 60 * arguments.minutes
-    store = arguments.out.with_suffix(".windows.pt")
-    parts = [Windows(**torch.load(store))] if arguments.resume and store.exists() else []
+    store = arguments.windows
+    parts = [Windows(**torch.load(store, weights_only=True))] if arguments.resume and store.exists() else []
     parts.append(collect(load_head_model(), arguments.seed + 1000 * len(parts), COLLECTING * budget))
     windows = Windows(*(torch.cat([getattr(p, name) for p in parts]) for name in ("picture", "maps", "truth")))
+    store.parent.mkdir(parents=True, exist_ok=True)
     torch.save(vars(windows), store)
     log.info("%d windows", len(windows.picture))
     torch.manual_seed(arguments.seed)

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
+from neo_core.training.synthetic.speech import HELD_OUT_SPEAKERS
 from neo_core.weights import manifest
 from neo_core.weights.safetensors_io import save
 
 SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))
-STORY = {"recipe", "seed", "minutes", "data", "licences"}
+STORY = {"recipe", "seed", "minutes", "data", "licences", "held_out"}
 
 
 def test_manifest_and_folder_hold_the_same_files():
@@ -19,6 +20,13 @@ def test_manifest_and_folder_hold_the_same_files():
 def test_shipped_file_is_intact_described_and_within_budget(name):
     assert manifest.embedded(name).stat().st_size <= manifest.BUDGET_MB[name] * 1e6
     assert manifest.read_manifest()[name].keys() >= STORY
+
+
+def test_networks_that_are_judged_on_held_out_material_name_it():
+    entries = manifest.read_manifest()
+    assert all(entry["held_out"] for name, entry in entries.items() if name != "head_model.safetensors")
+    assert entries["vocal.safetensors"]["held_out"]["librispeech_speakers"] == list(HELD_OUT_SPEAKERS)
+    assert entries["audio.safetensors"]["held_out"]["librispeech_speakers"] == list(HELD_OUT_SPEAKERS)
 
 
 def test_refresh_describes_what_is_there(tmp_path):

@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
 # From nothing to the shipped weights, in order; what each step needs is made by the steps before it.
 #
-#   neo_core/training/recipes/embedded.sh --assets DIR [--data DIR] [--device cpu] [--pace 1]
+#   neo_core/training/recipes/embedded.sh --assets DIR [--transcripts TEXTS.json] [--data DIR] [--device cpu] [--pace 1]
 #
-# DIR holds ict_facekit.npz, makehuman_cc0.npz and speech/ (LibriSpeech clips). The speech step also needs the programs
-# espeak-ng and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors,
-# einops, pillow and av alone. On two CPU cores it takes about four hours; --pace 2 gives every step twice the time.
+# DIR holds ict_facekit.npz, makehuman_cc0.npz and speech/ (LibriSpeech clips); TEXTS.json maps clip ids to LibriSpeech's
+# own transcripts, for the clips whose text was only recognised. The speech step also needs the programs espeak-ng and
+# flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors, einops, pillow
+# and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the manifest
+# tells what each file really saw. About four hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
-assets="" data="data/training" device="cpu" pace=1
+assets="" transcripts=() data="data/training" device="cpu" pace=1
 while (($#)); do
   case "$1" in
     --assets) assets="$2" ;;
+    --transcripts) transcripts=(--transcripts "$2") ;;
     --data) data="$2" ;;
     --device) device="$2" ;;
     --pace) pace="$2" ;;
-    *) echo "embedded.sh: unknown option $1; expected --assets, --data, --device or --pace" >&2; exit 2 ;;
+    *) echo "embedded.sh: unknown option $1; expected --assets, --transcripts, --data, --device or --pace" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -32,16 +35,16 @@ train() { # every recipe writes into weights/embedded; the manifest must know th
 
 train head-model --assets "$assets" --seed 0
 
-factory frames --out "$data/frames" --minutes "$(minutes 40)" --seed 0 --device "$device"
-factory plain-heads --out "$data/plain" --minutes "$(minutes 20)" --seed 0
-train analysis --frames "$data/frames" "$data/plain" --minutes "$(minutes 60)" --seed 0 --device "$device"
+factory frames --out "$data/frames" --minutes "$(minutes 34)" --seed 0 --device "$device"
+factory plain-heads --out "$data/plain" --minutes "$(minutes 7)" --seed 0
+train analysis --frames "$data/frames" "$data/plain" --minutes "$(minutes 63)" --seed 0 --device "$device"
 
-factory speech --assets "$assets" --out "$data/speech" --minutes 80 --seed 1
-train audio-encoder --speech "$data/speech" --minutes "$(minutes 25)" --seed 0 --device "$device"
+factory speech --assets "$assets" ${transcripts[@]+"${transcripts[@]}"} --out "$data/speech" --minutes 85 --seed 1
+train audio-encoder --speech "$data/speech" --minutes "$(minutes 37)" --seed 1 --device "$device"
 
 factory performances --speech "$data/speech" --out "$data/performances" --minutes "$(minutes 30)" --seed 0
-train vocal --data "$data/performances" --minutes "$(minutes 35)" --seed 0 --device "$device"
+train vocal --data "$data/performances" --minutes "$(minutes 56)" --seed 0 --device "$device"
 
-train refiner --minutes "$(minutes 25)" --seed 0 --device "$device"
+train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 24)" --seed 0 --device "$device"
 
 "$python" -m neo_core train sample-consent
