@@ -37,18 +37,3 @@ def parse_fps(value: str | int | float | Fraction) -> Fraction:
 def frame_count(samples: int, sample_rate: int, fps: Fraction) -> int:
     """Video frames that cover `samples` of sound: ceil(duration x fps)."""
     return -(-samples * fps.numerator // (sample_rate * fps.denominator))
-
-
-def sample_count(frames: int, sample_rate: int, fps: Fraction) -> int:
-    """Samples of sound under `frames` of video, rounded up to a whole sample."""
-    return -(-frames * sample_rate * fps.denominator // fps.numerator)
-
-
-def first_sample(frame: int, sample_rate: int, fps: Fraction) -> int:
-    """The sample at which a video frame starts, rounded down."""
-    return frame * sample_rate * fps.denominator // fps.numerator
-
-
-def frame_time(frame: int, fps: Fraction) -> Fraction:
-    """Start of a frame in seconds, exact."""
-    return Fraction(frame) / fps

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neo_core import timebase
@@ -18,26 +18,6 @@ def test_frames_are_the_duration_times_fps_rounded_up(samples, sample_rate, fps)
     frames = timebase.frame_count(samples, sample_rate, fps)
     exact = Fraction(samples, sample_rate) * fps
     assert exact <= frames < exact + 1
-
-
-@given(SAMPLES, SAMPLE_RATES, RATES)
-def test_the_last_frame_holds_the_last_sample(samples, sample_rate, fps):
-    assume(samples)
-    frames = timebase.frame_count(samples, sample_rate, fps)
-    assert timebase.first_sample(frames - 1, sample_rate, fps) <= samples - 1
-    assert timebase.sample_count(frames, sample_rate, fps) >= samples
-
-
-@given(st.integers(0, 10**6), SAMPLE_RATES, RATES)
-def test_frames_to_samples_and_back(frames, sample_rate, fps):
-    samples = timebase.sample_count(frames, sample_rate, fps)
-    assert timebase.frame_count(samples, sample_rate, fps) in (frames, frames + 1)
-    assert timebase.frame_count(timebase.first_sample(frames, sample_rate, fps), sample_rate, fps) == frames
-
-
-@given(st.integers(0, 10**6), RATES)
-def test_frame_times_do_not_drift(frame, fps):
-    assert timebase.frame_time(frame, fps) * fps == frame
 
 
 def test_three_hours_of_film_lose_no_frame():

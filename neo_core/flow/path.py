@@ -18,16 +18,6 @@ def interpolate(data: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     return (1 - t) * data + t * noise
 
 
-def velocity_target(data: Tensor, noise: Tensor) -> Tensor:
-    """v = e - x_0."""
-    return noise - data
-
-
 def velocity_from_data(x: Tensor, data: Tensor, t: Tensor) -> Tensor:
     """The velocity at x_t that a prediction of x_0 stands for; t [B]."""
     return (x - data) / t.clamp(min=SMALLEST_T)[:, None, None]
-
-
-def data_from_velocity(x: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
-    """x_0 = x_t - t v; t [B]."""
-    return x - t[:, None, None] * velocity

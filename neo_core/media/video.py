@@ -7,7 +7,6 @@ browser, and takes the name it was asked for in one step.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -98,25 +97,6 @@ class VideoWriter:
         self._container.close()
         if self._soundtrack:
             self._soundtrack.close()
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    path: Path
-    width: int
-    height: int
-    fps: Fraction
-    seconds: float
-
-
-def inspect_video(path: str | Path) -> VideoInfo:
-    """Size, average frame rate and length of a video, from its header."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        seconds = (
-            float(stream.duration * stream.time_base) if stream.duration else float((container.duration or 0) / 1e6)
-        )
-        return VideoInfo(Path(path), stream.width, stream.height, Fraction(stream.average_rate), seconds)
 
 
 def read_frames(path: str | Path) -> Iterator[tuple[Fraction, Tensor]]:

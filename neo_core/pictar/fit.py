@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import motion_space
 from ..geometry.camera import Camera, project, rotation_angles, rotation_matrix
-from ..geometry.head_model import PARTS, HeadModel, eye_centers, landmarks, shape, turn_eyes
+from ..geometry.head_model import PARTS, HeadModel, eye_centers, landmarks, shape
 
 IDENTITY, EXPRESSION = slice(0, 60), slice(60, 113)
 ANGLES, SHIFT, DISTANCE = slice(113, 116), slice(116, 119), 119
@@ -81,17 +81,6 @@ def fit_head(
     residual = _residual(model, _kept_closed(model, points - seen, place, settings), sigma, settings)
     gaze = _gaze(model, identity, camera, points[-2:], residual, settings)
     return HeadFit(identity, expression, gaze, camera, residual, (points - seen).norm(dim=-1))
-
-
-def fitted_vertices(model: HeadModel, fit: HeadFit) -> Tensor:
-    """The head as fitted, eyes turned, in head axes. [V, 3]"""
-    return turn_eyes(model, shape(model, fit.identity, fit.expression), fit.identity, fit.gaze)
-
-
-def fitted_screen(model: HeadModel, fit: HeadFit) -> Tensor:
-    """The fitted head on the photo: pixels with the residual added, and depth. [V, 3]"""
-    screen = project(fit.camera, fitted_vertices(model, fit))
-    return torch.cat([screen[:, :2] + fit.residual, screen[:, 2:]], -1)
 
 
 def _first_guess(

@@ -14,13 +14,6 @@ from .safetensors_io import load_made
 
 FOLDER = Path(__file__).parent / "embedded"
 MANIFEST = "manifest.json"
-BUDGET_MB = {  # what a clone has to carry, per file
-    "head_model.safetensors": 8,
-    "analysis.safetensors": 8,
-    "refiner.safetensors": 4,
-    "audio.safetensors": 6,
-    "vocal.safetensors": 24,
-}
 
 
 def read_manifest(folder: Path = FOLDER) -> dict[str, dict]:

@@ -8,7 +8,7 @@ import torch
 from neo_core import motion_space
 from neo_core.geometry.camera import Camera, project, rotation_angles, rotation_matrix
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, turn_eyes
-from neo_core.pictar.fit import fit_head, fitted_screen
+from neo_core.pictar.fit import fit_head
 
 SIZE = (480, 640)
 NOISE = 0.015  # of the distance of the eyes
@@ -35,6 +35,12 @@ def photographed(model, seed, expression, noise=NOISE):
     eyes = (exact[36:42].mean(0) - exact[42:48].mean(0)).norm()
     points = exact + torch.randn(exact.shape, generator=generator) * noise * eyes
     return points, {"identity": identity, "angles": angles, "gaze": gaze, "eyes": eyes, "exact": exact}
+
+
+def on_screen(model, fit):
+    """The fitted head on the photo with the residual added. [V, 2] px"""
+    vertices = turn_eyes(model, shape(model, fit.identity, fit.expression), fit.identity, fit.gaze)
+    return project(fit.camera, vertices)[:, :2] + fit.residual
 
 
 def channel(name):
@@ -80,7 +86,7 @@ def test_the_residual_ends_on_lids_and_lips(model):
     expression[channel("jawOpen")] = 0.4
     points, truth = photographed(model, 5, expression)
     fit = fit_head(model, points, None, SIZE)
-    placed = landmarks(model, fitted_screen(model, fit))[:, :2]
+    placed = landmarks(model, on_screen(model, fit))
     names = [name for name in model.landmark_groups if name.startswith(("lid_", "lips_inner"))]
     edges = [k for name in names for k in model.landmark_groups[name]]
     before, after = fit.error[edges].mean(), (placed - points)[edges].norm(dim=-1).mean()
@@ -93,7 +99,7 @@ def test_the_residual_ends_on_lids_and_lips(model):
 def test_closed_lips_stay_closed_in_the_picture(model):
     points, truth = photographed(model, 6, torch.zeros(53))
     fit = fit_head(model, points, None, SIZE)
-    placed = landmarks(model, fitted_screen(model, fit))[:, :2]
+    placed = landmarks(model, on_screen(model, fit))
     upper, lower = (placed[list(model.landmark_groups[f"lips_inner_{side}"])] for side in ("upper", "lower"))
     assert (upper - lower).norm(dim=-1).mean() / truth["eyes"] < 0.02
 

@@ -49,11 +49,6 @@ class Speaker:
         return float(self.style[STYLE_NAMES.index(name)])
 
 
-def average_speaker() -> Speaker:
-    """The mean head with average habits."""
-    return Speaker(torch.zeros(GEOMETRY_SIZE), torch.zeros(STYLE_SIZE))
-
-
 def sample_speaker(seed: int) -> Speaker:
     """A random speaker. Same seed, same speaker, on every machine."""
     rng = np.random.default_rng([seed, 0x5EA])

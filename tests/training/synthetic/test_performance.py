@@ -5,15 +5,17 @@ import math
 import pytest
 import torch
 
+from neo_core.data_types import GEOMETRY_SIZE, STYLE_SIZE
 from neo_core.geometry.head_model import landmarks, load_head_model, shape
 from neo_core.motion_space import EXPRESSION, GAZE, HIGH, INDEX, LOW, POSE, REGIONS, SIZE, rest
 from neo_core.training.synthetic.gestures import planned_frame
 from neo_core.training.synthetic.performance import perform, perform_score
 from neo_core.training.synthetic.phones import BILABIALS, VOWELS
 from neo_core.training.synthetic.prosody import read_score
-from neo_core.training.synthetic.speakers import STYLE_NAMES, Speaker, average_speaker, sample_reference, sample_speaker
+from neo_core.training.synthetic.speakers import STYLE_NAMES, Speaker, sample_reference, sample_speaker
 
 MOUTH = list(REGIONS["mouth"])
+AVERAGE = Speaker(torch.zeros(GEOMETRY_SIZE), torch.zeros(STYLE_SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_lips_meet_on_every_bilabial_and_part_on_vowels(spoken, seed):
 
 
 def test_rounded_vowels_are_narrower_than_spread_ones(spoken):
-    motion = perform(spoken, average_speaker(), 0, rest())
+    motion = perform(spoken, AVERAGE, 0, rest())
     pucker = {p.symbol: motion[planned_frame(p), INDEX["mouthPucker"]] for p in spoken.phones}
     stretch = {p.symbol: motion[planned_frame(p), INDEX["mouthStretch_L"]] for p in spoken.phones}
     assert pucker["UW"] > 0.4 > 0.1 > pucker["IY"]
@@ -66,11 +68,10 @@ def test_rounded_vowels_are_narrower_than_spread_ones(spoken):
 
 
 def test_silence_is_at_rest_but_alive(spoken):
-    speaker = average_speaker()
-    motion = perform(spoken, speaker, 3, rest())
+    motion = perform(spoken, AVERAGE, 3, rest())
     still = motion[:16]  # 0.64 s before anything is said
     assert still[:, MOUTH].diff(dim=0).abs().max() < 0.01
-    assert lip_gap(still, speaker).abs().max() < 0.06
+    assert lip_gap(still, AVERAGE).abs().max() < 0.06
     assert motion[:, POSE].diff(dim=0).abs().sum(1).min() > 1e-4
 
 
@@ -152,7 +153,7 @@ def test_slow_articulators_smooth_the_mouth(score):
 
 def test_blinks_close_fully_and_are_short(utter):
     quiet = utter("SIL", (60.0,))
-    lids = perform(quiet, average_speaker(), 0, rest())[:, INDEX["eyeBlink_L"]]
+    lids = perform(quiet, AVERAGE, 0, rest())[:, INDEX["eyeBlink_L"]]
     shut = lids > 0.5
     starts = torch.nonzero(shut[1:] & ~shut[:-1])[:, 0]
     ends = torch.nonzero(~shut[1:] & shut[:-1])[:, 0]
@@ -164,6 +165,6 @@ def test_blinks_close_fully_and_are_short(utter):
 
 
 def test_eyes_stay_on_the_camera_while_the_head_turns(spoken):
-    motion = torch.cat([perform(spoken, average_speaker(), seed, rest()) for seed in range(10)])
+    motion = torch.cat([perform(spoken, AVERAGE, seed, rest()) for seed in range(10)])
     yaw, eyes = motion[:, INDEX["yaw"]], motion[:, INDEX["gaze_yaw_L"]]
     assert torch.corrcoef(torch.stack([yaw, eyes]))[0, 1] < -0.4
