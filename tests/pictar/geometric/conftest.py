@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from neo_core.geometry.camera import Camera, project, rotation_matrix
-from neo_core.geometry.head_model import landmarks, load_head_model, shape
+from neo_core.geometry.head_model import landmarks, load_head_model, shape, turn_eyes
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
-from neo_core.pictar.fit import HeadFit, fitted_screen
+from neo_core.pictar.fit import HeadFit
 from neo_core.pictar.geometric import lift
 
 SIZE = 160
@@ -42,5 +42,6 @@ def volume(model, fit, grant_for):
     photo = (picture[0].permute(1, 2, 0) * 255).to(torch.uint8)
     y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
     mask = (((x - 80) / 42) ** 2 + ((y - 80) / 60) ** 2 < 1) | ((y > 130) & ((x - 80).abs() < 70))
-    landmarks68 = landmarks(model, fitted_screen(model, fit))[:68, :2]
+    vertices = turn_eyes(model, shape(model, fit.identity, fit.expression), fit.identity, fit.gaze)
+    landmarks68 = landmarks(model, project(fit.camera, vertices)[:, :2] + fit.residual)[:68]
     return lift(whole(photo), fit, mask.float(), grant=grant_for(photo, landmarks68), model=model)
