@@ -27,7 +27,6 @@ from ..pictar.analysis import Analyser, load_analyser, person_mask
 from ..pictar.crop import square_around, whole
 from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, lift, render
-from ..runtime.memory import give_back
 from ..runtime.threads import one_thread
 from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
 from ..vocal.sampler import STEPS, generate_windows
@@ -36,7 +35,6 @@ from .frame_rate import resample_motion
 from .portrait import Portrait
 
 SCOPE = "talking-head"
-TIDY_FRAMES = 25  # between two times that freed memory goes back to the system
 HEARD_AT_ONCE = 5 * FEATURE_RATE  # feature frames: little, so that short and long sounds take the same memory
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
@@ -137,8 +135,6 @@ def write_frames(
         for frame in render(avatar.volume, vectors):
             writer.write(frame)
             progress(writer.frames, frames)
-            if writer.frames % TIDY_FRAMES == 0:
-                give_back()
         avatar.volume.grant.require(SCOPE)
 
 
