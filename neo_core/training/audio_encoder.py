@@ -1,6 +1,6 @@
 """Recipe of the embedded audio encoder (`weights/embedded/audio.safetensors`).
 
-    python -m neo_core factory speech --assets DIR --transcripts TEXTS.json --out SPEECH
+    python -m neo_core factory speech --assets DIR --transcripts LIBRISPEECH --out SPEECH
     python -m neo_core train audio-encoder --speech SPEECH --minutes 25
 
 Phones by cross-entropy weighted with the confidence of the alignment, what the lips do, pitch, energy and voicing,

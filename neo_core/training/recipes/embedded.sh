@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # From nothing to the shipped weights, in order; what each step needs is made by the steps before it.
 #
-#   neo_core/training/recipes/embedded.sh --assets DIR [--transcripts TEXTS.json] [--data DIR] [--device cpu] [--pace 1]
+#   neo_core/training/recipes/embedded.sh --assets DIR [--transcripts LIBRISPEECH] [--data DIR] [--device cpu] [--pace 1]
 #
-# DIR holds ict_facekit.npz, makehuman_cc0.npz and speech/ (LibriSpeech clips); TEXTS.json maps clip ids to LibriSpeech's
-# own transcripts, for the clips whose text was only recognised. The speech step also needs the programs espeak-ng and
-# flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors, einops, pillow
-# and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the manifest
-# tells what each file really saw. About four hours in all; --pace 2 gives every step twice the time.
+# DIR holds ict_facekit.npz, makehuman_cc0.npz and speech/ (LibriSpeech clips); LIBRISPEECH is a folder with the corpus'
+# own .trans.txt files, for the clips whose text was only recognised. The speech step also needs the programs espeak-ng
+# and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors, einops,
+# pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the
+# manifest tells what each file really saw. About four hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 

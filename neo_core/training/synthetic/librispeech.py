@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...data_types import InputError
 from ...media.audio import read_waveform
 from .phones import from_cmu
 from .synthesisers import align
@@ -20,11 +21,11 @@ ALIGNED = 0.9  # confidence of a forced alignment with the true text
 def read_clips(assets: str | Path, transcripts: str | Path | None = None) -> Iterator[Utterance]:
     """All clips in the folder `assets`/speech, held-out speakers too (see `speech.is_held_out`).
 
-    `transcripts`: a JSON object of clip id -> text as in LibriSpeech's own .trans.txt files; clips whose text was only
-    recognised are then aligned anew with the text that was read.
+    `transcripts`: a folder with LibriSpeech's own .trans.txt files; clips whose text was only recognised are then
+    aligned anew with the text that was read.
     """
     folder = Path(assets) / "speech"
-    texts = json.loads(Path(transcripts).read_text()) if transcripts else {}
+    texts = _read_texts(Path(transcripts)) if transcripts else {}
     for row in json.loads((folder / "index.json").read_text()):
         samples = read_waveform(folder / "flac" / f"{row['id']}.flac").samples.mean(0)
         recognised = row["text_source"] == "recognised"
@@ -36,6 +37,15 @@ def read_clips(assets: str | Path, transcripts: str | Path | None = None) -> Ite
             phones, words = _read_alignment(folder / "phones" / f"{row['id']}.json")
         phones = tidy(phones, samples.shape[0] / RATE)
         yield Utterance(samples, phones, tuple(words), f"librispeech/{row['speaker']}/{row['id']}", text)
+
+
+def _read_texts(folder: Path) -> dict[str, str]:
+    """Clip id -> text, from every line `ID TEXT` of the .trans.txt files at any depth below a folder."""
+    files = sorted(folder.rglob("*.trans.txt"))
+    if not files:
+        raise InputError(f"{folder} holds no .trans.txt file; expected the transcripts as LibriSpeech lays them out")
+    lines = [line for file in files for line in file.read_text().splitlines() if line.strip()]
+    return {clip: text for clip, _, text in (line.partition(" ") for line in lines)}
 
 
 def _read_alignment(path: Path) -> tuple[list[Phone], list[Word]]:

@@ -234,7 +234,9 @@ def load_corpus(folder: str | Path) -> Corpus:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets", help="folder of the training assets, for the LibriSpeech clips")
-    parser.add_argument("--transcripts", help="JSON of LibriSpeech clip id -> text, for clips without a known text")
+    parser.add_argument(
+        "--transcripts", help="folder of LibriSpeech's .trans.txt files, for clips without a known text"
+    )
     parser.add_argument("--out", required=True, help="folder for the shards")
     parser.add_argument("--minutes", type=float, default=80.0, help="minutes of synthetic speech")
     parser.add_argument("--seed", type=int, default=1)

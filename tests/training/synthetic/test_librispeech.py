@@ -43,8 +43,10 @@ def test_a_transcript_replaces_a_recognised_text(assets, monkeypatch):
     monkeypatch.setattr(
         librispeech, "align", lambda _pcm, words: ([Phone("OW", 0.2, 0.8, 0.9)], [Word(words[0], 0.2, 0.8)])
     )
-    (assets / "texts.json").write_text(json.dumps({"77-1-0000": "OH", "533-1-0000": "NEVER USED"}))
-    known, aligned = librispeech.read_clips(assets, assets / "texts.json")
+    (assets / "77" / "1").mkdir(parents=True)
+    (assets / "77" / "1" / "77-1.trans.txt").write_text("77-1-0000 OH\n")
+    (assets / "533-1.trans.txt").write_text("533-1-0000 NEVER USED\n")
+    known, aligned = librispeech.read_clips(assets, assets)
     assert known.text == "a"
     assert aligned.text == "oh"
     assert [p.symbol for p in aligned.phones] == ["SIL", "OW", "SIL"]
