@@ -2,6 +2,7 @@
 
 from .deform import deform
 from .lift import Volume, lift
+from .posed import Posed, draw, draw_mesh, pose
 from .translate import render, translate
 
-__all__ = ["Volume", "deform", "lift", "render", "translate"]
+__all__ = ["Posed", "Volume", "deform", "draw", "draw_mesh", "lift", "pose", "render", "translate"]

@@ -1,0 +1,68 @@
+"""A few frames at once: a lifted portrait in the poses of a performance, to look at before it is drawn, or drawn."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...geometry.head_model import vertex_normals
+from ...geometry.rasteriser import interpolate, rasterise
+from .bust import Deformation
+from .deform import deform
+from .lift import Volume
+from .patch import facing
+from .sampling import resize
+from .translate import translate
+
+CLAY = torch.tensor([0.80, 0.76, 0.72])  # colour of the mesh
+LAMP = torch.nn.functional.normalize(torch.tensor([-0.45, 0.55, 0.85]), dim=0)  # right, up, towards the lens
+AMBIENT = 0.28
+FINE = 2  # samples per pixel and direction
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A portrait and where its head is, one deformation a frame."""
+
+    volume: Volume
+    deformations: tuple[Deformation, ...]
+
+
+@torch.no_grad()
+def pose(volume: Volume, motion: Iterable[Tensor]) -> Posed:
+    """Deform a portrait by motion vectors [63] each."""
+    return Posed(volume, tuple(deform(volume, vector) for vector in motion))
+
+
+@torch.no_grad()
+def draw(posed: Posed) -> Tensor:
+    """The frames. u8 [n, H, W, 3]"""
+    volume = posed.volume
+    volume.grant.require("talking-head")
+    return torch.stack([translate(volume, now) for now in posed.deformations])
+
+
+@torch.no_grad()
+def draw_mesh(posed: Posed) -> Tensor:
+    """The deformed head as clay, over the photo. u8 [n, H, W, 3]"""
+    volume = posed.volume
+    volume.grant.require("talking-head")
+    return torch.stack([_clay(volume, now) for now in posed.deformations])
+
+
+def _clay(volume: Volume, now: Deformation) -> Tensor:
+    """One deformation, shaded. u8 [H, W, 3]"""
+    height, width = volume.photo.shape[:2]
+    screen = now.screen * now.screen.new_tensor([FINE, FINE, 1])
+    triangles = volume.bust.model.triangles
+    triangles = triangles[facing(screen, triangles)]
+    fragments = rasterise(screen, triangles, FINE * height, FINE * width)
+    normal = vertex_normals(now.screen * now.screen.new_tensor([1, -1, -now.unit]), volume.bust.model.triangles)
+    seen = torch.nn.functional.normalize(interpolate(fragments, triangles, normal), dim=-1)
+    light = AMBIENT + (1 - AMBIENT) * (seen @ LAMP).clamp(min=0)
+    covered = (fragments.triangle >= 0).float()
+    layer = torch.cat([CLAY[:, None, None] * light * covered, covered[None]])
+    layer = resize(layer, height, width)
+    frame = layer[:3] + (1 - layer[3:]) * volume.picture
+    return (frame * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
