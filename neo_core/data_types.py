@@ -5,6 +5,7 @@ Letters: C channels, N samples, L layers, T frames in time, D width of a feature
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ if TYPE_CHECKING:  # torch loads for a second and a half; the command line shows
 
 GEOMETRY_SIZE = 60  # identity coefficients of the head model
 STYLE_SIZE = 16  # a speaker's habits: see `training/synthetic/speakers.py`
+
+Progress = Callable[[int, int, "Tensor | None"], None]
+"""Told how the work goes on: done, total, and the newest frame (u8 [H, W, 3]) if there is one. It is called often, at
+least between any two frames and any two passes of a network, and may raise to stop the work."""
 
 
 class InputError(ValueError):
@@ -42,6 +47,14 @@ class AudioFeatures:
 
 
 @dataclass(frozen=True)
+class Speech:
+    """A sound and what the audio encoder hears in it."""
+
+    features: AudioFeatures
+    waveform: Waveform
+
+
+@dataclass(frozen=True)
 class Identity:
     """Who speaks, for VOCAL: structure (geometry, not texture), habits, and the portrait's own pose and expression."""
 
@@ -56,3 +69,12 @@ class MotionLatents:
 
     motion: Tensor  # [T, 63]
     fps: Fraction
+    reference: Tensor = None  # [63] the portrait's own pose and expression; rest when it is not given
+
+    def __post_init__(self) -> None:
+        if self.reference is None:
+            object.__setattr__(self, "reference", self.motion.new_zeros(self.motion.shape[1]))
+
+
+def silent(done: int, total: int, frame: Tensor | None = None) -> None:
+    """The progress that nobody watches."""

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data_types import AudioFeatures, Waveform
+from ..data_types import AudioFeatures, Progress, Waveform, silent
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
 from . import features
@@ -134,12 +134,15 @@ def save_audio_encoder(encoder: AudioEncoder, path: str | Path, made: dict) -> N
 PIECE = 1000  # feature frames encoded at once: 20 s
 
 
-def encode(encoder: AudioEncoder, waveform: Waveform) -> AudioFeatures:
-    """All layers of the encoder for a whole sound of any rate from 8 to 192 kHz."""
-    sound = features.mono(waveform)
-    level = clip_loudness(_blocks(sound, waveform.sample_rate))
-    pieces = encode_stream(encoder, _blocks(sound, waveform.sample_rate), level)
-    return AudioFeatures(torch.cat(list(pieces), 1), waveform.samples.shape[1], waveform.sample_rate)
+def encode(encoder: AudioEncoder, waveform: Waveform, progress: Progress = silent) -> AudioFeatures:
+    """All layers of the encoder for a whole sound of any rate from 8 to 192 kHz, on the CPU."""
+    level = clip_loudness(mono_blocks(waveform))
+    pieces = []
+    total = features.feature_count(waveform.samples.shape[1], waveform.sample_rate)
+    for piece in encode_stream(encoder, mono_blocks(waveform), level):
+        pieces.append(piece)
+        progress(sum(p.shape[1] for p in pieces), total, None)
+    return AudioFeatures(torch.cat(pieces, 1), waveform.samples.shape[1], waveform.sample_rate)
 
 
 def clip_loudness(blocks: Iterable[Tensor]) -> float:
@@ -194,8 +197,9 @@ def network_inputs(sound: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
     return features.log_mel(mel, level), features.prosody_inputs(f0, voiced, mel, level)
 
 
-def _blocks(sound: Tensor, rate: int, seconds: int = 10) -> Iterator[Tensor]:
-    """A sound at 16 kHz in blocks. [N] -> [n], [n] ..."""
+def mono_blocks(waveform: Waveform, seconds: int = 10) -> Iterator[Tensor]:
+    """A sound as one channel at 16 kHz, in blocks. [n]"""
+    sound, rate = features.mono(waveform), waveform.sample_rate
     total = -(-sound.shape[0] * features.RATE // rate)
     for start in range(0, total, seconds * features.RATE):
         yield features.resample(sound, rate, start, min(start + seconds * features.RATE, total))

@@ -19,7 +19,7 @@ class ProgressBar:
         self._drawn = 0.0  # when
         self._logged = 0.0  # which share of the work
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, _frame: object = None) -> None:
         now = time.monotonic()
         if self._stream.isatty():
             if now - self._drawn >= REFRESH or done == total:

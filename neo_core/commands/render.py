@@ -8,7 +8,7 @@ from ..media.destination import check_writable
 from ..media.video import SUFFIXES
 from ..pipelines.clip import describe, enrol_photo
 from ..pipelines.motion_file import load_motion
-from ..pipelines.talking_head import load_models, write_frames
+from ..pipelines.talking_head import load_models, write_video
 from . import options
 from .progress import ProgressBar
 
@@ -27,9 +27,8 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_writable(arguments.output, SUFFIXES, (arguments.photo, arguments.motion))
     motion = load_motion(arguments.motion)
     avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size)
-    frames = len(motion.motion)
     with ProgressBar("rendering") as progress:
-        write_frames(avatar, [motion.motion], frames, output, motion.fps, None, progress=progress)
+        frames = write_video(avatar.volume, motion, output, None, progress)
     report = {"output": str(output), "frames": frames, "fps": str(motion.fps), **describe(avatar)}
     print(json.dumps(report) if arguments.json else f"{output}: {frames} frames")
     return 0

@@ -89,6 +89,20 @@ def read_waveform(path: str | Path) -> Waveform:
     return Waveform(torch.cat(list(read_blocks(path)), dim=1), sound.sample_rate)
 
 
+def check_waveform(sound: Waveform) -> Waveform:
+    """The same sound; raises InputError unless it could have come from a file: what `inspect_sound` demands."""
+    shape, rate = list(sound.samples.shape), sound.sample_rate
+    if len(shape) != 2 or not 1 <= shape[0] <= MAX_CHANNELS:
+        raise InputError(f"sound has samples {shape}; expected 1 to {MAX_CHANNELS} channels: [channels, samples]")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise InputError(f"sound has a sample rate of {rate} Hz; expected {MIN_RATE} to {MAX_RATE}")
+    if shape[1] < MIN_SECONDS * rate:
+        raise InputError(f"sound has {shape[1]} samples; expected at least {MIN_SECONDS} s of sound")
+    if not torch.isfinite(sound.samples).all():
+        raise InputError("sound has NaN or infinite samples; expected finite numbers")
+    return sound
+
+
 @contextmanager
 def open_sound(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
     """The container and the best audio stream of a file, checked."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from ..data_types import MotionLatents
+from ..data_types import MotionLatents, Progress
 from ..governance import authorise, fingerprint
 from ..media.audio import inspect_sound
 from .motion_file import save_motion
 from .portrait import open_portrait
-from .talking_head import SCOPE, Avatar, Models, Progress, Settings, animate, enrol, load_models
+from .talking_head import SCOPE, Avatar, Models, Settings, enrol, load_models, speak
 
 
 def make_video(
@@ -30,9 +30,9 @@ def make_video(
     models = load_models()
     avatar = enrol_photo(models, photo, face, size)
     kept = [] if motion else None  # hours of it take memory
-    frames = animate(models, avatar, sound, output, settings, progress=progress, kept=kept)
+    frames = speak(models, avatar, sound, output, settings, progress, kept)
     if motion:
-        save_motion(motion, MotionLatents(torch.cat(kept), settings.fps))
+        save_motion(motion, MotionLatents(torch.cat(kept), settings.fps, avatar.identity.reference))
     return {
         "output": str(output),
         "frames": frames,

@@ -19,22 +19,27 @@ class Portrait:
     face: Face
 
 
-@one_thread()
 def open_portrait(analyser: Analyser, path: str | Path, number: int | None = None) -> Portrait:
-    """Read a photo and find its face; `number` (from 1, as `inspect` counts) chooses when there are several.
+    """Read a photo and find its face, as `find_portrait` does."""
+    return find_portrait(analyser, read_photo(path), path, number)
+
+
+@one_thread()
+def find_portrait(analyser: Analyser, photo: Tensor, name: str | Path, number: int | None = None) -> Portrait:
+    """The face that is meant in a photo u8 [H, W, 3] called `name`; `number` (from 1, as `inspect` counts) chooses when
+    there are several.
 
     Raises InputError when there is no human face, or several and no choice.
     """
-    photo = read_photo(path)
-    return Portrait(photo, choose_face(analyse(analyser, photo), path, number))
+    return Portrait(photo, choose_face(analyse(analyser, photo), name, number))
 
 
-def choose_face(faces: list[Face], path: str | Path, number: int | None) -> Face:
+def choose_face(faces: list[Face], name: str | Path, number: int | None) -> Face:
     """The face that is meant, of all that were found."""
     if not faces:
-        raise InputError(f"no human face found in {path}; expected a picture that shows one clearly, from the front")
+        raise InputError(f"no human face found in {name}; expected a picture that shows one clearly, from the front")
     if number is None and len(faces) > 1:
-        raise InputError(f"{len(faces)} faces found in {path}; expected one, or a choice: --face 1 to {len(faces)}")
+        raise InputError(f"{len(faces)} faces found in {name}; expected one, or a choice: --face 1 to {len(faces)}")
     if number is not None and not 1 <= number <= len(faces):
-        raise InputError(f"face {number} asked for in {path}; expected 1 to {len(faces)}")
+        raise InputError(f"face {number} asked for in {name}; expected 1 to {len(faces)}")
     return faces[(number or 1) - 1]

@@ -3,11 +3,12 @@
     sound -> audio encoder -> VOCAL -> motion at the video's rate -+
     photo -> face -> head fit -> lift ----------------------------+-> deform, translate -> writer
 
-Everything after `enrol` is a chain of generators: a second of sound is read, heard, performed, drawn and written before
-the next, so ten hours take no more memory than ten seconds.
+`speak` does it in one go: a chain of generators in which a second of sound is read, heard, performed, drawn and written
+before the next, so ten hours take no more memory than ten seconds. `hear`, `generate` and `write_video` are the same
+stage by stage, with the whole of each result in between. A `progress` that raises stops any of them and leaves no file.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,13 +16,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, clip_loudness, encode_stream, load_audio_encoder
+from ..audio.encoder import AudioEncoder, clip_loudness, encode, encode_stream, load_audio_encoder, mono_blocks
 from ..audio.features import RATE
-from ..data_types import STYLE_SIZE, Identity
+from ..data_types import STYLE_SIZE, Identity, MotionLatents, Progress, Speech, Waveform, silent
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import Grant
-from ..media.audio import Sound, read_mono
+from ..media.audio import Sound, check_waveform, read_mono
 from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, load_analyser, person_mask
 from ..pictar.crop import square_around, whole
@@ -29,14 +30,13 @@ from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, lift, render
 from ..runtime.threads import one_thread
 from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
-from ..vocal.sampler import STEPS, generate_windows
+from ..vocal.sampler import STEPS, generate_motion, generate_windows
 from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .frame_rate import resample_motion
 from .portrait import Portrait
 
 SCOPE = "talking-head"
 HEARD_AT_ONCE = 5 * FEATURE_RATE  # feature frames: little, so that short and long sounds take the same memory
-Progress = Callable[[int, int], None]  # frames done, frames in all
 
 
 @dataclass(frozen=True)
@@ -90,52 +90,103 @@ def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant)
     return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()))
 
 
-def perform(models: Models, sound: Sound, identity: Identity, settings: Settings) -> Iterator[Tensor]:
-    """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
-    level = clip_loudness(read_mono(sound, RATE))  # a first pass: speech is heard relative to its own loudness
-    hidden = encode_stream(models.audio_encoder, read_mono(sound, RATE), level, HEARD_AT_ONCE)
-    motion = generate_windows(
-        models.vocal, hidden, identity, seed=settings.seed, steps=settings.steps, guidance=settings.guidance
+def hear(models: Models, waveform: Waveform, progress: Progress = silent) -> Speech:
+    """What the audio encoder makes of a whole sound."""
+    return Speech(encode(models.audio_encoder, check_waveform(waveform), progress), waveform)
+
+
+@one_thread()
+def generate(
+    models: Models, speech: Speech, identity: Identity, settings: Settings, progress: Progress = silent
+) -> MotionLatents:
+    """The performance of a whole sound: one motion vector per frame of a video that covers it."""
+    features, fps = speech.features, settings.fps
+    latents = generate_motion(
+        models.vocal,
+        features,
+        identity,
+        seed=settings.seed,
+        steps=settings.steps,
+        guidance=settings.guidance,
+        progress=progress,
     )
-    return resample_motion(motion, settings.fps, frame_count(sound.samples, sound.sample_rate, settings.fps))
+    frames = frame_count(features.samples, features.sample_rate, fps)
+    return replace(latents, motion=torch.cat(list(resample_motion([latents.motion], fps, frames))), fps=fps)
 
 
-def animate(
+def write_video(
+    volume: Volume, motion: MotionLatents, output: Path, sound: Sound | Waveform | None, progress: Progress = silent
+) -> int:
+    """Draw a performance and write it with a sound; returns the number of frames."""
+    frames = len(motion.motion)
+    write_frames(volume, [motion.motion], frames, output, motion.fps, sound, progress)
+    return frames
+
+
+def speak(
     models: Models,
     avatar: Avatar,
-    sound: Sound,
+    sound: Sound | Waveform,
     output: Path,
     settings: Settings,
-    *,
-    progress: Progress,
+    progress: Progress = silent,
     kept: list[Tensor] | None = None,
 ) -> int:
     """Make the avatar speak a sound; returns the number of frames. A list `kept` collects the motion, [n, 63] each."""
-    frames = frame_count(sound.samples, sound.sample_rate, settings.fps)
-    motion = perform(models, sound, avatar.identity, settings)
+    frames = frame_count(_samples(sound), sound.sample_rate, settings.fps)
+    motion = perform(models, sound, avatar.identity, settings, progress)
     motion = motion if kept is None else _keeping(motion, kept)
-    write_frames(avatar, motion, frames, output, settings.fps, sound, progress=progress)
+    write_frames(avatar.volume, motion, frames, output, settings.fps, sound, progress)
     return frames
+
+
+def perform(
+    models: Models, sound: Sound | Waveform, identity: Identity, settings: Settings, progress: Progress = silent
+) -> Iterator[Tensor]:
+    """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
+    frames = [frame_count(_samples(sound), sound.sample_rate, fps) for fps in (Fraction(MOTION_RATE), settings.fps)]
+    level = clip_loudness(_mono(sound))  # a first pass: speech is heard relative to its own loudness
+    hidden = encode_stream(models.audio_encoder, _mono(sound), level, HEARD_AT_ONCE)
+    motion = generate_windows(
+        models.vocal,
+        hidden,
+        identity,
+        seed=settings.seed,
+        steps=settings.steps,
+        guidance=settings.guidance,
+        total=frames[0],
+        progress=progress,
+    )
+    return resample_motion(motion, settings.fps, frames[1])
 
 
 @one_thread()
 def write_frames(
-    avatar: Avatar,
+    volume: Volume,
     motion: Iterable[Tensor],
     frames: int,
     output: Path,
     fps: Fraction,
-    sound: Sound | None,
-    *,
-    progress: Progress,
+    sound: Sound | Waveform | None,
+    progress: Progress = silent,
 ) -> None:
     """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end."""
     vectors = (vector for piece in motion for vector in piece)
-    with VideoWriter(output, tuple(avatar.volume.photo.shape[:2]), fps, sound) as writer:
-        for frame in render(avatar.volume, vectors):
+    with VideoWriter(output, tuple(volume.photo.shape[:2]), fps, sound) as writer:
+        progress(0, frames, None)
+        for frame in render(volume, vectors):
             writer.write(frame)
-            progress(writer.frames, frames)
-        avatar.volume.grant.require(SCOPE)
+            progress(writer.frames, frames, frame)
+        volume.grant.require(SCOPE)
+
+
+def _mono(sound: Sound | Waveform) -> Iterator[Tensor]:
+    """A sound as the audio encoder hears it, in blocks. [n] at 16 kHz"""
+    return read_mono(sound, RATE) if isinstance(sound, Sound) else mono_blocks(check_waveform(sound))
+
+
+def _samples(sound: Sound | Waveform) -> int:
+    return sound.samples if isinstance(sound, Sound) else sound.samples.shape[1]
 
 
 def _keeping(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:

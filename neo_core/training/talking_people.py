@@ -20,7 +20,7 @@ from ..governance.record import new_record
 from ..media.audio import inspect_sound
 from ..media.image import write_image
 from ..pipelines.portrait import open_portrait
-from ..pipelines.talking_head import SCOPE, Avatar, Models, Settings, animate, enrol, load_models
+from ..pipelines.talking_head import SCOPE, Avatar, Models, Settings, enrol, load_models, speak
 from .synthetic.people import HELD_OUT_FROM
 from .synthetic.portrait import take
 
@@ -47,11 +47,11 @@ def run(arguments: argparse.Namespace) -> None:
             avatar = enrolled_person(models, seed, arguments.size, Path(scratch))
             videos.append(folder / f"{seed}.mp4")
             sound = inspect_sound(arguments.sound)
-            animate(models, avatar, sound, videos[-1], Settings(seed=seed), progress=_tell)
+            speak(models, avatar, sound, videos[-1], Settings(seed=seed), _tell)
         write_image(arguments.out, contact_sheet(videos))
 
 
-def _tell(done: int, total: int) -> None:
+def _tell(done: int, total: int, _frame: object = None) -> None:
     if done == total:
         log.info("%d frames", total)
 

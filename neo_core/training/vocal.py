@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..audio.encoder import encode, load_audio_encoder
 from ..data_types import Waveform
-from ..flow.guidance import SIGNALS, Guidance
+from ..flow.guidance import SIGNALS
 from ..flow.path import interpolate
 from ..flow.schedule import logit_normal, timesteps
 from ..motion_space import REGIONS
@@ -130,7 +130,7 @@ def health(net: UnifiedMMDiT, windows: Windows, seed: int = 0) -> dict[str, floa
     swapped = replace(conditions, audio=conditions.audio.roll(1, 0), heard=conditions.heard.roll(1, 0))
     noise = torch.randn(windows.motion.shape, generator=torch.Generator().manual_seed(seed))
     with torch.autocast(device.type, torch.bfloat16):
-        made, wrong = (sample(net, c, noise, timesteps(STEPS, SHIFT), Guidance()) for c in (conditions, swapped))
+        made, wrong = (sample(net, c, noise, timesteps(STEPS, SHIFT)) for c in (conditions, swapped))
     scale = net.motion_log_scale.exp().cpu()
     made, wrong, true = made / scale, wrong / scale, windows.motion / scale
     mouth = list(REGIONS["mouth"])

@@ -10,13 +10,14 @@ the network yields is denormalised and clamped to the ranges of the motion space
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data_types import AudioFeatures, Identity, MotionLatents
-from ..flow.guidance import Guidance, combine, passes
+from ..data_types import AudioFeatures, Identity, MotionLatents, Progress, silent
+from ..flow.guidance import NEUTRAL, Guidance, combine, passes
 from ..flow.path import velocity_from_data
 from ..flow.schedule import timesteps
 from ..flow.solver import euler
@@ -48,10 +49,15 @@ def generate_motion(
     seed: int = 0,
     steps: int = STEPS,
     guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+    progress: Progress = silent,
 ) -> MotionLatents:
     """The whole performance: one motion vector per 1/25 s of sound."""
-    windows = generate_windows(vocal, [features.hidden_states], identity, seed=seed, steps=steps, guidance=guidance)
-    return MotionLatents(torch.cat([torch.zeros(0, SIZE), *windows]), Fraction(MOTION_RATE))
+    hidden, total = features.hidden_states, features.hidden_states.shape[1] // PAIR
+    windows = generate_windows(
+        vocal, [hidden], identity, seed=seed, steps=steps, guidance=guidance, total=total, progress=progress
+    )
+    motion = torch.cat([torch.zeros(0, SIZE), *windows])
+    return MotionLatents(motion, Fraction(MOTION_RATE), identity.reference.float().cpu())
 
 
 def generate_windows(
@@ -62,42 +68,65 @@ def generate_windows(
     seed: int = 0,
     steps: int = STEPS,
     guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+    total: int | None = None,  # motion frames of the clip; guidance that changes over time needs to know
+    progress: Progress = silent,
 ) -> Iterator[Tensor]:
-    """Finished motion [<= W, 63] on the CPU, at 25 frames a second, as soon as its sound is there."""
+    """Finished motion [<= W, 63] on the CPU, at 25 frames a second, as soon as its sound is there.
+
+    `progress` is called before every pass of the network, with the frames that are finished.
+    """
     times = timesteps(steps, SHIFT)
     prefix = None
     for window in audio_windows(hidden, vocal.config):
         conditions = window_conditions(vocal, window, identity, prefix)
         noise = frame_noise(seed, window.first, vocal.config.window)
-        motion = sample(vocal, conditions, noise[None], times, guidance)[0]
+        weights = window_weights(guidance, window.first, vocal.config.window, total)
+        on_pass = partial(progress, window.first, total or 0, None)
+        motion = sample(vocal, conditions, noise[None], times, weights, on_pass)[0]
         prefix = motion[-vocal.config.prefix :]
         yield motion[: window.frames]
 
 
+def window_weights(guidance: Guidance, first: int, frames: int, total: int | None) -> Tensor:
+    """The weight of each signal in each frame of a window; a frame counts by the middle of its time. [W, 3]"""
+    if total is None and not guidance.steady:
+        raise ValueError("guidance changes over time and the length of the clip is not given; expected `total` frames")
+    return guidance.weights((torch.arange(first, first + frames) + 0.5) / (total or 1))
+
+
 @torch.no_grad()
-def sample(vocal: UnifiedMMDiT, conditions: Conditions, noise: Tensor, times: Tensor, guidance: Guidance) -> Tensor:
+def sample(
+    vocal: UnifiedMMDiT,
+    conditions: Conditions,
+    noise: Tensor,
+    times: Tensor,
+    weights: Tensor = NEUTRAL,
+    on_pass: Callable[[], None] = lambda: None,
+) -> Tensor:
     """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU.
 
-    Euler down to the last time above 0; the step from there to 0 lands on the prediction of the data itself.
+    `weights` [W, 3] of `Guidance`. Euler down to the last time above 0; the step from there to 0 lands on the
+    prediction of the data itself.
     """
-    predict = guided_prediction(vocal, conditions, guidance)
+    predict = guided_prediction(vocal, conditions, weights, on_pass)
     noise, times = noise.to(vocal.motion_mean), times.to(vocal.motion_mean)
     x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
     return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu())
 
 
 def guided_prediction(
-    vocal: UnifiedMMDiT, conditions: Conditions, guidance: Guidance
+    vocal: UnifiedMMDiT, conditions: Conditions, weights: Tensor = NEUTRAL, on_pass: Callable[[], None] = lambda: None
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """(x_t, t) -> clean motion, steered by `guidance`; all passes of a step are one batch.
+    """(x_t, t) -> clean motion, steered by `weights` [W, 3]; all passes of a step are one batch.
 
     The velocity is affine in the clean motion and the coefficients sum to 1: combining either is the same.
     """
-    left_out, coefficients = zip(*passes(guidance), strict=True)
+    left_out, coefficients = passes(weights)
     batch = Conditions.stack([conditions if name is None else conditions.without(name) for name in left_out])
-    count = len(left_out)
+    coefficients, count = coefficients.to(vocal.motion_mean), len(left_out)
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
+        on_pass()
         data = vocal(x.repeat(count, 1, 1), t.repeat(count), batch)  # [P B, W, C]
         return combine(data.unflatten(0, (count, -1)), coefficients)
 

@@ -1,43 +1,131 @@
-"""Leave-one-out guidance."""
+"""Leave-one-out guidance, steady and over time."""
+
+import itertools
 
 import pytest
 import torch
 
-from neo_core.flow.guidance import SIGNALS, Guidance, combine, passes
+from neo_core.data_types import InputError
+from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, combine, interpolated, passes
+
+FRAMES = 9
+
+
+def evaluated(guidance: Guidance, frames: int = FRAMES) -> torch.Tensor:
+    """Weights of a short clip. [T, 3]"""
+    return guidance.weights((torch.arange(frames) + 0.5) / frames)
 
 
 def test_a_pass_per_weight_that_is_not_one():
-    assert passes(Guidance()) == ((None, 1.0),)
-    assert [name for name, _ in passes(Guidance(audio=2))] == [None, "audio"]
-    assert len(passes(Guidance(2, 3, 0.5))) == 4
+    names, coefficients = passes(evaluated(Guidance()))
+    assert names == (None,)
+    assert coefficients.tolist() == [1.0]
+    assert passes(evaluated(Guidance(audio=2)))[0] == (None, "audio")
+    assert passes(evaluated(Guidance(2, 3, 0.5)))[0] == (None, *SIGNALS)
 
 
+@pytest.mark.parametrize("curve", [None, (0.0, 1.0), (1.0, 0.2, 0.7)])
 @pytest.mark.parametrize("weights", [(1, 1, 1), (2, 1, 1), (0, 1, 3), (1.5, 0.2, 4)])
-def test_coefficients_sum_to_one(weights):
-    assert sum(c for _, c in passes(Guidance(*weights))) == pytest.approx(1)
+def test_coefficients_sum_to_one_in_every_frame(weights, curve):
+    _, coefficients = passes(evaluated(Guidance(*weights, audio_over_time=curve)))
+    torch.testing.assert_close(coefficients.sum(0), torch.ones_like(coefficients[0]))
 
 
 def test_the_equation():
-    guidance = Guidance(audio=2.5, identity=1.0, reference=0.25)
-    v = {name: torch.randn(2, 3, 4) for name in (None, *SIGNALS)}
-    expected = v[None] + 1.5 * (v[None] - v["audio"]) - 0.75 * (v[None] - v["reference"])
-    names, coefficients = zip(*passes(guidance), strict=True)
+    weights = torch.rand(4, 3) * 3
+    weights[:, 1] = 1
+    v = {name: torch.randn(2, 4, 5) for name in (None, *SIGNALS)}
+    audio, reference = (weights[:, k, None] - 1 for k in (0, 2))
+    expected = v[None] + audio * (v[None] - v["audio"]) + reference * (v[None] - v["reference"])
+    names, coefficients = passes(weights)
+    assert names == (None, "audio", "reference")
     torch.testing.assert_close(combine(torch.stack([v[name] for name in names]), coefficients), expected)
 
 
+def test_steady_weights_are_the_matrix_product_they_always_were():
+    """Bit for bit what weights without a clock gave: coefficients summed as plain numbers, one product over passes."""
+    dice = torch.Generator().manual_seed(0)
+    for values in itertools.product((0.0, 0.35, 1.0, 1.7, 3.0), repeat=3):
+        extra = {name: w - 1.0 for name, w in zip(SIGNALS, values, strict=True) if w != 1.0}
+        old = [1.0 + sum(extra.values()), *(-w for w in extra.values())]
+        names, coefficients = passes(evaluated(Guidance(*values)))
+        assert names == (None, *extra)
+        outputs = torch.randn(len(old), 1, FRAMES, 63, generator=dice)
+        expected = torch.einsum("pbtc,p->btc", outputs, outputs.new_tensor(old)) if extra else outputs[0]
+        assert torch.equal(combine(outputs, coefficients), expected)
+
+
 def test_zero_forgets_the_signal():
-    names, coefficients = zip(*passes(Guidance(audio=0)), strict=True)
-    full, without = torch.randn(2, 2, 3, 4)
+    names, coefficients = passes(evaluated(Guidance(audio=0)))
+    full, without = torch.randn(2, 2, FRAMES, 4)
     torch.testing.assert_close(combine(torch.stack((full, without)), coefficients), without)
     assert names == (None, "audio")
 
 
 def test_one_pass_comes_back_untouched():
     only = torch.randn(1, 2, 3, 4)
-    assert torch.equal(combine(only, (1.0,)), only[0])
+    assert torch.equal(combine(only, passes(NEUTRAL)[1]), only[0])
+
+
+def test_outside_its_part_of_the_clip_all_is_neutral():
+    weights = evaluated(Guidance(2, 0, 3, start=0.2, end=0.6), 20)
+    assert (weights[:4] == 1).all()
+    assert (weights[12:] == 1).all()
+    assert torch.equal(weights[4:12], torch.tensor([[2.0, 0, 3]], dtype=torch.float64).expand(8, 3))
+
+
+def test_a_curve_leads_from_neutral_to_the_slider():
+    guidance = Guidance(audio=3, identity=0, identity_over_time=(0.0, 1.0, 0.5))
+    weights = guidance.weights(torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]))
+    assert weights[:, 0].tolist() == [3] * 5
+    assert weights[:, 1].tolist() == [1, 0.5, 0, 0.25, 0.5]
+    assert weights[:, 2].tolist() == [1] * 5
+
+
+def test_a_neutral_frame_of_a_stretch_is_the_plain_pass():
+    weights = evaluated(Guidance(audio=2.3, audio_over_time=(0.0, 0.0, 1.0)))
+    names, coefficients = passes(weights)
+    outputs = torch.randn(len(names), 1, FRAMES, 63)
+    neutral = (weights == 1).all(-1)
+    assert 0 < neutral.sum() < FRAMES
+    assert torch.equal(combine(outputs, coefficients)[:, neutral], outputs[0][:, neutral])
+
+
+@pytest.mark.parametrize("moment", [-0.5, 0.0, 1.0, 1.5])
+@pytest.mark.parametrize("curve", [(0.4,), (0.4, 0.1), (0.4, 0.9, 0.1)])
+def test_curves_hold_their_ends(curve, moment):
+    expected = curve[0] if moment <= 0 else curve[-1]
+    assert interpolated(curve, torch.tensor([moment])).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("guidance", "steady"),
+    [
+        (Guidance(2, 3, 0), True),
+        (Guidance(start=0.1), False),
+        (Guidance(end=0.9), False),
+        (Guidance(reference_over_time=(1.0,)), False),
+    ],
+)
+def test_steady_is_what_needs_no_clock(guidance, steady):
+    assert guidance.steady == steady
 
 
 @pytest.mark.parametrize("weight", [-0.1, 11, float("nan"), float("inf")])
 def test_nonsense_weights_are_refused(weight):
-    with pytest.raises(ValueError, match="guidance audio"):
+    with pytest.raises(InputError, match=r"guidance audio is .*, expected"):
         Guidance(audio=weight)
+
+
+@pytest.mark.parametrize(
+    "part", [{"start": -0.1}, {"end": 1.1}, {"start": 0.7, "end": 0.3}, {"start": float("nan")}, {"end": float("nan")}]
+)
+def test_nonsense_parts_of_the_clip_are_refused(part):
+    with pytest.raises(InputError, match=r"guidance (start|end) is .*, expected"):
+        Guidance(**part)
+
+
+@pytest.mark.parametrize("curve", [(), (0.5, 1.1), (-0.1,), (float("nan"), 1.0)])
+def test_nonsense_curves_are_refused(curve):
+    with pytest.raises(InputError, match=r"guidance identity_over_time is .*expected"):
+        Guidance(identity_over_time=curve)

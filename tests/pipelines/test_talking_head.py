@@ -16,11 +16,7 @@ from neo_core.media.audio import inspect_sound
 from neo_core.media.video import read_frames
 from neo_core.pipelines import talking_head
 from neo_core.pipelines.portrait import choose_face
-from neo_core.pipelines.talking_head import Settings, animate, enrol, perform, write_frames
-
-
-def silent(*_: int) -> None:
-    """No progress bar."""
+from neo_core.pipelines.talking_head import Settings, enrol, perform, speak, write_frames
 
 
 @pytest.fixture
@@ -42,11 +38,12 @@ def test_a_video_of_exactly_the_sound(models, avatar, sound_of, tmp_path):
     sound, settings = sound_of(0.51), Settings(fps=Fraction(30000, 1001))
     seen, kept = [], []
 
-    def progress(*step: int) -> None:
-        seen.append(step)
+    def progress(done: int, total: int, frame: torch.Tensor | None) -> None:
+        if frame is not None:
+            seen.append((done, total))
 
     frames = timebase.frame_count(sound.samples, 16000, settings.fps)
-    assert animate(models, avatar, sound, tmp_path / "a.mp4", settings, progress=progress, kept=kept) == frames
+    assert speak(models, avatar, sound, tmp_path / "a.mp4", settings, progress, kept) == frames
     assert torch.cat(kept).shape == (frames, motion_space.SIZE)
     assert seen == [(k, frames) for k in range(1, frames + 1)]
     assert [moment for moment, _ in read_frames(tmp_path / "a.mp4")] == [k / settings.fps for k in range(frames)]
@@ -92,7 +89,7 @@ def test_consent_taken_back_while_rendering_leaves_no_file(avatar, ledger, tmp_p
         yield torch.zeros(3, motion_space.SIZE)
 
     with pytest.raises(ConsentRequired, match="revoked"):
-        write_frames(avatar, motion(), 6, tmp_path / "a.mp4", Fraction(25), None, progress=silent)
+        write_frames(avatar.volume, motion(), 6, tmp_path / "a.mp4", Fraction(25), None)
     assert not list(tmp_path.glob("*.mp4"))
 
 

@@ -60,7 +60,7 @@ def test_windows_are_the_same_chained_by_hand(model, features, identity):
     for window in audio_windows([features.hidden_states], model.config):
         noise = frame_noise(5, window.first, model.config.window)[None]
         conditions = window_conditions(model, window, identity, prefix)
-        motion = sample(model, conditions, noise, timesteps(2, SHIFT), Guidance())[0]
+        motion = sample(model, conditions, noise, timesteps(2, SHIFT))[0]
         parts.append(motion[: window.frames])
         prefix = motion[-model.config.prefix :]
     assert torch.equal(whole, torch.cat(parts))
@@ -130,14 +130,14 @@ def test_the_mouth_knows_no_seed():
 def test_weights_of_one_are_the_plain_network_bit_for_bit(model, conditions):
     x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     plain = model(x, t, conditions)
-    assert torch.equal(guided_prediction(model, conditions, Guidance(1, 1, 1))(x, t), plain)
+    assert torch.equal(guided_prediction(model, conditions, torch.ones(1, 3))(x, t), plain)
 
 
 @pytest.mark.parametrize(("weights", "passes"), [((1, 1, 1), 1), ((2, 1, 1), 2), ((2, 1, 0), 3), ((2, 2, 2), 4)])
 def test_every_weight_that_is_not_one_costs_a_pass(model, conditions, weights, passes):
     seen = []
     model.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    guided_prediction(model, conditions, Guidance(*weights))(
+    guided_prediction(model, conditions, torch.tensor([weights]))(
         torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     )
     assert seen == [2 * passes]
@@ -145,15 +145,15 @@ def test_every_weight_that_is_not_one_costs_a_pass(model, conditions, weights, p
 
 def test_the_last_step_is_the_euler_step_to_the_data(model, conditions):
     noise, times = torch.randn(2, model.config.window, 63), timesteps(3)
-    predict = guided_prediction(model, conditions, Guidance())
+    predict = guided_prediction(model, conditions)
     full = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times)
     expected = clamp(model.denormalise(full))
-    torch.testing.assert_close(sample(model, conditions, noise, times, Guidance()), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(sample(model, conditions, noise, times), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_guidance_is_linear_in_its_weight(model, conditions):
     x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
-    at = [guided_prediction(model, conditions, Guidance(audio=w))(x, t) for w in (0, 1, 2, 3)]
+    at = [guided_prediction(model, conditions, torch.tensor([[w, 1, 1]]))(x, t) for w in (0, 1, 2, 3)]
     steps = torch.stack(at).diff(dim=0)
     torch.testing.assert_close(steps[0], steps[1], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(steps[1], steps[2], atol=1e-4, rtol=1e-3)
