@@ -50,8 +50,9 @@ OPENING = [INDEX[name] for name in ("jawOpen", "mouthFunnel", *(  # what parts t
 ))]  # fmt: skip
 SPREADING = [INDEX[f"{name}_{side}"] for name in ("mouthSmile", "mouthStretch", "mouthDimple") for side in "LR"]
 ROUND = 0.7  # share of a spread mouth that gives way to rounded lips
-SHUT, APART = 0.03, 0.3  # gaps between the lips, head units, that count as closed and as open
-AROUND = 0.28  # seconds: lips that part within them are speaking
+SHUT, APART = 0.08, 0.35  # gaps between the lips, head units, that count as closed and as open
+AROUND = 0.2  # seconds: lips that part within them are speaking
+EASE = 0.05  # seconds over which a closure comes and goes
 
 
 def _face(pose: tuple[float, float, float] = (0, 0, 0), gaze: tuple[float, float] = (0, 0), **weights: float) -> Tensor:
@@ -68,22 +69,23 @@ def _face(pose: tuple[float, float, float] = (0, 0, 0), gaze: tuple[float, float
 PRESETS = {
     "neutral": _face(),
     "happy": _face(
-        (-2, 0, 2), mouthSmile=0.8, mouthDimple=0.15, mouthUpperUp=0.22, mouthLowerDown=0.08, cheekSquint=0.5,
-        eyeSquint=0.12, browInnerUp=0.15, browOuterUp=0.2,
+        (-2, 0, 2), mouthSmile=0.85, mouthDimple=0.15, mouthUpperUp=0.2, mouthLowerDown=0.12, jawOpen=0.04,
+        cheekSquint=0.4, eyeWide=0.15, browInnerUp=0.1, browOuterUp=0.3,
     ),
     "serious": _face(
-        (4, 0, 0), (0, -3), browDown=0.6, eyeSquint=0.3, mouthPress=0.35, mouthFrown=0.25, mouthShrugLower=0.15,
-        mouthSmile=-1,
+        (4, 0, 0), (0, -4), browDown=0.9, eyeSquint=0.3, mouthPress=0.4, mouthFrown=0.25, mouthShrugLower=0.1,
+        mouthRollUpper=0.1, mouthSmile=-1,
     ),
     "surprised": _face(
-        (-4, 0, 0), (0, 2), browInnerUp=0.85, browOuterUp=0.9, eyeWide=0.75, jawOpen=0.28, mouthFunnel=0.12,
+        (-4, 0, 0), (0, 3), browInnerUp=1, browOuterUp=1, eyeWide=1, jawOpen=0.38, mouthFunnel=0.1,
     ),
     "explaining": _face(
-        (3, 0, -3), (0, -2), browInnerUp=0.45, browOuterUp=0.5, eyeWide=0.25, mouthSmile=0.2, jawOpen=0.04,
+        (2, 5, -4), (-5, -2), browInnerUp=0.6, browOuterUp=0.65, eyeWide=0.35, mouthSmile=0.3, jawOpen=0.12,
+        mouthUpperUp=0.1, mouthLowerDown=0.15,
     ),
     "laughing": _face(
-        (-9, 0, 3), (0, 6), mouthSmile=0.85, cheekSquint=0.8, eyeSquint=0.6, jawOpen=0.24, mouthUpperUp=0.4,
-        mouthLowerDown=0.3, mouthStretch=0.15, noseSneer=0.12, browInnerUp=0.2, browOuterUp=0.15,
+        (-10, 0, 3), (0, 3), mouthSmile=0.9, mouthStretch=0.1, mouthUpperUp=0.22, mouthLowerDown=0.15, jawOpen=0.34,
+        cheekSquint=0.7, eyeSquint=0.4, noseSneer=0.06, browInnerUp=0.25, browOuterUp=0.3,
     ),
 }  # fmt: skip
 
@@ -325,14 +327,22 @@ def lip_gap(motion: Tensor) -> Tensor:
 
 
 def _closure(motion: Tensor, fps: Fraction) -> Tensor:
-    """How far lips are closed by speech rather than at rest: 1 while they touch between open moments. [T]"""
+    """How far speech, not rest, holds the lips closed: 1 while they touch between open moments. [T]"""
     gap = lip_gap(motion).amax(1)
-    reach = max(1, round(AROUND * float(fps)))
-    widest = F.max_pool1d(gap[None], 2 * reach + 1, 1, reach)[0]
-    speaking = F.avg_pool1d(
-        _ramp(widest, SHUT, APART)[None], 2 * (reach // 2) + 1, 1, reach // 2, count_include_pad=False
-    )
-    return speaking[0] * (1 - _ramp(gap, SHUT, APART))
+    near = max(1, round(AROUND * float(fps)))
+    speaking = _mean(_ramp(_most(gap, near), SHUT, APART), near // 2)
+    ease = max(1, round(EASE * float(fps)))  # widened first, so that no closure is averaged away
+    return _mean(_most(speaking * (1 - _ramp(gap, SHUT, APART)), ease), ease)
+
+
+def _most(values: Tensor, reach: int) -> Tensor:
+    """The largest of each value and `reach` neighbours on either side. [T]"""
+    return F.max_pool1d(values[None], 2 * reach + 1, 1, reach)[0]
+
+
+def _mean(values: Tensor, reach: int) -> Tensor:
+    """The mean of each value and `reach` neighbours on either side. [T]"""
+    return F.avg_pool1d(values[None], 2 * reach + 1, 1, reach, count_include_pad=False)[0]
 
 
 def _closed(base: Tensor, out: Tensor, hold: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ by its own rings, white by its own white); the lid is the skin around the eye co
 line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from .sampling import blur, dilate, erode, fill, pixel_centres, sample, sample_l
 
 PUSH = 0.4  # head units an eyeball is set back
 RINGS = 12  # of the iris
+MARGIN = (0.08, 0.12)  # of the eye's width: how far beyond the lid margins the ball may show
 LASH_BAND = 0.06  # of the eye's width: lashes and liner around the margin
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 
@@ -73,6 +74,7 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     window = window_around(rim, 0.42 * width, bounds)
     flow = torch.cat([source[:, :2] - now.screen[:, :2], eye.closed_screen - now.screen[:, :2]], 1)
     layers = draw_layers(now.screen, bust.model, eye.cut, window, flow)
+    layers = replace(layers, inner=layers.inner * _between_lids(eye, bust, now, window, width))
     at = pixel_centres(window.height, window.width) + _corner(window) - _corner(eye.window)
     with_lids = fill(layers.skin_values[:2], (layers.skin > 0.5).float())
     shade = sample(eye.shade, at + with_lids.permute(1, 2, 0))
@@ -84,6 +86,16 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     lid = torch.cat([lid[:3], lid[3:] * amount * feather(window, round(0.12 * width))])
     lash = 1 - amount * (1 - _lash_now(eye, bust, source, now, window, width))
     return EyeNow(window, layers, ball, lid, lash, _maps(lid[3] * layers.skin, layers.inner, lash, change))
+
+
+def _between_lids(eye: Eye, bust: Bust, now: Deformation, window: Window, width: float) -> Tensor:
+    """Where the ball may show: a laugh folds the skin below the lid, and it would shine through the fold. [h, w]"""
+    lids = bust.contact.lids[eye.side]
+    upper, lower = (points(bust.model, now.screen, n)[:, :2] - _corner(window) for n in (lids.upper, lids.lower))
+    column, row = torch.arange(window.width) + 0.5, torch.arange(window.height)[:, None] + 0.5
+    top, bottom = (hats(column, margin[:, 0]) @ margin[:, 1:] for margin in (upper, lower))  # [w, 1]
+    outside = torch.maximum(top.T - row, row - bottom.T) / width
+    return smoothstep(outside, *reversed(MARGIN))
 
 
 def _maps(lid: Tensor, ball: Tensor, lash: Tensor, turned: Tensor) -> Tensor:
