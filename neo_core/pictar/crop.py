@@ -34,6 +34,12 @@ class Framing:
             part = pixels.round().clamp(0, 255).to(torch.uint8)
         return part.contiguous()
 
+    def framed(self, mask: Tensor) -> Tensor:
+        """What belongs to the frame of a mask of the photo, in 0..1. [H, W] -> [h, w]"""
+        left, top, right, bottom = self.box
+        part = mask[top:bottom, left:right]
+        return part if part.shape == self.size else _scaled(part[None, None], self.size)[0, 0].clamp(0, 1)
+
     @property
     def scale(self) -> tuple[float, float]:
         """Frame pixels per photo pixel, across and down."""

@@ -70,8 +70,13 @@ def load_models() -> Models:
 
 
 @one_thread()
-def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant) -> Avatar:
-    """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square."""
+def enrol(
+    models: Models, portrait: Portrait, size: int | None, *, grant: Grant, person: Tensor | None = None
+) -> Avatar:
+    """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square.
+
+    `person` [H, W] in 0..1 says which pixels of the photo are the person; without it, `person_mask` does.
+    """
     grant.require(SCOPE)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
     box = portrait.face.box
@@ -83,7 +88,7 @@ def enrol(models: Models, portrait: Portrait, size: int | None, *, grant: Grant)
         sigma=portrait.face.sigma * framing.scale[0],
     )
     fit = fit_head(models.head, face.landmarks, face.sigma, tuple(framing.image.shape[:2]))
-    mask = person_mask(models.analyser, framing.image, face)
+    mask = person_mask(models.analyser, framing.image, face) if person is None else framing.framed(person)
     volume = lift(framing, fit, mask, grant=grant, model=models.head)
     identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), volume.reference)
     eyes = face.landmarks68[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]

@@ -25,3 +25,12 @@ def test_square_lies_inside_the_photo_and_points_return(box):
     assert (corners[1] <= torch.tensor([121.0, 90.0])).all()
     points = torch.rand(9, 2) * 80
     assert torch.allclose(framing.to_photo(framing.to_frame(points)), points, atol=1e-4)
+
+
+def test_a_mask_is_framed_like_the_photo():
+    mask = torch.zeros(300, 200)
+    mask[100:180, 60:140] = 1
+    photo = (mask * 255).to(torch.uint8)[..., None].expand(-1, -1, 3)
+    framing = square_around(photo, torch.tensor([60.0, 100, 140, 180]), 256)
+    assert (framing.framed(mask) - framing.image[..., 0] / 255).abs().max() < 0.01
+    assert whole(photo).framed(mask).equal(mask)
