@@ -2,14 +2,14 @@
 
 import argparse
 import time
-from datetime import date, datetime, timezone
-from datetime import time as clock_time
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ..data_types import InputError
 from ..governance import ConsentLedger, ConsentRecord, fingerprint
 from ..governance.public_figures import screen
 from ..governance.record import SCHEMAS, SCOPES, new_record
+from ..governance.request import end_of_day
 from ..pictar.analysis import load_analyser
 from ..pipelines.portrait import open_portrait
 
@@ -45,7 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace) -> int:
     screen(arguments.name)
     issued = int(time.time())
-    expires = _end_of(arguments.expires) if arguments.expires else None
+    expires = end_of_day(arguments.expires) if arguments.expires else None
     portrait = open_portrait(load_analyser(), arguments.photo, arguments.face)
     record = new_record(
         arguments.kind,
@@ -119,12 +119,3 @@ def _validity(record: ConsentRecord) -> str:
     if record.expires is None:
         return "valid without end"
     return f"valid until {datetime.fromtimestamp(record.expires, timezone.utc):%Y-%m-%d %H:%M} UTC"
-
-
-def _end_of(day: str) -> int:
-    """The last second of a day, as seconds since 1970. Raises InputError when it is no date."""
-    try:
-        last_second = datetime.combine(date.fromisoformat(day), clock_time(23, 59, 59), timezone.utc)
-    except ValueError as error:
-        raise InputError(f"date {day!r} is not a day; expected for example 2030-12-31") from error
-    return int(last_second.timestamp())

@@ -24,6 +24,7 @@ from .public_figures import screen
 from .record import ConsentRecord, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
+FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
 _PROCESS_SECRET = secrets.token_bytes(32)
 
 
@@ -46,7 +47,7 @@ class Grant:
     def require(self, scope: str) -> None:
         """Raise ConsentRequired unless this grant is genuine, covers `scope`, has not expired and was not revoked."""
         if not hmac.compare_digest(self.seal, _seal(self)):
-            raise ConsentRequired("the grant was not made by the consent gate of this process; expected authorise(...)")
+            raise ConsentRequired(FORGED)
         if scope not in self.scope:
             raise ConsentRequired(f"the consent of {self.name} covers {', '.join(self.scope)}; expected {scope}")
         if self.expires is not None and time.time() >= self.expires:
@@ -65,13 +66,28 @@ class Grant:
             raise ConsentRequired(f"the grant of {self.name} is for another face; expected the one it was given for")
 
 
+def require_grant(value: object) -> Grant:
+    """The value, if it is a genuine grant that has neither expired nor been revoked; raises ConsentRequired if not."""
+    if type(value) is not Grant:
+        found = "nothing" if value is None else type(value).__name__
+        raise ConsentRequired(f"{found} was given as consent; expected the grant of a consent record for this picture")
+    value.require(value.scope[0])
+    return value
+
+
 def authorise(
-    portrait: Portrait, scope: str, *, source: str, face: int | None = None, ledger: ConsentLedger | None = None
+    portrait: Portrait,
+    scope: str,
+    *,
+    source: str,
+    face: int | None = None,
+    command: str | None = None,
+    ledger: ConsentLedger | None = None,
 ) -> Grant:
     """The grant for a portrait, from the user's ledger or the records of the bundled samples.
 
     `source` is how the user named the picture and `face` the one they chose in it; the refusal prints the command that
-    adds a record for it.
+    adds a record for it, or `command` where the command line is run in another way.
     Raises ConsentRequired, or LedgerBroken when the ledger cannot be trusted.
     """
     ledger = ledger or ConsentLedger()
@@ -86,7 +102,7 @@ def authorise(
             return _grant(record, portrait, ledger.folder)
     raise ConsentRequired(
         f"no consent record covers {source} for {scope}; expected one. If you may use this picture, add it with:\n"
-        f"  {_command(source, scope, face)}"
+        f"  {command or _command(source, scope, face)}"
     )
 
 
