@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data_types import AudioFeatures, Progress, Waveform, silent
+from ..runtime.placement import ask
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
 from . import features
@@ -186,7 +187,7 @@ def _encode_frames(
     low = max(0, first - encoder.config.reach)
     around = sound[low * FRAME - PITCH_MARGIN - start : heard * FRAME + PITCH_MARGIN - start]
     mel, prosody = network_inputs(around[None], torch.tensor([level]))
-    return encoder(mel, prosody)[:, 0, first - low : last - low]
+    return ask(encoder, mel, prosody)[:, 0, first - low : last - low]
 
 
 def network_inputs(sound: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,7 @@ def passes(weights: Tensor) -> tuple[tuple[str | None, ...], Tensor]:
     """
     extra = weights.double() - 1
     needed = [k for k in range(len(SIGNALS)) if extra[:, k].any()]
-    coefficients = torch.stack([1 + extra.sum(-1), *(-extra[:, k] for k in needed)])
+    coefficients = torch.stack([1 + extra.sum(-1), *(-extra[:, k] for k in needed)]).float()
     if (coefficients == coefficients[:, :1]).all():
         coefficients = coefficients[:, 0]
     return (None, *(SIGNALS[k] for k in needed)), coefficients
@@ -97,7 +97,7 @@ def combine(outputs: Tensor, coefficients: Tensor) -> Tensor:
     if len(coefficients) == 1:
         return outputs[0]
     sum_over = "pbtc,p->btc" if coefficients.ndim == 1 else "pbtc,pt->btc"
-    return torch.einsum(sum_over, outputs, coefficients.to(outputs))
+    return torch.einsum(sum_over, outputs, coefficients)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

@@ -8,6 +8,8 @@ closer look. What the two readings disagree on, or the network is unsure of, is 
     faces = analyse(analyser, image)        # best first, empty when there is no human face
     alpha = person_mask(analyser, image)
 
+The networks may live on any device; pictures, crops and results are on the CPU.
+
 Letters: B proposals, K landmarks.
 """
 
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from .. import motion_space
 from ..data_types import InputError
+from ..runtime.placement import ask
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
 from .detection import OVERLAP, ScanConfig, ScanNet, propose, propose_turned, suppress, upright_boxes
@@ -135,10 +138,10 @@ def _verify(analyser: Analyser, picture: Tensor, proposals: Squares) -> list[Fac
 
 
 def as_picture(image: Tensor) -> Tensor:
-    """u8 [H, W, 3] -> float [3, H, W] in 0..1."""
+    """u8 [H, W, 3] -> float [3, H, W] in 0..1, on the CPU."""
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.numel():
         raise InputError(f"image {image.dtype} {tuple(image.shape)} found, expected uint8 [height, width, 3]")
-    return image.permute(2, 0, 1).float() / 255
+    return image.cpu().permute(2, 0, 1).float() / 255
 
 
 def confidence(reading: Reading, disagreement: Tensor) -> Tensor:
@@ -148,14 +151,14 @@ def confidence(reading: Reading, disagreement: Tensor) -> Tensor:
 
 
 def _read(analyser: Analyser, picture: Tensor, square: Squares) -> Reading:
-    return analyser.landmarks(cut(picture, square, analyser.config.landmarks.size))
+    return Reading(*ask(analyser.landmarks, cut(picture, square, analyser.config.landmarks.size)))
 
 
 def _read_both_ways(analyser: Analyser, picture: Tensor, square: Squares) -> tuple[Reading, Tensor]:
     """Mean of the readings of the crops and of their mirror images, and how far their landmarks differ [B]."""
     crops = cut(picture, square, analyser.config.landmarks.size)
-    one = analyser.landmarks(crops)
-    other = mirror_reading(analyser.landmarks(crops.flip(-1)), analyser.mirror)
+    one = Reading(*ask(analyser.landmarks, crops))
+    other = mirror_reading(Reading(*ask(analyser.landmarks, crops.flip(-1))), analyser.mirror.cpu())
     disagreement = (one.landmarks - other.landmarks).norm(dim=-1).mean(1)
     mean = Reading(*((a + b) / 2 for a, b in zip(one, other, strict=True)))
     return mean._replace(face=torch.minimum(one.face, other.face)), disagreement
@@ -193,13 +196,13 @@ def _look_closer(
     analyser: Analyser, picture: Tensor, face: Squares, landmarks: Tensor, sigma: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Eyes, brows and mouth read again in their own crops; both readings count by their certainty. [K, 2], [K]"""
-    mean, precision = landmarks * sigma[:, None] ** -2, sigma**-2
+    mean, precision, mirror = landmarks * sigma[:, None] ** -2, sigma**-2, analyser.mirror.cpu()
     for net, flip in ((analyser.eye, False), (analyser.eye, True), (analyser.mouth, False), (analyser.mouth, True)):
         indices = torch.tensor(net.config.indices)
-        indices = analyser.mirror[indices] if flip else indices
+        indices = mirror[indices] if flip else indices
         part = detail_square(face, to_picture(face, landmarks[None, indices]), net.config)
         crop = cut(picture, part, net.config.size)
-        points, log_sigma = net(crop.flip(-1) if flip else crop)
+        points, log_sigma = ask(net, crop.flip(-1) if flip else crop)
         if flip:
             points = points * points.new_tensor([-1.0, 1.0])
         points = to_crop(face, to_picture(part, points))[0]
@@ -224,7 +227,7 @@ def person_mask(analyser: Analyser, image: Tensor, face: Face | None = None) -> 
     face = face or next(iter(analyse(analyser, image)), None)
     view = _surroundings(face) if face else _whole(picture)
     size = analyser.config.mask.size
-    coarse = torch.sigmoid(analyser.mask(cut(picture, view, size)))[:, None]
+    coarse = torch.sigmoid(ask(analyser.mask, cut(picture, view, size)))[:, None]
     return refine_edges(spread(coarse, view, picture.shape[1:], size // 2), picture)
 
 

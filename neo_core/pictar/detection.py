@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..nn.conv2d import Residual, centred, conv_norm
+from ..runtime.placement import ask
 from .squares import MARGIN, Squares, cut, to_picture
 
 STRIDE = 4
@@ -79,7 +80,7 @@ def _scan(net: ScanNet, picture: Tensor, scale: float) -> Tensor:
     level = functional.interpolate(picture[None], (height, width), mode="bilinear", antialias=True)
     right, bottom = (PADDING + -extent % STRIDE for extent in (width, height))
     level = functional.pad(level, (PADDING, right, PADDING, bottom), mode="replicate")
-    centre, size, dx, dy = net(level)[0].float()
+    centre, size, dx, dy = ask(net, level)[0]
     score = torch.sigmoid(centre)
     peak = (score == functional.max_pool2d(score[None], 3, 1, 1)[0]) & (score > LEAST_SCORE)
     y, x = torch.nonzero(peak, as_tuple=True)

@@ -109,9 +109,10 @@ def sample(
     prediction of the data itself.
     """
     predict = guided_prediction(vocal, conditions, weights, on_pass)
-    noise, times = noise.to(vocal.motion_mean), times.to(vocal.motion_mean)
+    device = vocal.motion_mean.device
+    noise, times = noise.to(device), times.to(device)
     x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
-    return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu())
+    return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu().float())
 
 
 def guided_prediction(
@@ -123,7 +124,7 @@ def guided_prediction(
     """
     left_out, coefficients = passes(weights)
     batch = Conditions.stack([conditions if name is None else conditions.without(name) for name in left_out])
-    coefficients, count = coefficients.to(vocal.motion_mean), len(left_out)
+    coefficients, count = coefficients.to(vocal.motion_mean.device), len(left_out)
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         on_pass()

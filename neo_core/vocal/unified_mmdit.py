@@ -233,6 +233,11 @@ class DepthMixer(nn.Module):
         return sum(weight[..., None] * x for weight, x in zip(weights, sources, strict=True))
 
 
+def read(layer: nn.Linear, x: Tensor) -> Tensor:
+    """A linear map of what comes from outside, in the precision of the network."""
+    return layer(x.to(layer.weight.dtype))
+
+
 def _add(states: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
     """Residual sum; streams that got no update have left the network."""
     return [x + update for x, update in zip(states, updates, strict=False)]
@@ -354,19 +359,19 @@ class UnifiedMMDiT(nn.Module):
         return torch.where(conditions.reference[:, None], conditions.reference_motion, rest)
 
     def _motion(self, x: Tensor, conditions: Conditions) -> Tensor:
-        prefix = self.motion_input(conditions.prefix_motion)
+        prefix = read(self.motion_input, conditions.prefix_motion)
         prefix = torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix
-        return torch.cat((prefix, self.motion_input(x)), dim=1)  # [B, P + W, D]
+        return torch.cat((prefix, read(self.motion_input, x)), dim=1)  # [B, P + W, D]
 
     def _audio(self, conditions: Conditions) -> Tensor:
         return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)  # [B, A, D]
 
     def _identity(self, conditions: Conditions) -> Tensor:
-        known = torch.cat((self.geometry_input(conditions.geometry), self.style_input(conditions.style)), dim=1)
+        given = ((self.geometry_input, conditions.geometry), (self.style_input, conditions.style))
+        known = torch.cat([read(layer, x) for layer, x in given], dim=1)
         known = rearrange(known, "b (n d) -> b n d", d=self.config.width)
-        reference = rearrange(
-            self.reference_input(conditions.reference_motion), "b (n d) -> b n d", d=self.config.width
-        )
+        reference = read(self.reference_input, conditions.reference_motion)
+        reference = rearrange(reference, "b (n d) -> b n d", d=self.config.width)
         known = torch.where(conditions.identity[:, None, None], known, self.no_identity)
         reference = torch.where(conditions.reference[:, None, None], reference, self.no_reference)
         return torch.cat((known, reference), dim=1) + self.identity_slot  # [B, N, D]

@@ -16,9 +16,13 @@ from neo_core.pictar.detection import (
 class BrightSpots(nn.Module):
     """Says "a face of ordinary size" wherever the picture is bright."""
 
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(100.0))
+
     def forward(self, pictures):
         bright = functional.avg_pool2d(pictures[:, :1], 4)
-        return torch.cat([100 * (bright - 0.3), torch.zeros_like(bright).expand(-1, 3, -1, -1)], 1)
+        return torch.cat([self.gain * (bright - 0.3), torch.zeros_like(bright).expand(-1, 3, -1, -1)], 1)
 
 
 def test_proposals_lie_where_the_network_points():
