@@ -1,0 +1,43 @@
+"""The nodes: each a schema and one call into `neo_core`. Their ids are frozen, inputs are only ever appended."""
+
+from comfy_api.v0_0_2 import ComfyExtension, io
+
+from .audio import EncodeAudio
+from .expression import EditExpression
+from .governance import Consent
+from .loaders import LoadModels
+from .motion import LoadMotion, PlotMotion, SaveMotion
+from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
+from .replacements import register_replacements
+from .samples import SamplePortrait, SamplePortraits, SampleSpeech
+from .talking_head import TalkingHead
+from .vocal import GenerateMotion, GuidanceMixer
+
+NODES: list[type[io.ComfyNode]] = [
+    TalkingHead,
+    LoadModels,
+    EncodeAudio,
+    Consent,
+    EnrolFromPhoto,
+    GuidanceMixer,
+    GenerateMotion,
+    EditExpression,
+    Render,
+    Lift,
+    Deform,
+    Translate,
+    PlotMotion,
+    SaveMotion,
+    LoadMotion,
+    SamplePortrait,
+    SamplePortraits,
+    SampleSpeech,
+]
+
+
+class NeoExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        await register_replacements()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES

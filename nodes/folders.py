@@ -1,0 +1,52 @@
+"""Where motion files may lie: inside ComfyUI's own folders, whatever a prompt asks for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import folder_paths
+
+from ..neo_core.data_types import InputError
+from ..neo_core.pipelines.motion_file import SUFFIXES
+
+OUTPUT = " [output]"  # how ComfyUI marks a file of the output folder
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    path: Path
+    name: str  # as it is told: relative to the output folder
+
+
+def motion_files() -> list[str]:
+    """What can be opened: files of the input and the output folder and of the folders right in them."""
+    inputs, outputs = folder_paths.get_input_directory(), folder_paths.get_output_directory()
+    return [*_listed(Path(inputs)), *(name + OUTPUT for name in _listed(Path(outputs)))]
+
+
+def input_file(name: str) -> Path:
+    """The file that a choice of `motion_files` means. Raises InputError when it lies outside."""
+    try:
+        path = Path(folder_paths.get_annotated_filepath(name))
+    except ValueError as error:
+        raise InputError(f"motion file {name!r:.80} is outside ComfyUI's folders; expected one of the list") from error
+    if path.suffix not in SUFFIXES or not path.is_file():
+        raise InputError(f"motion file {name!r:.80} does not exist; expected one of the list")
+    return path
+
+
+def output_file(prefix: str, suffix: str) -> OutputFile:
+    """A new, numbered file of the output folder. Raises InputError when the prefix leads out of it."""
+    root = Path(folder_paths.get_output_directory())
+    try:
+        folder, stem, number, subfolder, _ = folder_paths.get_save_image_path(prefix, str(root))
+    except Exception as error:  # ComfyUI raises a bare Exception for a path outside
+        raise InputError(
+            f"filename_prefix {prefix!r:.80} leads out of ComfyUI's output folder; expected one inside"
+        ) from error
+    name = f"{stem}_{number:05}_.{suffix}"
+    return OutputFile(Path(folder) / name, str(Path(subfolder) / name))
+
+
+def _listed(folder: Path) -> list[str]:
+    found = (path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.suffix in SUFFIXES)
+    return sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())

@@ -1,0 +1,103 @@
+"""Inputs that several nodes share, so that they read and behave the same everywhere."""
+
+from comfy_api.v0_0_2 import io
+
+from .sockets import NeoAudio, NeoGrant, NeoGuidance, NeoIdentity, NeoModel, NeoMotion, NeoVolume
+
+FRAMINGS = ("head and shoulders", "whole photo")
+FRAME_RATES = ("25", "23.976", "24", "29.97", "30", "48", "50", "59.94", "60")
+LARGEST_SEED = 2**64 - 1
+
+
+def photo() -> io.Image.Input:
+    return io.Image.Input("photo", tooltip="One picture of a person, from the front: a photo, a rendering, a painting")
+
+
+def consent() -> NeoGrant.Input:
+    return NeoGrant.Input(
+        "consent",
+        optional=True,  # so that a prompt without it gets the gate's answer and not a remark about a missing link
+        tooltip="From the Consent node, made for this very picture; without it nothing is animated",
+    )
+
+
+def models(optional: bool = False) -> NeoModel.Input:
+    tooltip = "From Load NEO Models" + ("; left open, the embedded weights are used" if optional else "")
+    return NeoModel.Input("models", optional=optional, tooltip=tooltip)
+
+
+def audio(optional: bool = False) -> io.Audio.Input:
+    tooltip = "The sound of the video; left open, it is silent" if optional else "The speech: any length, any rate"
+    return io.Audio.Input("audio", optional=optional, tooltip=tooltip)
+
+
+def speech() -> NeoAudio.Input:
+    return NeoAudio.Input("speech", tooltip="From Encode Audio: what the model hears")
+
+
+def identity() -> NeoIdentity.Input:
+    return NeoIdentity.Input("identity", tooltip="From Enrol From Photo: who speaks")
+
+
+def volume() -> NeoVolume.Input:
+    return NeoVolume.Input("volume", tooltip="From Enrol From Photo, Pictar Lift or Pictar Deform: the head in 3D")
+
+
+def motion() -> NeoMotion.Input:
+    return NeoMotion.Input("motion", tooltip="From Generate Motion, Edit Expression or Load Motion: the performance")
+
+
+def guidance() -> NeoGuidance.Input:
+    return NeoGuidance.Input(
+        "guidance", optional=True, tooltip="From Guidance Mixer; left open, all three signals count as trained"
+    )
+
+
+def seed() -> io.Int.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=LARGEST_SEED,
+        control_after_generate=True,
+        tooltip="Another number is another performance of the same speech; the same number gives the same video",
+    )
+
+
+def framing() -> io.Combo.Input:
+    return io.Combo.Input(
+        "framing",
+        options=list(FRAMINGS),
+        default=FRAMINGS[0],
+        tooltip="Head and shoulders: a square around the face. Whole photo: the picture at its own size",
+    )
+
+
+def size() -> io.Int.Input:
+    return io.Int.Input(
+        "size",
+        default=512,
+        min=128,
+        max=2048,
+        step=2,
+        tooltip="Side of the square in pixels, for head and shoulders; smaller is faster and takes less memory",
+    )
+
+
+def face() -> io.Int.Input:
+    return io.Int.Input(
+        "face",
+        default=0,
+        min=0,
+        max=64,
+        tooltip="Which face when the picture shows several, 1 the clearest and largest; 0: it shows one",
+    )
+
+
+def fps() -> io.Combo.Input:
+    return io.Combo.Input(
+        "fps",
+        options=list(FRAME_RATES),
+        default=FRAME_RATES[0],
+        tooltip="Frames per second of the video; the length follows the sound exactly at every rate",
+    )

@@ -1,0 +1,53 @@
+"""Load NEO Models: the embedded weights, or files of the same architecture from the folder `models/neo`."""
+
+from pathlib import Path
+
+import folder_paths
+from comfy_api.v0_0_2 import io
+
+from .model_patcher import host_models
+from .sockets import NeoModel
+
+FOLDER = "neo"
+EMBEDDED = "embedded"
+
+folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
+folder_paths.folder_names_and_paths[FOLDER][1].add(".safetensors")  # a new folder lists all files otherwise
+
+
+class LoadModels(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        weights = [EMBEDDED, *folder_paths.get_filename_list(FOLDER)]
+        return io.Schema(
+            node_id="NEO_LoadModels",
+            display_name="Load NEO Models",
+            category="NEO",
+            description="The networks of every stage. The embedded weights came with this pack (Apache-2.0); nothing "
+            "is downloaded.",
+            search_aliases=["checkpoint", "weights"],
+            inputs=[
+                io.Combo.Input(
+                    "audio_encoder",
+                    options=weights,
+                    default=EMBEDDED,
+                    tooltip="What hears the speech: embedded, or a .safetensors file in models/neo",
+                ),
+                io.Combo.Input(
+                    "vocal",
+                    options=weights,
+                    default=EMBEDDED,
+                    tooltip="VOCAL, which turns speech into motion: embedded, or a .safetensors file in models/neo",
+                ),
+            ],
+            outputs=[NeoModel.Output("models", tooltip="All networks, for Encode Audio, Enrol and Generate Motion")],
+        )
+
+    @classmethod
+    def execute(cls, audio_encoder, vocal):
+        return io.NodeOutput(host_models(weights_path(audio_encoder), weights_path(vocal)))
+
+
+def weights_path(name: str) -> str | None:
+    """Where the chosen weights lie; None for the embedded ones."""
+    return None if name == EMBEDDED else folder_paths.get_full_path_or_raise(FOLDER, name)

@@ -1,0 +1,58 @@
+"""The engine's networks under ComfyUI's memory management: loaded when a node needs them, moved out when others do."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from comfy import model_management
+from comfy.model_patcher import CoreModelPatcher
+
+from ..neo_core.audio.encoder import load_audio_encoder
+from ..neo_core.pipelines.talking_head import Models, load_models
+from ..neo_core.vocal.unified_mmdit import load_vocal
+from .memory import memory_advice
+from .sockets import genuine
+
+
+@dataclasses.dataclass(frozen=True)
+class HostedModels:
+    """The value of NEO_MODEL: the networks of every stage and ComfyUI's handles on those that run on its device."""
+
+    models: Models
+    patchers: tuple[CoreModelPatcher, ...]
+
+
+@lru_cache(maxsize=2)
+def host_models(audio_encoder: str | None = None, vocal: str | None = None) -> HostedModels:
+    """The embedded weights, or those of files in their place."""
+    models = load_models()
+    if audio_encoder:
+        models = dataclasses.replace(models, audio_encoder=load_audio_encoder(audio_encoder))
+    if vocal:
+        models = dataclasses.replace(models, vocal=load_vocal(vocal))
+    networks = (models.analyser, models.audio_encoder, models.vocal)
+    load, offload = model_management.get_torch_device(), model_management.unet_offload_device()
+    return HostedModels(models, tuple(CoreModelPatcher(network, load, offload) for network in networks))
+
+
+@contextmanager
+def on_device(models: object = None) -> Iterator[Models]:
+    """The networks of NEO_MODEL or the embedded ones, on ComfyUI's device; they leave it when the work is cut short."""
+    hosted = host_models() if models is None else genuine(models, HostedModels, "models", "Load NEO Models")
+    finished = False
+    try:
+        with memory_advice():
+            model_management.load_models_gpu(list(hosted.patchers), force_full_load=True)
+            yield hosted.models
+        finished = True
+    finally:
+        if not finished:  # cancelled or failed
+            release(hosted)
+
+
+def release(hosted: HostedModels) -> None:
+    """Move the networks off the device."""
+    for patcher in hosted.patchers:
+        model_management.unload_model_and_clones(patcher)
+    model_management.soft_empty_cache()

@@ -1,0 +1,92 @@
+"""Motion as a picture and as a file."""
+
+from comfy_api.v0_0_2 import io, ui
+
+from ..neo_core.data_types import MotionLatents
+from ..neo_core.evaluation.motion_plot import PARTS, plot_motion
+from ..neo_core.pipelines.motion_file import load_motion, save_motion
+from . import inputs
+from .folders import input_file, motion_files, output_file
+from .media import to_image
+from .sockets import NeoMotion, genuine
+
+WIDTH, HEIGHT = 1280, 720
+
+
+class PlotMotion(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_PlotMotion",
+            display_name="Plot Motion",
+            category="NEO/parts",
+            description="Draws a performance as curves over seconds.",
+            search_aliases=["graph", "curves", "debug"],
+            inputs=[
+                inputs.motion(),
+                io.Combo.Input("part", options=list(PARTS), default=PARTS[0], tooltip="Which channels are drawn"),
+            ],
+            outputs=[io.Image.Output("image", tooltip="The curves, labelled")],
+        )
+
+    @classmethod
+    def execute(cls, motion, part):
+        performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
+        return io.NodeOutput(to_image(plot_motion(performance, part, WIDTH, HEIGHT)))
+
+
+class SaveMotion(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_SaveMotion",
+            display_name="Save Motion",
+            category="NEO/parts",
+            description="Keeps a performance as a file in ComfyUI's output folder.",
+            search_aliases=["export motion"],
+            inputs=[
+                inputs.motion(),
+                io.String.Input(
+                    "filename_prefix", default="neo/motion", tooltip="Folder and beginning of the name, inside output"
+                ),
+                io.Combo.Input(
+                    "format",
+                    options=["safetensors", "json"],
+                    default="safetensors",
+                    tooltip="safetensors is exact and small; json can be read and edited by hand",
+                ),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, motion, filename_prefix, format):
+        performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
+        target = output_file(filename_prefix, format)
+        save_motion(target.path, performance)
+        return io.NodeOutput(ui=ui.PreviewText(target.name))
+
+
+class LoadMotion(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_LoadMotion",
+            display_name="Load Motion",
+            category="NEO/parts",
+            description="Opens a performance that Save Motion or the command line wrote.",
+            search_aliases=["import motion"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=motion_files(),
+                    tooltip="A .safetensors or .json motion in ComfyUI's input or output folder",
+                ),
+            ],
+            outputs=[NeoMotion.Output("motion", tooltip="The performance, for Edit Expression or Render")],
+        )
+
+    @classmethod
+    def execute(cls, file):
+        return io.NodeOutput(load_motion(input_file(file)))

@@ -1,0 +1,57 @@
+"""From the inputs photo, framing, size, face and consent to a portrait that may be moved."""
+
+from torch import Tensor
+
+from ..neo_core.data_types import InputError
+from ..neo_core.governance import Grant
+from ..neo_core.pictar.geometric import Posed, Volume, pose
+from ..neo_core.pipelines.portrait import Portrait, find_portrait
+from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
+from .inputs import FRAMINGS
+from .media import to_mask, to_photo
+from .sockets import genuine
+
+NAME = "the photo"  # pictures in a graph have no other
+
+
+def found(engine: Models, photo: object, face: int) -> Portrait:
+    """The face that is meant in an IMAGE; 0: the only one."""
+    picture = to_photo(photo)
+    return find_portrait(engine.analyser, picture, NAME, face or None)
+
+
+def enrolled(
+    engine: Models, photo: object, framing: str, size: int, face: int, grant: Grant, mask: object = None
+) -> Avatar:
+    """The person in an IMAGE, ready to be moved; a MASK tells better than the network which pixels are the person."""
+    portrait = found(engine, photo, face)
+    side = size if framing == FRAMINGS[0] else None
+    return enrol(engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo))
+
+
+def lifted(volume: object) -> Volume:
+    """The portrait of a NEO_VOLUME, whatever poses it was put into."""
+    return posed(volume).volume
+
+
+def posed(volume: object) -> Posed:
+    """A NEO_VOLUME in its poses; one that was only lifted is as photographed."""
+    if isinstance(volume, Volume):
+        return pose(volume, volume.reference[None])
+    return genuine(volume, Posed, "volume", "Enrol From Photo or Pictar Deform")
+
+
+def excerpt(motion: Tensor, start: int, frames: int) -> Tensor:
+    """`frames` motion vectors from `start` on, fewer at the end. [T, 63] -> [n, 63]"""
+    if start >= len(motion):
+        raise InputError(f"start_frame is {start}; expected 0 to {len(motion) - 1}, the last frame")
+    return motion[start : start + frames]
+
+
+def person_and_region(volume: Volume) -> tuple[Tensor, Tensor]:
+    """As MASK: what was taken for the person, and what may change in the picture. [1, H, W] each, in 0..1"""
+    person, region = (volume.picture.new_zeros(1, *volume.photo.shape[:2]) for _ in range(2))
+    window = volume.window
+    person[:, window.rows, window.columns] = volume.person[3]
+    region[:, window.rows, window.columns] = volume.moving
+    return person, region

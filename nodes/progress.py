@@ -1,0 +1,49 @@
+"""What a running node shows: the bar with the newest frame, the time left, and that Cancel is heard."""
+
+import time
+from collections.abc import Callable
+
+from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy_api.v0_0_2 import ComfyAPISync
+from comfy_execution.utils import get_executing_context
+from PIL import Image
+from server import PromptServer
+from torch import Tensor
+
+PAUSE = 0.5  # seconds between two pictures on the node
+SETTLED = 2.0  # seconds after which the time left can be told
+
+
+class NodeProgress:
+    """Called by the engine at every step; raises InterruptProcessingException when the user has cancelled."""
+
+    def __init__(self, unit: str = "frame", clock: Callable[[], float] = time.monotonic) -> None:
+        self.unit = unit
+        self.clock = clock
+        self.started = clock()
+        self.shown = -PAUSE
+
+    def __call__(self, done: int, total: int, frame: Tensor | None = None) -> None:
+        throw_exception_if_processing_interrupted()
+        elapsed = self.clock() - self.started
+        context = get_executing_context()
+        if context is None or (elapsed - self.shown < PAUSE and done < total):
+            return
+        self.shown = elapsed
+        picture = None if frame is None else Image.fromarray(frame.cpu().numpy())
+        ComfyAPISync().execution.set_progress(done, max(total, 1), preview_image=picture)
+        PromptServer.instance.send_progress_text(self.text(done, total, elapsed), context.node_id)
+
+    def text(self, done: int, total: int, elapsed: float) -> str:
+        """`frame 120 of 295, 0:14 left`, without the time as long as it would be a guess."""
+        told = f"{self.unit} {done} of {total}"
+        if not done or elapsed < SETTLED or done >= total:
+            return told
+        return f"{told}, {minutes(elapsed / done * (total - done))} left"
+
+
+def minutes(seconds: float) -> str:
+    """`0:14`, `12:05` or `1:02:09`."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

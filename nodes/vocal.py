@@ -1,0 +1,115 @@
+"""VOCAL: from speech to motion, and how much each signal counts."""
+
+from comfy_api.v0_0_2 import io
+
+from ..neo_core.data_types import Identity, Speech
+from ..neo_core.flow.guidance import Guidance
+from ..neo_core.pipelines.talking_head import Settings, generate
+from ..neo_core.timebase import parse_fps
+from ..neo_core.vocal.sampler import STEPS
+from . import inputs
+from .curves import over_time
+from .model_patcher import on_device
+from .progress import NodeProgress
+from .sockets import NeoGuidance, NeoMotion, genuine
+
+Curve = io.Custom("CURVE")  # io.Curve has no `forceInput`: it would draw an editor on the node for each of them
+
+
+class GuidanceMixer(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_GuidanceMixer",
+            display_name="Guidance Mixer",
+            category="NEO",
+            description="How much the speech, the person and the portrait's own expression steer the performance, also "
+            "over time.",
+            search_aliases=["cfg", "guidance scale"],
+            inputs=[
+                slider("audio", "How closely the lips and the head follow the speech"),
+                slider("identity", "How much the build of this face shapes the motion"),
+                slider("reference", "How much the pose and expression of the portrait are kept"),
+                percent("start_percent", 0.0, "Where in the clip the sliders begin to act; all is neutral before"),
+                percent("end_percent", 100.0, "Where in the clip the sliders stop acting; all is neutral after"),
+                curve("audio_curve", "audio"),
+                curve("identity_curve", "identity"),
+                curve("reference_curve", "reference"),
+            ],
+            outputs=[NeoGuidance.Output("guidance", tooltip="For Generate Motion or NEO Talking Head")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        audio,
+        identity,
+        reference,
+        start_percent,
+        end_percent,
+        audio_curve=None,
+        identity_curve=None,
+        reference_curve=None,
+    ):
+        curves = (over_time(audio_curve), over_time(identity_curve), over_time(reference_curve))
+        return io.NodeOutput(Guidance(audio, identity, reference, start_percent / 100, end_percent / 100, *curves))
+
+
+class GenerateMotion(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_GenerateMotion",
+            display_name="Generate Motion (NEO 1.5)",
+            category="NEO",
+            description="VOCAL 1.5 performs the speech: lips, brows, gaze, blinks and head, for any length.",
+            search_aliases=["vocal", "sampler", "lip sync"],
+            inputs=[
+                inputs.models(),
+                inputs.speech(),
+                inputs.identity(),
+                inputs.seed(),
+                io.Int.Input(
+                    "steps",
+                    default=STEPS,
+                    min=2,
+                    max=50,
+                    tooltip="Steps from noise to motion; more is slower and hardly better",
+                ),
+                inputs.fps(),
+                inputs.guidance(),
+            ],
+            outputs=[NeoMotion.Output("motion", tooltip="The performance, one pose and expression per frame")],
+        )
+
+    @classmethod
+    def execute(cls, models, speech, identity, seed, steps, fps, guidance=None):
+        heard = genuine(speech, Speech, "speech", "Encode Audio")
+        person = genuine(identity, Identity, "identity", "Enrol From Photo")
+        settings = performance(seed, fps, guidance, steps)
+        with on_device(models) as engine:
+            return io.NodeOutput(generate(engine, heard, person, settings, NodeProgress("step")))
+
+
+def performance(seed: int, fps: str, guidance: object, steps: int = STEPS) -> Settings:
+    """The settings of a performance; without guidance every signal counts as trained."""
+    mixed = Guidance() if guidance is None else genuine(guidance, Guidance, "guidance", "Guidance Mixer")
+    return Settings(parse_fps(fps), seed, steps, mixed)
+
+
+def slider(name: str, meaning: str) -> io.Float.Input:
+    tooltip = f"{meaning}; 1 as trained, 0 not at all, above 1 more than that"
+    return io.Float.Input(
+        name, default=1.0, min=0.0, max=3.0, step=0.05, display_mode=io.NumberDisplay.slider, tooltip=tooltip
+    )
+
+
+def percent(name: str, default: float, meaning: str) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=100.0, step=1.0, tooltip=meaning)
+
+
+def curve(name: str, signal: str) -> Curve.Input:
+    tooltip = (
+        f"How much of the {signal} slider applies over the clip: left to right is time, bottom is none, top is all"
+    )
+    return Curve.Input(name, optional=True, tooltip=tooltip, extra_dict={"forceInput": True})
