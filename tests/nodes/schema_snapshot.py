@@ -1,10 +1,9 @@
 """What workflow files depend on in the nodes' schemas, as data, and what must not change about it.
 
-`python tests/nodes/schema_snapshot.py VERSION` writes `schemas/VERSION.json` from the fake host, once per release.
+Once per release: `python tests/nodes/schema_snapshot.py > tests/nodes/schemas/VERSION.json`
 """
 
 import json
-import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent / "schemas"
@@ -73,16 +72,14 @@ def _narrowed(old: dict, new: dict) -> list[str]:
     return found + ([f"lost the choices {sorted(lost)}"] if lost else [])
 
 
-def main(version: str) -> None:
+def current() -> dict[str, dict]:
+    """The snapshot of the nodes as they are, from the fake host."""
     import pack_loading  # it opens the host, which whoever only compares does not want
 
     pack_loading.open_host()
     pack_loading.load_pack()
-    classes = pack_loading.load_nodes().classes
-    content = snapshot({name: node.GET_NODE_INFO_V1() for name, node in classes.items()})
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{version}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return snapshot({name: node.GET_NODE_INFO_V1() for name, node in pack_loading.load_nodes().classes.items()})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    print(json.dumps(current(), indent=1))

@@ -7,7 +7,7 @@ from pathlib import Path
 folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
 filename_list_cache: dict = {}
 models_dir = str(Path(__file__).parent / "models")
-_folders = {"input": "", "output": "", "temp": "", "user": ""}
+_folders = {name: str(Path(__file__).parent / name) for name in ("input", "output", "temp", "user")}
 
 
 def get_input_directory() -> str:
@@ -56,9 +56,18 @@ def annotated_filepath(name: str) -> tuple[str, str | None]:
     return (match[1], _folders[match[2]]) if match else (name, None)
 
 
+def is_within_directory(directory: str, target: str) -> bool:
+    directory = os.path.abspath(directory)
+    return os.path.commonpath((directory, os.path.abspath(target))) == directory
+
+
 def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
     name, folder = annotated_filepath(name)
-    return os.path.join(folder or default_dir or get_input_directory(), name)
+    folder = folder or default_dir or get_input_directory()
+    path = os.path.abspath(os.path.join(folder, name))
+    if not is_within_directory(folder, path):
+        raise ValueError(f"Invalid file path: {name!r}")
+    return path
 
 
 def exists_annotated_filepath(name) -> bool:
@@ -100,8 +109,7 @@ def get_save_image_path(
     """Folder, file name, first free number, subfolder, prefix; refuses to leave the output folder."""
     subfolder, filename = os.path.split(os.path.normpath(filename_prefix))
     folder = os.path.join(output_dir, subfolder)
-    inside = os.path.abspath(output_dir)
-    if os.path.commonpath((inside, os.path.abspath(folder))) != inside:
+    if not is_within_directory(output_dir, folder):
         raise Exception("Saving image outside the output folder is not allowed.")
     os.makedirs(folder, exist_ok=True)
     numbers = [re.match(rf"{re.escape(filename)}_(\d+)", name) for name in os.listdir(folder)]

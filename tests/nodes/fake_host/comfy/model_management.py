@@ -79,6 +79,10 @@ def unload_all_models() -> None:
     free_memory(1e30, get_torch_device())
 
 
+def unload_model_and_clones(model, unload_additional_models=True, all_devices=False) -> None:
+    free_memory(1e30, get_torch_device(), [patcher for patcher in current_loaded_models if patcher is not model])
+
+
 def soft_empty_cache(force=False) -> None:
     pass
 

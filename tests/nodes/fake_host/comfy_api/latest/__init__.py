@@ -57,17 +57,17 @@ class ComfyAPI:
 
 
 class ComfyAPISync:
-    class NodeReplacement:
+    class _NodeReplacement:
         def register(self, node_replace: io.NodeReplace) -> None:
             PromptServer.instance.node_replace_manager.register(node_replace)
 
-    class Execution:
+    class _Execution:
         def set_progress(self, value, max_value, node_id=None, preview_image=None, ignore_size_limit=False) -> None:
             _report(value, max_value, node_id, preview_image)
 
     def __init__(self) -> None:
-        self.node_replacement = self.NodeReplacement()
-        self.execution = self.Execution()
+        self.node_replacement = self._NodeReplacement()
+        self.execution = self._Execution()
 
 
 def _report(value, max_value, node_id, preview) -> None:

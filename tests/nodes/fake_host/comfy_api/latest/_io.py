@@ -381,7 +381,7 @@ class Curve:
             return super().as_dict() | {"default": {"points": points, "interpolation": "monotone_cubic"}}
 
 
-class HiddenHolder:
+class _HiddenHolder:
     """What the host tells a node beside its inputs; anything it did not tell is None."""
 
     def __init__(self, unique_id, prompt, extra_pnginfo, dynprompt, **kwargs) -> None:
@@ -514,7 +514,7 @@ class NodeOutput:
 class ComfyNode(ABC):
     RELATIVE_PYTHON_MODULE = None
     SCHEMA = None
-    hidden: HiddenHolder | None = None
+    hidden: _HiddenHolder | None = None
 
     @classmethod
     @abstractmethod
@@ -556,7 +556,7 @@ class ComfyNode(ABC):
     def PREPARE_CLASS_CLONE(cls, v3_data):
         """Nodes run as a copy of their class, so that nothing they set stays."""
         clone = type(f"{cls.__name__}Clone", (cls,), dict(cls.__dict__))
-        clone.hidden = HiddenHolder.from_dict(v3_data["hidden_inputs"] if v3_data else None)
+        clone.hidden = _HiddenHolder.from_dict(v3_data["hidden_inputs"] if v3_data else None)
         return clone
 
     @classmethod

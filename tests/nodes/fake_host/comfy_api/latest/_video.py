@@ -88,6 +88,9 @@ class VideoFromFile(VideoInput):
     def get_stream_source(self):
         return self.__file
 
+    def get_active_trim_window(self) -> tuple[float, float]:
+        return float(self.__start_time), float(self.__duration)
+
     def get_dimensions(self) -> tuple[int, int]:
         with av.open(self.__file) as container:
             stream = container.streams.video[0]

@@ -1,0 +1,77 @@
+"""Released nodes stay as they are: files made with them must go on working."""
+
+import copy
+import json
+
+import pytest
+from schema_snapshot import complaints, latest_release, snapshot
+
+
+@pytest.fixture(scope="module")
+def released():
+    return json.loads(latest_release().read_text(encoding="utf-8"))
+
+
+def schemas_of(loaded):
+    return snapshot({name: node.GET_NODE_INFO_V1() for name, node in loaded.classes.items()})
+
+
+def test_nothing_a_released_file_depends_on_has_changed(loaded, released):
+    replaced = {one.old_node_id for one in loaded.replacements}
+    assert complaints(released, json.loads(json.dumps(schemas_of(loaded))), replaced) == []
+
+
+def test_replacements_name_nodes_that_exist(loaded):
+    for one in loaded.replacements:
+        assert one.new_node_id in loaded.classes
+        assert one.old_node_id not in loaded.classes
+
+
+def swapped(node):
+    node["inputs"][0], node["inputs"][1] = node["inputs"][1], node["inputs"][0]
+
+
+def with_required(node):
+    node["inputs"].append({"name": "new", "type": "INT", "optional": False})
+
+
+def with_fewer_choices(node):
+    next(one for one in node["inputs"] if "options" in one)["options"].pop(0)
+
+
+def with_smaller_range(node):
+    next(one for one in node["inputs"] if "max" in one)["max"] -= 1
+
+
+def with_other_type(node):
+    node["inputs"][0]["type"] = "LATENT"
+
+
+def with_inserted(node):
+    node["inputs"].insert(1, {"name": "new", "type": "INT", "optional": True})
+
+
+def without_output(node):
+    node["outputs"].pop()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [swapped, with_required, with_fewer_choices, with_smaller_range, with_other_type, with_inserted, without_output],
+)
+def test_a_breaking_change_is_found(released, change):
+    new = copy.deepcopy(released)
+    change(new["NEO_TalkingHead"])
+    assert len(complaints(released, new, set())) == 1
+
+
+def test_a_lost_node_is_found_unless_it_was_replaced(released):
+    new = {name: node for name, node in released.items() if name != "NEO_Render"}
+    assert complaints(released, new, set()) == ["NEO_Render is gone and nothing replaces it"]
+    assert complaints(released, new, {"NEO_Render"}) == []
+
+
+def test_an_appended_optional_input_and_a_new_node_break_nothing(released):
+    new = copy.deepcopy(released) | {"NEO_New": {"inputs": [], "outputs": []}}
+    new["NEO_Render"]["inputs"].append({"name": "new", "type": "INT", "optional": True})
+    assert complaints(released, new, set()) == []
