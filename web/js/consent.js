@@ -1,0 +1,152 @@
+// The consent dialog: when the Consent node finds no record for a picture, it asks for the statement a record needs.
+// What is stated goes to the user's own folder through ComfyUI's user data, as a request that the Consent node checks,
+// signs and deletes when it runs next. Nothing of it is written to a node, a workflow or a video.
+
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { element, text, textsLoaded } from "./page.js";
+
+const NODE = "NEO_Consent";
+const KINDS = ["self", "authorised", "synthetic", "artwork"];
+const SCOPES = ["talking-head", "reenactment", "full-body"];
+const NEEDED = "talking-head"; // the Consent node asks for it, so a record without it would help nobody
+let refused = null; // the portrait that was refused last
+
+app.registerExtension({
+  name: "NEO.Consent",
+  async setup() {
+    api.addEventListener("execution_error", ({ detail }) => onError(detail));
+    await textsLoaded;
+  },
+  nodeCreated(node) {
+    if (node.comfyClass !== NODE) return;
+    const button = node.addWidget("button", "give_consent", null, ask, { serialize: false });
+    button.label = text("consent.button");
+    button.serialize = false;
+  },
+});
+
+function onError({ node_type: type, exception_type: exception = "", exception_message: message = "" }) {
+  const portrait = message.match(/\bportrait ([0-9a-f]{16})\b/)?.[1];
+  if (type !== NODE || !exception.endsWith("ConsentRequired") || !portrait) return;
+  refused = portrait;
+  ask();
+}
+
+function ask() {
+  if (document.querySelector("dialog.neo-consent")) return;
+  if (refused) open(refused);
+  else toast("info", text("consent.runFirst"));
+}
+
+function toast(severity, detail) {
+  app.extensionManager.toast.add({ severity, summary: text("consent.title"), detail, life: 8000 });
+}
+
+function open(portrait) {
+  const form = element("form", {}, header(), intro(portrait), who(), details(), use(), adult(), problem(), footer());
+  const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
+  form.addEventListener("change", () => askForName(form));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit(dialog, form, portrait, event.submitter.value);
+  });
+  for (const button of form.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("keydown", (event) => event.stopPropagation()); // what is typed is no shortcut of the canvas
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  askForName(form);
+  dialog.showModal();
+}
+
+async function submit(dialog, form, portrait, next) {
+  try {
+    await api.storeUserData(`neo/consent_requests/${portrait}.json`, statement(form, portrait));
+  } catch (error) {
+    form.querySelector(".neo-problem").textContent = text("consent.notStored", { reason: error.message });
+    return;
+  }
+  refused = null;
+  dialog.close();
+  if (next === "run") app.extensionManager.command.execute("Comfy.QueuePrompt");
+  else toast("success", text("consent.stored"));
+}
+
+/** The request as the Consent node reads it. */
+function statement(form, portrait) {
+  const { kind, name, expires, adult, scope } = form.elements;
+  return {
+    portrait,
+    kind: kind.value,
+    name: name.value.trim(),
+    adult: adult.checked,
+    scope: [...scope].filter((box) => box.checked).map((box) => box.value),
+    expires: expires.value || null,
+  };
+}
+
+// ---- the parts of the dialog, from top to bottom
+
+function header() {
+  const close = element("button", { type: "button", "data-close": "", "aria-label": text("consent.cancel") }, "✕");
+  return element("header", {}, element("h2", { id: "neo-consent-title" }, text("consent.title")), close);
+}
+
+function intro(portrait) {
+  const picture = element("img", { alt: text("consent.picture"), hidden: "" });
+  showPicture(picture, portrait);
+  return element("div", { class: "neo-intro" }, picture, element("p", {}, text("consent.explanation")));
+}
+
+/** The picture as the Consent node kept it in the user's folder: what the statement is about, to the pixel. */
+async function showPicture(picture, portrait) {
+  const response = await api.getUserData(`neo/portraits/${portrait}.png`);
+  if (!response.ok) return;
+  picture.src = URL.createObjectURL(await response.blob());
+  picture.hidden = false;
+  picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
+}
+
+function who() {
+  const choices = KINDS.map((kind) => choice("radio", "kind", kind, text(`consent.kind.${kind}`), { required: "" }));
+  choices[0].control.autofocus = true;
+  return element("fieldset", {}, element("legend", {}, text("consent.who")), ...choices);
+}
+
+function details() {
+  const rules = { required: "", pattern: ".*\\S.*", maxlength: "200", autocomplete: "off" };
+  const name = element("input", { name: "name", ...rules });
+  const today = new Date().toISOString().slice(0, 10);
+  const expires = element("input", { name: "expires", type: "date", min: today });
+  const until = element("span", {}, text("consent.expires"), " ", element("small", {}, text("consent.noEnd")));
+  const whose = element("span", { class: "neo-whose" });
+  return element("div", { class: "neo-pair" }, element("label", {}, whose, name), element("label", {}, until, expires));
+}
+
+function askForName(form) {
+  form.querySelector(".neo-whose").textContent = text(`consent.name.${form.elements.kind.value || "person"}`);
+}
+
+function use() {
+  const needed = { checked: "", disabled: "" };
+  const choices = SCOPES.map((scope) => {
+    return choice("checkbox", "scope", scope, text(`consent.scope.${scope}`), scope === NEEDED ? needed : {});
+  });
+  const row = element("div", { class: "neo-row" }, ...choices);
+  return element("fieldset", {}, element("legend", {}, text("consent.use")), row);
+}
+
+const adult = () => choice("checkbox", "adult", "yes", text("consent.adult"), { required: "" });
+
+const problem = () => element("p", { class: "neo-problem", role: "alert" });
+
+function footer() {
+  const cancel = element("button", { type: "button", "data-close": "" }, text("consent.cancel"));
+  const save = element("button", { value: "save" }, text("consent.save"));
+  const run = element("button", { value: "run", class: "neo-primary" }, text("consent.saveAndRun"));
+  return element("footer", {}, cancel, save, run);
+}
+
+function choice(type, name, value, label, attributes) {
+  return element("label", { class: "neo-choice" }, element("input", { type, name, value, ...attributes }), label);
+}
