@@ -25,8 +25,8 @@ app.registerExtension({
 
 /** Values change by typing, undo, loading, links and scripts, and no one event tells of all of them: so look. */
 function lookEachFrame() {
-  for (const mixer of mixers) mixer.look();
   requestAnimationFrame(lookEachFrame);
+  for (const mixer of mixers) mixer.look();
 }
 
 function addMixer(node) {
@@ -65,7 +65,7 @@ class Mixer {
   /** Everything that is drawn. */
   read() {
     const numbers = SIGNALS.map((name) => numberOf(this.node, name));
-    const weights = numbers.map((number) => (number === UNKNOWN ? 1 : number));
+    const weights = numbers.map((number) => (number === UNKNOWN ? 1 : Math.min(Math.max(number, 0), LIMIT)));
     return {
       weights,
       ...this.wished(weights),
@@ -83,7 +83,7 @@ class Mixer {
 
   share(name, unknown) {
     const number = numberOf(this.node, name);
-    return number === UNKNOWN ? unknown : number / 100;
+    return number === UNKNOWN ? unknown : Math.min(Math.max(number / 100, 0), 1);
   }
 
   /** A slider that takes its value from a link is not ours to move. */

@@ -1,31 +1,33 @@
-// What flows into a node: the value behind a linked input, as far as the graph shows it before it runs.
+// What flows into a node: the value behind an input, as far as the graph shows it before it runs. A workflow file can
+// hold anything in a widget, so a value counts only if it has the form it should have.
 
-export const UNKNOWN = Symbol("known only when the graph runs");
+export const UNKNOWN = Symbol("not to be seen before the graph runs");
 
-const isCurve = (value) => Array.isArray(value?.points) && typeof value.interpolation === "string";
+const HANDS_ON = ["CurveEditor", "PrimitiveNode", "PrimitiveFloat", "PrimitiveInt"]; // their widget is their output
+
+const isPoint = (point) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite);
+const isCurve = (value) => Array.isArray(value?.points) && value.points.every(isPoint);
 
 /** Is this input of the node linked? */
-export const isLinked = (node, name) => node.inputs?.find((input) => input.name === name)?.link != null;
+export const isLinked = (node, name) => inputOf(node, name)?.link != null;
 
-/** The number an input has: the widget's own, that of a linked primitive, or UNKNOWN. */
-export function numberOf(node, name) {
-  if (!isLinked(node, name)) return node.widgets.find((widget) => widget.name === name).value;
-  return valueBehind(node, name, (value) => typeof value === "number");
+/** The number an input has, from its widget or the node behind the link, or UNKNOWN. */
+export const numberOf = (node, name) => valueOf(node, name, Number.isFinite);
+
+/** The curve an input has, `{points, interpolation}`: null when nothing is linked, or UNKNOWN. */
+export const curveOf = (node, name) => (isLinked(node, name) ? valueOf(node, name, isCurve) : null);
+
+function valueOf(node, name, fits) {
+  if (isLinked(node, name)) return valueBehind(inputOf(node, name).link, node.graph, fits);
+  const value = node.widgets?.find((widget) => widget.name === name)?.value;
+  return fits(value) ? value : UNKNOWN;
 }
 
-/** The curve a CURVE input has: null when nothing is linked, `{points, interpolation}`, or UNKNOWN. */
-export const curveOf = (node, name) => (isLinked(node, name) ? valueBehind(node, name, isCurve) : null);
-
-/** The first widget value of the linked node that fits; reroutes are passed through. */
-function valueBehind(node, name, fits) {
-  const source = sourceOf(node, node.inputs.findIndex((input) => input.name === name));
-  if (source?.type === "Reroute") return valueBehind(source, source.inputs[0].name, fits);
-  if (source?.inputs?.some((input) => input.link != null)) return UNKNOWN; // it computes
-  return source?.widgets?.map((widget) => widget.value).find(fits) ?? UNKNOWN;
+function valueBehind(link, graph, fits) {
+  const source = graph.getNodeById(graph.getLink(link)?.origin_id); // none at the edge of a subgraph
+  if (source?.type === "Reroute") return valueOf(source, source.inputs[0].name, fits);
+  const widget = HANDS_ON.includes(source?.type) && source.widgets?.find(({ value }) => fits(value));
+  return widget ? valueOf(source, widget.name, fits) : UNKNOWN;
 }
 
-/** The node a slot's link comes from; null at the edge of a subgraph. */
-function sourceOf(node, slot) {
-  const link = node.graph?.getLink(node.inputs[slot]?.link);
-  return link ? node.graph.getNodeById(link.origin_id) : null;
-}
+const inputOf = (node, name) => node.inputs?.find((input) => input.name === name);
