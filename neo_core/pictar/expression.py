@@ -61,9 +61,14 @@ def _face(pose: tuple[float, float, float] = (0, 0, 0), gaze: tuple[float, float
     offset[POSE][:3] = torch.tensor(pose, dtype=torch.float32)
     offset[GAZE] = torch.tensor(gaze * 2, dtype=torch.float32)
     for name, weight in weights.items():
-        for channel in (name,) if name in INDEX else (f"{name}_L", f"{name}_R"):
+        for channel in _sides(name):
             offset[INDEX[channel]] = weight
     return offset
+
+
+def _sides(stem: str) -> tuple[str, ...]:
+    """The channels of a name without its side."""
+    return (stem,) if stem in INDEX else (f"{stem}_L", f"{stem}_R")
 
 
 PRESETS = {
@@ -266,10 +271,6 @@ def _lever(name: str, value: float) -> dict[str, float]:
         "jaw": {"jawOpen": 1.0},
     }[name]
     return {channel: share for stem, share in shares.items() for channel in _sides(stem)}
-
-
-def _sides(stem: str) -> tuple[str, ...]:
-    return (stem,) if stem in INDEX else (f"{stem}_L", f"{stem}_R")
 
 
 def _between(keyframes: tuple[Keyframe, ...], times: Tensor) -> Tensor:

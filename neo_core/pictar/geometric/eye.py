@@ -175,7 +175,7 @@ def _whole_ball(
     at = pixel_centres(window.height, window.width) + _corner(window)
     away = (at - center).norm(dim=-1) / radius  # [h, w]
     sure = erode((opening > 0.98).float(), max(1, round(0.045 * width)))
-    white = _white(view, sure * (away > 1.2), sure)
+    white = white_of_eye(view, sure * (away > 1.2), ((opening > 0.9) & (away > 1.1)).float())
     rings = _rings(view, sure, away)
     iris = rings[:, (away * RINGS).long().clamp(max=RINGS - 1)]
     soft = smoothstep(away, 1.12, 0.96)
@@ -187,13 +187,23 @@ def _whole_ball(
     return ball, blur(shade, max(0.5, 0.02 * width))
 
 
-def _white(view: Tensor, known: Tensor, opening: Tensor) -> Tensor:
-    """The white of the eye everywhere: what is near, drawn towards its mean. [3, h, w]"""
-    known = known if known.sum() >= 8 else opening
+def white_of_eye(view: Tensor, sure: Tensor, likely: Tensor) -> Tensor:
+    """The white of the eye everywhere: what is near, drawn towards its mean. [3, h, w]
+
+    In a small eye no pixel surely shows it; of those that likely do, the brighter half is neither lash nor iris.
+    """
+    known = sure if sure.sum() >= 8 else _brighter_half(view, likely)
     if known.sum() < 4:
         return torch.full_like(view, 0.6)
     mean = (view * known).sum((1, 2), keepdim=True) / known.sum()
     return 0.5 * fill(view, known) + 0.5 * mean
+
+
+def _brighter_half(view: Tensor, chosen: Tensor) -> Tensor:
+    """Those of the chosen pixels that are not darker than their median. view [3, h, w], chosen [h, w] -> [h, w]"""
+    luma = (LUMA[:, None, None] * view).sum(0)
+    among = luma[chosen > 0]
+    return chosen * (luma >= among.median()).float() if len(among) else chosen
 
 
 def _rings(view: Tensor, sure: Tensor, away: Tensor) -> Tensor:
