@@ -274,7 +274,10 @@ def _lever(name: str, value: float) -> dict[str, float]:
 
 
 def _between(keyframes: tuple[Keyframe, ...], times: Tensor) -> Tensor:
-    """Key-frames blended over time by half a cosine, held before the first and after the last. times [T] -> [T, 63]"""
+    """Key-frames blended over time by half a cosine, held before the first and after the last. times [T] -> [T, 63]
+
+    Two at one moment are a cut.
+    """
     ordered = sorted(keyframes, key=lambda keyframe: keyframe.seconds)
     values = torch.stack([k.strength * PRESETS[k.preset] + slider_offset(k.channels) for k in ordered])
     moments = torch.tensor([k.seconds for k in ordered])
