@@ -9,7 +9,7 @@ a seam.
 Letters: B batch, N samples, J mel frames (100 Hz), T feature frames (50 Hz), D width, L exposed layers, M mel bands.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -137,12 +137,16 @@ PIECE = 1000  # feature frames encoded at once: 20 s
 
 def encode(encoder: AudioEncoder, waveform: Waveform, progress: Progress = silent) -> AudioFeatures:
     """All layers of the encoder for a whole sound of any rate from 8 to 192 kHz, on the CPU."""
-    level = clip_loudness(mono_blocks(waveform))
-    pieces = []
     total = features.feature_count(waveform.samples.shape[1], waveform.sample_rate)
-    for piece in encode_stream(encoder, mono_blocks(waveform), level):
+    pieces: list[Tensor] = []
+
+    def tell() -> None:
+        progress(sum(piece.shape[1] for piece in pieces), total, None)
+
+    level = clip_loudness(watched(mono_blocks(waveform), tell))
+    for piece in encode_stream(encoder, watched(mono_blocks(waveform), tell), level):
         pieces.append(piece)
-        progress(sum(p.shape[1] for p in pieces), total, None)
+        tell()
     return AudioFeatures(torch.cat(pieces, 1), waveform.samples.shape[1], waveform.sample_rate)
 
 
@@ -196,6 +200,13 @@ def network_inputs(sound: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
     mel = features.mel_energy(sound[:, extra : sound.shape[1] - extra])
     f0, voiced = features.pitch(sound)
     return features.log_mel(mel, level), features.prosody_inputs(f0, voiced, mel, level)
+
+
+def watched(blocks: Iterable[Tensor], on_block: Callable[[], None]) -> Iterator[Tensor]:
+    """The same blocks; `on_block` is called before each and may raise to stop the reading."""
+    for block in blocks:
+        on_block()
+        yield block
 
 
 def mono_blocks(waveform: Waveform, seconds: int = 10) -> Iterator[Tensor]:

@@ -54,10 +54,15 @@ class Guidance:
         curves = (self.audio_over_time, self.identity_over_time, self.reference_over_time)
         return (self.start, self.end) == (0, 1) and all(curve is None for curve in curves)
 
-    def weights(self, moments: Tensor) -> Tensor:
-        """The weights at moments of the clip, from 0 (its begin) to 1 (its end). [T] -> [T, 3] in order of `SIGNALS`"""
+    def weights(self, moments: Tensor, ease: float = 0.0) -> Tensor:
+        """The weights at moments of the clip, from 0 (its begin) to 1 (its end). [T] -> [T, 3] in order of `SIGNALS`
+
+        They come in during `ease` (a share of the clip) after `start` and go out before `end`; at the clip's own begin
+        and end there is nothing to ease.
+        """
         moments = moments.double()
-        inside = (moments >= self.start) & (moments <= self.end)
+        inside = _ramp(moments - self.start, ease if self.start > 0 else 0.0)
+        inside = inside * _ramp(self.end - moments, ease if self.end < 1 else 0.0)
         slider = moments.new_tensor([getattr(self, name) for name in SIGNALS])
         share = torch.stack([interpolated(self._curve(name), moments) for name in SIGNALS], dim=-1)
         return 1 + inside[:, None] * share * (slider - 1)
@@ -69,6 +74,12 @@ class Guidance:
         if not curve:
             raise InputError(f"guidance {signal}_over_time is empty, expected numbers from 0 to 1")
         return curve
+
+
+def _ramp(x: Tensor, width: float) -> Tensor:
+    """0 below 0, 1 from `width` on, smooth between. [T] -> [T]"""
+    rising = (x / width).clamp(0, 1) if width else torch.ones_like(x)
+    return torch.where(x < 0, 0.0, rising * rising * (3 - 2 * rising))
 
 
 def interpolated(values: tuple[float, ...], moments: Tensor) -> Tensor:

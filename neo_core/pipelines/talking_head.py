@@ -11,12 +11,21 @@ stage by stage, with the whole of each result in between. A `progress` that rais
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, clip_loudness, encode, encode_stream, load_audio_encoder, mono_blocks
+from ..audio.encoder import (
+    AudioEncoder,
+    clip_loudness,
+    encode,
+    encode_stream,
+    load_audio_encoder,
+    mono_blocks,
+    watched,
+)
 from ..audio.features import RATE
 from ..data_types import STYLE_SIZE, Identity, MotionLatents, Progress, Speech, Waveform, silent
 from ..flow.guidance import Guidance
@@ -62,6 +71,7 @@ class Avatar:
     volume: Volume
     identity: Identity
     eye_distance: float  # pixels in the frame
+    person: Tensor  # [h, w] 0..1 what of the frame is the person
 
 
 def load_models() -> Models:
@@ -71,7 +81,13 @@ def load_models() -> Models:
 
 @one_thread()
 def enrol(
-    models: Models, portrait: Portrait, size: int | None, *, grant: Grant, person: Tensor | None = None
+    models: Models,
+    portrait: Portrait,
+    size: int | None,
+    *,
+    grant: Grant,
+    person: Tensor | None = None,
+    progress: Progress = silent,
 ) -> Avatar:
     """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square.
 
@@ -87,12 +103,16 @@ def enrol(
         landmarks=framing.to_frame(portrait.face.landmarks),
         sigma=portrait.face.sigma * framing.scale[0],
     )
+    progress(0, 3, None)
     fit = fit_head(models.head, face.landmarks, face.sigma, tuple(framing.image.shape[:2]))
+    progress(1, 3, None)
     mask = person_mask(models.analyser, framing.image, face) if person is None else framing.framed(person)
+    progress(2, 3, None)
     volume = lift(framing, fit, mask, grant=grant, model=models.head)
     identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), volume.reference)
+    progress(3, 3, None)
     eyes = face.landmarks68[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
-    return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()))
+    return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()), mask)
 
 
 def hear(models: Models, waveform: Waveform, progress: Progress = silent) -> Speech:
@@ -138,10 +158,12 @@ def speak(
     kept: list[Tensor] | None = None,
 ) -> int:
     """Make the avatar speak a sound; returns the number of frames. A list `kept` collects the motion, [n, 63] each."""
+    sound = _usable(sound)
     frames = frame_count(_samples(sound), sound.sample_rate, settings.fps)
-    motion = perform(models, sound, avatar.identity, settings, progress)
+    told = _Told(progress, frames)
+    motion = perform(models, sound, avatar.identity, settings, told.again)
     motion = motion if kept is None else _keeping(motion, kept)
-    write_frames(avatar.volume, motion, frames, output, settings.fps, sound, progress)
+    write_frames(avatar.volume, motion, frames, output, settings.fps, sound, told)
     return frames
 
 
@@ -150,8 +172,9 @@ def perform(
 ) -> Iterator[Tensor]:
     """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
     frames = [frame_count(_samples(sound), sound.sample_rate, fps) for fps in (Fraction(MOTION_RATE), settings.fps)]
-    level = clip_loudness(_mono(sound))  # a first pass: speech is heard relative to its own loudness
-    hidden = encode_stream(models.audio_encoder, _mono(sound), level, HEARD_AT_ONCE)
+    heard = [watched(_mono(sound), partial(progress, 0, frames[0], None)) for _ in range(2)]
+    level = clip_loudness(heard[0])  # a first pass: speech is heard relative to its own loudness
+    hidden = encode_stream(models.audio_encoder, heard[1], level, HEARD_AT_ONCE)
     motion = generate_windows(
         models.vocal,
         hidden,
@@ -177,7 +200,7 @@ def write_frames(
 ) -> None:
     """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end."""
     vectors = (vector for piece in motion for vector in piece)
-    with VideoWriter(output, tuple(volume.photo.shape[:2]), fps, sound) as writer:
+    with VideoWriter(output, tuple(volume.photo.shape[:2]), fps, _usable(sound)) as writer:
         progress(0, frames, None)
         for frame in render(volume, vectors):
             writer.write(frame)
@@ -185,13 +208,33 @@ def write_frames(
         volume.grant.require(SCOPE)
 
 
+def _usable(sound: Sound | Waveform | None) -> Sound | Waveform | None:
+    """The same; a sound in memory is checked here, one in a file has been."""
+    return check_waveform(sound) if isinstance(sound, Waveform) else sound
+
+
 def _mono(sound: Sound | Waveform) -> Iterator[Tensor]:
     """A sound as the audio encoder hears it, in blocks. [n] at 16 kHz"""
-    return read_mono(sound, RATE) if isinstance(sound, Sound) else mono_blocks(check_waveform(sound))
+    return read_mono(sound, RATE) if isinstance(sound, Sound) else mono_blocks(sound)
 
 
 def _samples(sound: Sound | Waveform) -> int:
     return sound.samples if isinstance(sound, Sound) else sound.samples.shape[1]
+
+
+class _Told:
+    """Progress of the frames written; the stages before the writer run ahead of it and only ask whether to go on."""
+
+    def __init__(self, progress: Progress, frames: int) -> None:
+        self._progress = progress
+        self._done, self._frames = 0, frames
+
+    def __call__(self, done: int, frames: int, frame: Tensor | None) -> None:
+        self._done = done
+        self._progress(done, frames, frame)
+
+    def again(self, *_: object) -> None:
+        self._progress(self._done, self._frames, None)
 
 
 def _keeping(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:

@@ -28,6 +28,7 @@ from .unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
 STEPS = 8
 SHIFT = 0.5  # of the times: small steps near the data leave no noise in head and brows
 MOUTH_TEMPERATURE = 0.25  # of the mouth's noise (arXiv 1807.03039): towards the likeliest lips; 1 would sample them
+EASE = 12  # frames in which guidance comes and goes: switched at once, the reference's share of the face would jump
 PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 
 
@@ -57,6 +58,7 @@ def generate_motion(
         vocal, [hidden], identity, seed=seed, steps=steps, guidance=guidance, total=total, progress=progress
     )
     motion = torch.cat([torch.zeros(0, SIZE), *windows])
+    progress(total, total, None)
     return MotionLatents(motion, Fraction(MOTION_RATE), identity.reference.float().cpu())
 
 
@@ -91,7 +93,8 @@ def window_weights(guidance: Guidance, first: int, frames: int, total: int | Non
     """The weight of each signal in each frame of a window; a frame counts by the middle of its time. [W, 3]"""
     if total is None and not guidance.steady:
         raise ValueError("guidance changes over time and the length of the clip is not given; expected `total` frames")
-    return guidance.weights((torch.arange(first, first + frames) + 0.5) / (total or 1))
+    length = max(1, total or 1)
+    return guidance.weights((torch.arange(first, first + frames) + 0.5) / length, EASE / length)
 
 
 @torch.no_grad()

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from neo_core import motion_space, timebase
-from neo_core.data_types import InputError
+from neo_core.data_types import InputError, MotionLatents, Waveform
+from neo_core.flow.guidance import Guidance
 from neo_core.governance import ConsentRequired
-from neo_core.media.audio import inspect_sound
+from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
 from neo_core.pipelines import talking_head
 from neo_core.pipelines.portrait import choose_face
-from neo_core.pipelines.talking_head import Settings, enrol, perform, speak, write_frames
+from neo_core.pipelines.talking_head import Settings, enrol, generate, hear, perform, speak, write_frames, write_video
 
 
 @pytest.fixture
@@ -56,6 +57,106 @@ def test_the_same_seed_gives_the_same_performance(models, avatar, sound_of):
 
     assert torch.equal(performed(3), performed(3))
     assert not torch.equal(performed(3), performed(4))
+
+
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
+def test_stage_by_stage_is_the_same_as_in_one_go(models, avatar, sound_of, tmp_path, fps):
+    sound = read_waveform(sound_of(0.3).path)
+    settings = Settings(fps=fps, seed=2, guidance=Guidance(audio=2, start=0.3, reference_over_time=(0.0, 1.0)))
+    kept = []
+    frames = speak(models, avatar, sound, tmp_path / "one.mp4", settings, kept=kept)
+    motion = generate(models, hear(models, sound), avatar.identity, settings)
+    assert frames == len(motion.motion) == timebase.frame_count(sound.samples.shape[1], sound.sample_rate, fps)
+    assert motion.fps == fps
+    assert torch.equal(motion.reference, avatar.identity.reference)
+    torch.testing.assert_close(motion.motion, torch.cat(kept), atol=1e-4, rtol=1e-4)
+    assert write_video(avatar.volume, motion, tmp_path / "two.mp4", sound) == frames
+    assert (tmp_path / "two.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
+
+
+def test_guidance_over_time_reaches_the_performance(models, avatar, sound_of):
+    """A file is performed piece by piece; its weights follow the clock of the whole clip."""
+    sound = sound_of(7.0)
+
+    def performed(**guidance) -> torch.Tensor:
+        return torch.cat(list(perform(models, sound, avatar.identity, Settings(guidance=Guidance(**guidance)))))
+
+    plain, late, always = performed(), performed(audio=3, start=0.8), performed(audio=3)
+    assert torch.equal(late[:80], plain[:80])  # the first window does not know what comes
+    assert not torch.equal(late[140:], plain[140:])
+    assert not torch.equal(always[:80], plain[:80])
+
+
+class Cancelled(BaseException):
+    """What a host raises to stop the work; not an Exception."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 5, 9, 12, 14])
+def test_a_progress_that_raises_stops_everything_and_leaves_no_file(models, avatar, sound_of, tmp_path, after):
+    sound, calls = read_waveform(sound_of(0.3).path), itertools.count()
+
+    def progress(*_: object) -> None:
+        if next(calls) == after:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        speak(models, avatar, sound, tmp_path / "a.mp4", Settings(steps=4), progress)
+    assert not list(tmp_path.glob("*.mp4"))
+    assert next(calls) == after + 1  # nothing went on behind its back
+
+
+def test_progress_counts_frames_and_never_falls_back(models, avatar, sound_of, tmp_path):
+    told = []
+    frames = speak(models, avatar, sound_of(4.0), tmp_path / "a.mp4", Settings(fps=Fraction(3), steps=2), _noting(told))
+    assert {total for _, total, _ in told} == {frames}
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert [done for done, _, frame in told if frame is not None] == list(range(1, frames + 1))
+    assert told[-1][2].shape == avatar.volume.photo.shape
+
+
+def test_every_stage_asks_whether_to_go_on(models, portrait, grant_for, sound_of):
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+    enrolled, heard, generated = [], [], []
+    identity = enrol(models, portrait, None, grant=grant, progress=_noting(enrolled)).identity
+    speech = hear(models, read_waveform(sound_of(25.0).path), _noting(heard))
+    generate(models, speech, identity, Settings(steps=2), _noting(generated))
+    for told in (enrolled, heard, generated):
+        assert [step[:2] for step in told] == sorted(step[:2] for step in told)
+        assert told[-1][0] == told[-1][1]
+    assert len(enrolled) == 4
+    assert len(heard) >= 6  # each block of both passes
+    assert len(generated) >= 2 * 8  # each step of each window
+
+
+def _noting(told: list):
+    def progress(*step: object) -> None:
+        told.append(step)
+
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"),
+    [
+        (torch.zeros(1, 100), 16000),
+        (torch.zeros(0, 16000), 16000),
+        (torch.zeros(9, 16000), 16000),
+        (torch.zeros(16000), 16000),
+        (torch.zeros(1, 16000), 4000),
+        (torch.full((1, 16000), torch.nan), 16000),
+    ],
+)
+def test_unusable_sound_is_refused_in_one_sentence(models, avatar, tmp_path, samples, rate):
+    sound = Waveform(samples, rate)
+    still = MotionLatents(avatar.identity.reference[None], Fraction(25))
+    for use in (
+        lambda: hear(models, sound),
+        lambda: speak(models, avatar, sound, tmp_path / "a.mp4", Settings()),
+        lambda: write_video(avatar.volume, still, tmp_path / "a.mp4", sound),
+    ):
+        with pytest.raises(InputError, match="expected"):
+            use()
+    assert not list(tmp_path.glob("*.mp4"))
 
 
 def test_sound_is_read_as_it_is_needed(models, avatar, sound_of, monkeypatch):
