@@ -12,6 +12,7 @@ from .replacements import register_replacements
 from .samples import SamplePortrait, SamplePortraits, SampleSpeech
 from .talking_head import TalkingHead
 from .vocal import GenerateMotion, GuidanceMixer
+from .web_folder import serve_in_any_folder
 
 NODES: list[type[io.ComfyNode]] = [
     TalkingHead,
@@ -37,6 +38,7 @@ NODES: list[type[io.ComfyNode]] = [
 
 class NeoExtension(ComfyExtension):
     async def on_load(self) -> None:
+        serve_in_any_folder()
         await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
