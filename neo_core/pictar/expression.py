@@ -50,7 +50,7 @@ OPENING = [INDEX[name] for name in ("jawOpen", "mouthFunnel", *(  # what parts t
 ))]  # fmt: skip
 SPREADING = [INDEX[f"{name}_{side}"] for name in ("mouthSmile", "mouthStretch", "mouthDimple") for side in "LR"]
 ROUND = 0.7  # share of a spread mouth that gives way to rounded lips
-SHUT, APART = 0.08, 0.35  # gaps between the lips, head units, that count as closed and as open
+SHUT, APART = 0.08, 0.25  # gaps between the lips, head units, that count as closed and as open
 AROUND = 0.2  # seconds: lips that part within them are speaking
 EASE = 0.05  # seconds over which a closure comes and goes
 
@@ -75,11 +75,11 @@ PRESETS = {
     "neutral": _face(),
     "happy": _face(
         (-2, 0, 2), mouthSmile=0.85, mouthDimple=0.15, mouthUpperUp=0.2, mouthLowerDown=0.12, jawOpen=0.04,
-        cheekSquint=0.4, eyeWide=0.15, browInnerUp=0.1, browOuterUp=0.3,
+        cheekSquint=0.4, eyeWide=0.2, browOuterUp=0.3,
     ),
     "serious": _face(
-        (4, 0, 0), (0, -4), browDown=0.9, eyeSquint=0.3, mouthPress=0.4, mouthFrown=0.25, mouthShrugLower=0.1,
-        mouthRollUpper=0.1, mouthSmile=-1,
+        (4, 0, 0), (0, -4), browDown=0.9, browInnerUp=-1, browOuterUp=-0.5, eyeSquint=0.3, mouthPress=0.4,
+        mouthFrown=0.25, mouthShrugLower=0.1, mouthRollUpper=0.1, mouthSmile=-1,
     ),
     "surprised": _face(
         (-4, 0, 0), (0, 3), browInnerUp=1, browOuterUp=1, eyeWide=1, jawOpen=0.38, mouthFunnel=0.1,
