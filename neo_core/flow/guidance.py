@@ -58,9 +58,9 @@ class Guidance:
         """The weights at moments of the clip, from 0 (its begin) to 1 (its end). [T] -> [T, 3] in order of `SIGNALS`
 
         They come in during `ease` (a share of the clip) after `start` and go out before `end`; at the clip's own begin
-        and end there is nothing to ease.
+        and end there is nothing to ease. What lies beyond them counts as they do.
         """
-        moments = moments.double()
+        moments = moments.double().clamp(0, 1)
         inside = _ramp(moments - self.start, ease if self.start > 0 else 0.0)
         inside = inside * _ramp(self.end - moments, ease if self.end < 1 else 0.0)
         slider = moments.new_tensor([getattr(self, name) for name in SIGNALS])
@@ -85,7 +85,7 @@ def _ramp(x: Tensor, width: float) -> Tensor:
 def interpolated(values: tuple[float, ...], moments: Tensor) -> Tensor:
     """A curve of equally spaced values at moments from 0 to 1. [T] -> [T]"""
     points = moments.new_tensor(values)
-    place = moments.clamp(0, 1) * (len(points) - 1)
+    place = moments * (len(points) - 1)
     before = place.long()
     after = (before + 1).clamp(max=len(points) - 1)
     return torch.lerp(points[before], points[after], place - before)

@@ -35,6 +35,14 @@ def test_a_terminal_gets_one_line_that_ends_full():
     assert "█" * 30 + " 100/100" in text
 
 
+def test_a_frame_to_show_is_no_matter_for_a_line_of_text():
+    log = io.StringIO()
+    with ProgressBar("rendering", log) as bar:
+        bar(0, 2, None)
+        bar(2, 2, object())
+    assert log.getvalue().splitlines()[-1].startswith("rendering 2/2")
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75, "1:15"), (59.7, "1:00"), (3 * 3600 + 61, "3:01:01")])
 def test_clock(seconds, text):
     assert clock(seconds) == text

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, combine, interpolated, passes
+from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, combine, passes
 
 FRAMES = 9
 
@@ -92,10 +92,12 @@ def test_a_neutral_frame_of_a_stretch_is_the_plain_pass():
 
 
 @pytest.mark.parametrize("moment", [-0.5, 0.0, 1.0, 1.5])
-@pytest.mark.parametrize("curve", [(0.4,), (0.4, 0.1), (0.4, 0.9, 0.1)])
-def test_curves_hold_their_ends(curve, moment):
-    expected = curve[0] if moment <= 0 else curve[-1]
-    assert interpolated(curve, torch.tensor([moment])).item() == pytest.approx(expected)
+@pytest.mark.parametrize("curve", [None, (0.4,), (0.4, 0.1), (0.4, 0.9, 0.1)])
+def test_beyond_the_clip_its_ends_go_on(curve, moment):
+    """The last window reaches past the end of the sound; it must not switch anything off there."""
+    share = 1 if curve is None else curve[0 if moment <= 0 else -1]
+    weights = Guidance(audio=3, audio_over_time=curve).weights(torch.tensor([moment]))
+    assert weights[0, 0].item() == pytest.approx(1 + 2 * share)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 """The sampler: windows, seeds, guidance passes, stillness."""
 
+import weakref
+
 import pytest
 import torch
 
 from neo_core.data_types import AudioFeatures, Identity
-from neo_core.flow.guidance import Guidance
+from neo_core.flow.guidance import SIGNALS, Guidance
 from neo_core.flow.path import velocity_from_data
 from neo_core.flow.schedule import timesteps
 from neo_core.flow.solver import euler
 from neo_core.motion_space import HIGH, LOW, REGIONS, clamp
 from neo_core.vocal.sampler import (
+    EASE,
     MOUTH_TEMPERATURE,
     SHIFT,
     audio_windows,
@@ -20,7 +23,9 @@ from neo_core.vocal.sampler import (
     sample,
     unit_noise,
     window_conditions,
+    window_weights,
 )
+from neo_core.vocal.unified_mmdit import Conditions
 
 FRAMES = 30  # of a sound: two and a half windows of the tiny model
 
@@ -141,6 +146,106 @@ def test_every_weight_that_is_not_one_costs_a_pass(model, conditions, weights, p
         torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     )
     assert seen == [2 * passes]
+
+
+@pytest.mark.parametrize("values", [(2.5, 1, 1), (0, 1, 1), (1.3, 0.2, 3)])
+def test_steady_guidance_is_bit_for_bit_what_it_was_without_a_clock(model, features, identity, values):
+    """Against the sampler of plain weights: one product over the passes with coefficients summed as plain numbers."""
+    extra = {name: w - 1.0 for name, w in zip(SIGNALS, values, strict=True) if w != 1}
+    coefficients = torch.tensor([1.0 + sum(extra.values()), *(-w for w in extra.values())])
+    times, prefix, parts = timesteps(3, SHIFT), None, []
+    for window in audio_windows([features.hidden_states], model.config):
+        conditions = window_conditions(model, window, identity, prefix)
+        batch = Conditions.stack([conditions, *(conditions.without(name) for name in extra)])
+
+        @torch.no_grad()
+        def predict(x, t, batch=batch):
+            data = model(x.repeat(len(coefficients), 1, 1), t.repeat(len(coefficients)), batch)
+            return torch.einsum("pbtc,p->btc", data.unflatten(0, (len(coefficients), -1)), coefficients)
+
+        noise = frame_noise(9, window.first, model.config.window)[None]
+        x = euler(lambda x, t, predict=predict: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
+        motion = clamp(model.denormalise(predict(x, times[-2].expand(1)))).detach()[0]
+        parts.append(motion[: window.frames])
+        prefix = motion[-model.config.prefix :]
+    made = generate_motion(model, features, identity, seed=9, steps=3, guidance=Guidance(*values)).motion
+    assert torch.equal(made, torch.cat(parts))
+
+
+def test_a_window_pays_only_for_the_signals_that_steer_in_it(model, features, identity):
+    seen = []
+    model.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    late = Guidance(audio=2, identity=3, identity_over_time=(0.0, 0.0, 0.0, 0.0, 0.0, 1.0), start=0.45)
+    generate_motion(model, features, identity, steps=2, guidance=late)
+    assert seen == [1, 1, 2, 2, 3, 3]  # windows of 12 frames in 30: neutral, then audio, then identity as well
+
+
+def test_before_its_start_guidance_changes_nothing(model, features, identity):
+    plain = generate_motion(model, features, identity, steps=2).motion
+    late = generate_motion(model, features, identity, steps=2, guidance=Guidance(2, 2, 0, start=0.8)).motion
+    assert torch.equal(late[: 2 * model.config.window], plain[: 2 * model.config.window])
+    assert not torch.equal(late[2 * model.config.window :], plain[2 * model.config.window :])
+
+
+def test_weights_follow_the_clock_of_the_clip_however_it_is_cut():
+    guidance = Guidance(2, 3, 0, start=0.2, end=0.7, audio_over_time=(0.0, 1.0, 0.3))
+    whole = window_weights(guidance, 0, 90, 80)
+    parts = [window_weights(guidance, first, 30, 80) for first in (0, 30, 60)]
+    assert torch.equal(torch.cat(parts), whole)
+    assert (whole[:16] == 1).all()
+    assert (whole[56:] == 1).all()
+
+
+def test_guidance_comes_and_goes_smoothly_but_is_all_there_at_the_ends_of_the_clip():
+    total = 10 * EASE
+    weights = window_weights(Guidance(reference=3, start=0.3, end=0.7), 0, total, total)[:, 2]
+    assert weights.diff().abs().max() < 2 * 2 / EASE
+    assert weights.max() == 3
+    assert (window_weights(Guidance(reference=3, end=0.7), 0, 5, total)[:, 2] == 3).all()
+
+
+def test_guidance_over_time_needs_the_length_of_the_clip(model, features, identity):
+    windows = generate_windows(model, [features.hidden_states], identity, guidance=Guidance(audio=2, start=0.5))
+    with pytest.raises(ValueError, match="length of the clip"):
+        next(windows)
+
+
+def test_a_long_clip_holds_one_window_at_a_time(model, identity):
+    """Three hours of sound that is never all there, guided over time: weights and windows come as they are needed."""
+    total, alive = 3 * 3600 * 25, []
+
+    def sound():
+        while True:
+            piece = torch.randn(model.config.audio_layers, 2, model.config.audio_width)
+            alive.append(weakref.ref(piece))
+            yield piece
+
+    guidance = Guidance(2, 1, 0, start=0.0001, reference_over_time=(0.0, 1.0) * 500)
+    windows = generate_windows(model, sound(), identity, steps=1, guidance=guidance, total=total)
+    for _ in range(20):
+        assert len(next(windows)) == model.config.window
+        held = sum(reference() is not None for reference in alive)
+        assert held <= model.config.audio_tokens
+
+
+def test_progress_is_asked_before_every_pass_and_may_stop(model, features, identity):
+    told = []
+    generate_motion(model, features, identity, steps=2, progress=lambda *step: told.append(step))
+    assert told == [(done, FRAMES, None) for done in (0, 0, 12, 12, 24, 24, 30)]
+
+    def stop(done: int, *_: object) -> None:
+        if done == 12:
+            raise KeyboardInterrupt
+
+    passes = []
+    model.register_forward_pre_hook(lambda *_: passes.append(1))
+    with pytest.raises(KeyboardInterrupt):
+        generate_motion(model, features, identity, steps=2, progress=stop)
+    assert len(passes) == 2
+
+
+def test_motion_carries_the_reference_it_was_made_with(model, features, identity):
+    assert torch.equal(generate_motion(model, features, identity, steps=1).reference, identity.reference)
 
 
 def test_the_last_step_is_the_euler_step_to_the_data(model, conditions):
