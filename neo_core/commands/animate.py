@@ -29,13 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for signal in SIGNALS:
         text = f"how strongly the {signal} steers; 1 is neutral"
         parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="W", help=text)
+    for name, share in (("start", 0.0), ("end", 1.0)):
+        text = f"the share of the clip at which guidance {name}s (default: {share:g})"
+        parser.add_argument(f"--guidance-{name}", type=options.share, default=share, metavar="S", help=text)
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    weights = {signal: getattr(arguments, f"guidance_{signal}") for signal in SIGNALS}
-    settings = Settings(arguments.fps, arguments.seed, arguments.steps, Guidance(**weights))
+    guidance = Guidance(**{name: getattr(arguments, f"guidance_{name}") for name in (*SIGNALS, "start", "end")})
+    settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     output = check_writable(arguments.output, SUFFIXES, (photo, audio))
     if motion:

@@ -35,12 +35,20 @@ def seed(text: str) -> int:
 
 
 def guidance(text: str) -> float:
+    return _number(text, 10, "guidance")
+
+
+def share(text: str) -> float:
+    return _number(text, 1, "share of the clip")
+
+
+def _number(text: str, high: float, name: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"guidance is {text}, expected a number from 0 to 10")
+    if not 0 <= value <= high:
+        raise argparse.ArgumentTypeError(f"{name} is {text}, expected a number from 0 to {high}")
     return value
 
 

@@ -14,6 +14,7 @@ def test_good_values():
     assert options.seed("0") == 0
     assert options.steps("8") == 8
     assert options.guidance("1.5") == 1.5
+    assert options.share("0.25") == 0.25
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,9 @@ def test_good_values():
         (options.guidance, "nan"),
         (options.guidance, "-1"),
         (options.guidance, "much"),
+        (options.share, "1.1"),
+        (options.share, "-0.1"),
+        (options.share, "nan"),
     ],
 )
 def test_bad_values_say_what_was_expected(parse, text):

@@ -33,6 +33,7 @@ def photo(tmp_path):
         ("animate me.png hello.mp4 -o out.mp4 --save-motion missing/m.safetensors", "does not exist"),
         ("animate me.png hello.mp4 -o out.mp4 --save-motion m.txt", "ends in"),
         ("animate me.png hello.mp4 -o out.mp4 --fps 25.000000001", "too fine"),
+        ("animate me.png hello.mp4 -o out.mp4 --guidance-start 0.8 --guidance-end 0.2", "guidance start is 0.8"),
         (f"animate {'x' * 300}.png hello.mp4 -o {'y' * 300}.mp4", "expected a short name"),
         (f"animate me.png {'x' * 300}.wav -o out.mp4", "does not exist"),
         (f"inspect {'x' * 300}.png", "does not exist"),
