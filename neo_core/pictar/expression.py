@@ -157,11 +157,11 @@ def _parse_line(number: int, content: str) -> Keyframe:
     where = f"line {number} of the key-frames"
     moment, colon, rest = content.partition(":")
     if not colon:
-        raise InputError(f"{where} is {content!r}; expected SECONDS: preset [strength] [, channel value]...")
+        raise InputError(f"{where} is {content!r:.60}; expected SECONDS: preset [strength] [, channel value]...")
     first, *others = (part.split() for part in rest.split(","))
     if not 1 <= len(first) <= 2:
         raise InputError(
-            f"{where} has {' '.join(first) or 'nothing'!r} after the colon; expected a preset and a strength"
+            f"{where} has {' '.join(first) or 'nothing'!r:.60} after the colon; expected a preset and a strength"
         )
     strength = _number(first[1], f"strength in {where}") if len(first) == 2 else 1.0
     channels = tuple(_parse_channel(words, where) for words in others)
@@ -172,7 +172,7 @@ def _parse_line(number: int, content: str) -> Keyframe:
 
 def _parse_channel(words: list[str], where: str) -> tuple[str, float]:
     if len(words) != 2:
-        raise InputError(f"{where} has {' '.join(words)!r} between commas; expected a channel and its value")
+        raise InputError(f"{where} has {' '.join(words)!r:.60} between commas; expected a channel and its value")
     return words[0], _number(words[1], f"{words[0]} in {where}")
 
 
@@ -180,7 +180,7 @@ def _number(text: str, what: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise InputError(f"{what} is {text.strip()!r}; expected a number") from error
+        raise InputError(f"{what} is {text.strip()!r:.60}; expected a number") from error
 
 
 def _check(edit: ExpressionEdit) -> None:
@@ -201,14 +201,14 @@ def _check_keyframe(keyframe: Keyframe, where: str) -> None:
     for name, value in keyframe.channels:
         if name not in SLIDERS and name not in INDEX:
             raise InputError(
-                f"{where} names channel {name!r}; expected one of {', '.join(SLIDERS)}, or of the motion space"
+                f"{where} names channel {name!r:.60}; expected one of {', '.join(SLIDERS)}, or of the motion space"
             )
         _check_range(value, SLIDERS.get(name) or _reach(INDEX[name]), f"{name} in {where}")
 
 
 def _check_preset(name: str, what: str) -> None:
     if name not in PRESETS:
-        raise InputError(f"{what} is {name!r}; expected one of {', '.join(PRESETS)}")
+        raise InputError(f"{what} is {name!r:.60}; expected one of {', '.join(PRESETS)}")
 
 
 def _check_range(value: float, limits: tuple[float, float], what: str) -> None:
