@@ -173,7 +173,7 @@ def _parse_line(number: int, content: str) -> Keyframe:
 def _parse_channel(words: list[str], where: str) -> tuple[str, float]:
     if len(words) != 2:
         raise InputError(f"{where} has {' '.join(words)!r:.60} between commas; expected a channel and its value")
-    return words[0], _number(words[1], f"{words[0]} in {where}")
+    return words[0], _number(words[1], f"{words[0]:.60} in {where}")
 
 
 def _number(text: str, what: str) -> float:
