@@ -1,5 +1,7 @@
 """ComfyUI's CURVE as numbers over time."""
 
+import math
+
 from comfy_api.input import CurveInput
 
 from ..neo_core.data_types import InputError
@@ -12,7 +14,14 @@ def over_time(curve: object) -> tuple[float, ...] | None:
     if curve is None:
         return None
     try:
-        values = CurveInput.from_raw(curve).to_lut(POINTS)
+        drawn = CurveInput.from_raw(curve)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"a guidance curve holds {curve!r:.60}; expected the output of a Curve Editor") from error
-    return tuple(min(max(float(value), 0.0), 1.0) for value in values)
+        raise _unusable(curve) from error
+    values = [float(value) for value in drawn.to_lut(POINTS)]
+    if not drawn.points or not all(map(math.isfinite, values)):
+        raise _unusable(curve)
+    return tuple(min(max(value, 0.0), 1.0) for value in values)
+
+
+def _unusable(curve: object) -> InputError:
+    return InputError(f"a guidance curve holds {repr(curve)[:60]}; expected the output of a Curve Editor")

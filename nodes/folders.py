@@ -6,6 +6,7 @@ from pathlib import Path
 import folder_paths
 
 from ..neo_core.data_types import InputError
+from ..neo_core.media.destination import check_writable
 from ..neo_core.pipelines.motion_file import SUFFIXES
 
 OUTPUT = " [output]"  # how ComfyUI marks a file of the output folder
@@ -37,14 +38,16 @@ def input_file(name: str) -> Path:
 def output_file(prefix: str, suffix: str) -> OutputFile:
     """A new, numbered file of the output folder. Raises InputError when the prefix leads out of it."""
     root = Path(folder_paths.get_output_directory())
+    place = f"filename_prefix {prefix!r:.80} is no place in ComfyUI's output folder; expected for example neo/motion"
+    if not prefix.isprintable():
+        raise InputError(place)
     try:
         folder, stem, number, subfolder, _ = folder_paths.get_save_image_path(prefix, str(root))
-    except Exception as error:  # ComfyUI raises a bare Exception for a path outside
-        raise InputError(
-            f"filename_prefix {prefix!r:.80} leads out of ComfyUI's output folder; expected one inside"
-        ) from error
+    except Exception as error:  # what ComfyUI raises for a path outside has no narrower type
+        raise InputError(place) from error
     name = f"{stem}_{number:05}_.{suffix}"
-    return OutputFile(Path(folder) / name, str(Path(subfolder) / name))
+    path = check_writable(Path(folder) / name, SUFFIXES)
+    return OutputFile(path, (Path(subfolder) / name).as_posix())
 
 
 def _listed(folder: Path) -> list[str]:

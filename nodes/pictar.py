@@ -101,7 +101,7 @@ class Lift(io.ComfyNode):
         grant = require_grant(consent)
         with on_device(models) as engine:
             avatar = enrolled(engine, photo, framing, size, face, grant, mask)
-        return io.NodeOutput(avatar.volume, *person_and_region(avatar.volume))
+        return io.NodeOutput(avatar.volume, *person_and_region(avatar))
 
 
 class Deform(io.ComfyNode):

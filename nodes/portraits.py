@@ -9,6 +9,7 @@ from ..neo_core.pipelines.portrait import Portrait, find_portrait
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
 from .inputs import FRAMINGS
 from .media import to_mask, to_photo
+from .progress import NodeProgress
 from .sockets import genuine
 
 NAME = "the photo"  # pictures in a graph have no other
@@ -26,7 +27,9 @@ def enrolled(
     """The person in an IMAGE, ready to be moved; a MASK tells better than the network which pixels are the person."""
     portrait = found(engine, photo, face)
     side = size if framing == FRAMINGS[0] else None
-    return enrol(engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo))
+    return enrol(
+        engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
+    )
 
 
 def lifted(volume: object) -> Volume:
@@ -48,10 +51,9 @@ def excerpt(motion: Tensor, start: int, frames: int) -> Tensor:
     return motion[start : start + frames]
 
 
-def person_and_region(volume: Volume) -> tuple[Tensor, Tensor]:
+def person_and_region(avatar: Avatar) -> tuple[Tensor, Tensor]:
     """As MASK: what was taken for the person, and what may change in the picture. [1, H, W] each, in 0..1"""
-    person, region = (volume.picture.new_zeros(1, *volume.photo.shape[:2]) for _ in range(2))
-    window = volume.window
-    person[:, window.rows, window.columns] = volume.person[3]
-    region[:, window.rows, window.columns] = volume.moving
-    return person, region
+    volume = avatar.volume
+    region = avatar.person.new_zeros(1, *avatar.person.shape)
+    region[:, volume.window.rows, volume.window.columns] = volume.moving
+    return avatar.person[None], region

@@ -1,5 +1,6 @@
 """What a running node shows: the bar with the newest frame, the time left, and that Cancel is heard."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from server import PromptServer
 from torch import Tensor
 
 PAUSE = 0.5  # seconds between two pictures on the node
-SETTLED = 2.0  # seconds after which the time left can be told
+SETTLED = 2.0  # seconds of work after which the time left can be told
 
 
 class NodeProgress:
@@ -20,26 +21,29 @@ class NodeProgress:
     def __init__(self, unit: str = "frame", clock: Callable[[], float] = time.monotonic) -> None:
         self.unit = unit
         self.clock = clock
-        self.started = clock()
-        self.shown = -PAUSE
+        self.begun: tuple[int, float] | None = None  # the first step that was done, and when: what led to it is past
+        self.shown = -math.inf
 
     def __call__(self, done: int, total: int, frame: Tensor | None = None) -> None:
         throw_exception_if_processing_interrupted()
-        elapsed = self.clock() - self.started
+        now = self.clock()
+        if done and self.begun is None:
+            self.begun = done, now
         context = get_executing_context()
-        if context is None or (elapsed - self.shown < PAUSE and done < total):
+        if context is None or (now - self.shown < PAUSE and done < total):
             return
-        self.shown = elapsed
+        self.shown = now
         picture = None if frame is None else Image.fromarray(frame.cpu().numpy())
         ComfyAPISync().execution.set_progress(done, max(total, 1), preview_image=picture)
-        PromptServer.instance.send_progress_text(self.text(done, total, elapsed), context.node_id)
+        PromptServer.instance.send_progress_text(self.text(done, total, now), context.node_id)
 
-    def text(self, done: int, total: int, elapsed: float) -> str:
+    def text(self, done: int, total: int, now: float) -> str:
         """`frame 120 of 295, 0:14 left`, without the time as long as it would be a guess."""
         told = f"{self.unit} {done} of {total}"
-        if not done or elapsed < SETTLED or done >= total:
+        first, since = self.begun or (done, now)
+        if done == first or done >= total or now - since < SETTLED:
             return told
-        return f"{told}, {minutes(elapsed / done * (total - done))} left"
+        return f"{told}, {minutes((now - since) / (done - first) * (total - done))} left"
 
 
 def minutes(seconds: float) -> str:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from comfy_api.v0_0_2 import io
 
-from .. import neo_core
 from ..neo_core.media.audio import read_waveform
 from ..neo_core.media.image import read_photo
 from .media import to_audio, to_image
 
-FOLDER = Path(neo_core.__file__).parent / "samples"
+FOLDER = Path(__file__).parents[1] / "neo_core" / "samples"
 PORTRAITS = ("portrait", "painting")
 
 
