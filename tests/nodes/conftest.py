@@ -115,6 +115,8 @@ def _locked(node: type) -> type:
 
     class Locked(type(node)):
         def __setattr__(cls, name, value):
+            if name.startswith(("__", "_abc_")):  # Python's own, while the class is made
+                return super().__setattr__(name, value)
             raise AttributeError(f"node {cls.__name__} sets {name} on itself; expected no state")
 
     return Locked(node.__name__, (node,), {})

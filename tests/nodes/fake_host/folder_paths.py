@@ -57,8 +57,11 @@ def annotated_filepath(name: str) -> tuple[str, str | None]:
 
 
 def is_within_directory(directory: str, target: str) -> bool:
-    directory = os.path.abspath(directory)
-    return os.path.commonpath((directory, os.path.abspath(target))) == directory
+    try:
+        directory, target = os.path.realpath(directory), os.path.realpath(target)
+        return os.path.commonpath((directory, target)) == directory
+    except ValueError:
+        return False
 
 
 def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:

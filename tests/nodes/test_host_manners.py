@@ -1,0 +1,64 @@
+"""What the pack leaves to its host: devices, the network, the other packs, and the time it takes to start."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = [ROOT / "__init__.py", *sorted((ROOT / "nodes").glob("*.py"))]
+NETWORK = {
+    "urllib.request",
+    "http",
+    "socket",
+    "requests",
+    "aiohttp",
+    "httpx",
+    "huggingface_hub",
+    "ftplib",
+    "websockets",
+}
+FORBIDDEN = {"eval", "exec", "compile", "__import__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_file_names_a_device_calls_the_network_or_runs_text(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert "cuda" not in node.value.lower()
+        if isinstance(node, ast.Import):
+            assert not {part for alias in node.names for part in (alias.name, alias.name.split(".")[0])} & NETWORK
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            assert not {node.module, node.module.split(".")[0]} & NETWORK
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in FORBIDDEN
+
+
+def test_the_networks_are_in_the_hosts_hands(pack, loaded):
+    management = loaded.host("comfy.model_management")
+    hosted = pack("nodes.model_patcher").host_models()
+    assert hosted is pack("nodes.model_patcher").host_models()
+    with pack("nodes.model_patcher").on_device() as engine:
+        on_device = {patcher.model for patcher in hosted.patchers}
+        assert on_device == {engine.analyser, engine.audio_encoder, engine.vocal}
+        assert {patcher.load_device for patcher in hosted.patchers} == {management.get_torch_device()}
+
+
+def test_weights_of_the_users_folder_can_be_chosen(node_classes, run_node, folders, pack):
+    embedded = pack("neo_core.weights.manifest").embedded("vocal.safetensors")
+    (folders.models / "mine.safetensors").write_bytes(Path(embedded).read_bytes())
+    (folders.models / "notes.txt").write_text("no weights")
+    audio_encoder, vocal = node_classes["NEO_LoadModels"].GET_SCHEMA().inputs
+    assert audio_encoder.options == vocal.options == ["embedded", "mine.safetensors"]
+    (models,) = run_node("NEO_LoadModels", vocal="mine.safetensors").result
+    theirs, ours = models.models.vocal.state_dict(), pack("nodes.model_patcher").host_models().models.vocal.state_dict()
+    assert models.models.vocal is not pack("nodes.model_patcher").host_models().models.vocal
+    assert all(theirs[name].equal(ours[name]) for name in ours)
+
+
+def test_renamed_nodes_lead_to_nodes_that_exist(pack, loaded, node_classes):
+    replacements = pack("nodes.replacements").REPLACEMENTS
+    assert loaded.replacements == list(replacements)
+    for replacement in replacements:
+        assert replacement.new_node_id in node_classes
+        assert replacement.old_node_id not in node_classes

@@ -1,0 +1,86 @@
+"""A prompt may hold anything where a link belongs: every node refuses it in one sentence."""
+
+import pytest
+import torch
+
+FORGED = ["text", 3, 0.5, True, {"motion": [0]}, [1, 2, 3], {"__class__": "Volume"}, None]
+AUDIO = {"waveform": torch.zeros(1, 1, 8000), "sample_rate": 16000}
+INPUTS = [
+    ("NEO_EncodeAudio", "models", {"audio": AUDIO}),
+    ("NEO_EncodeAudio", "audio", {}),
+    ("NEO_GenerateMotion", "models", {}),
+    ("NEO_GenerateMotion", "speech", {}),
+    ("NEO_GenerateMotion", "identity", {}),
+    ("NEO_EditExpression", "motion", {}),
+    ("NEO_Render", "volume", {}),
+    ("NEO_Render", "motion", {}),
+    ("NEO_Deform", "volume", {}),
+    ("NEO_Deform", "motion", {}),
+    ("NEO_Translate", "volume", {}),
+    ("NEO_PlotMotion", "motion", {}),
+    ("NEO_SaveMotion", "motion", {}),
+    ("NEO_Consent", "photo", {}),
+]
+
+
+@pytest.fixture
+def genuine(pack):
+    """Values as the nodes make them, for the inputs that are not forged."""
+    types = pack("neo_core.data_types")
+    zeros = torch.zeros(63)
+    features = types.AudioFeatures(torch.zeros(1, 2, 4), 640, 16000)
+    return {
+        "models": pack("nodes.model_patcher").host_models(),
+        "speech": types.Speech(features, types.Waveform(torch.zeros(1, 640), 16000)),
+        "identity": types.Identity(torch.zeros(60), torch.zeros(16), zeros),
+        "motion": types.MotionLatents(torch.zeros(3, 63), 25),
+    }
+
+
+@pytest.mark.parametrize("value", FORGED, ids=str)
+@pytest.mark.parametrize(("node", "socket", "others"), INPUTS, ids=[f"{node}-{socket}" for node, socket, _ in INPUTS])
+def test_a_forged_value_is_refused(run_node, node_classes, pack, genuine, node, socket, others, value):
+    wanted = [one.id for one in node_classes[node].GET_SCHEMA().inputs if one.id in genuine]
+    given = {name: genuine[name] for name in wanted} | others | {socket: value}
+    if value is None and socket == "models":
+        return  # nothing stands for the embedded weights
+    if node in ("NEO_Render", "NEO_Deform"):
+        given.setdefault("volume", None)
+    with pytest.raises(pack("neo_core.data_types").InputError, match="expected"):
+        run_node(node, **given)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "text",
+        1,
+        [[0.0]],
+        {"points": "x"},
+        {"points": [[0]]},
+        {"points": []},
+        {"points": [[0, float("nan")], [1, 1]]},
+        {},
+    ],
+    ids=str,
+)
+def test_a_forged_curve_is_refused(run_node, pack, value):
+    with pytest.raises(pack("neo_core.data_types").InputError, match="curve"):
+        run_node("NEO_GuidanceMixer", audio_curve=value)
+
+
+def test_a_curve_is_read_as_it_is_drawn(run_node):
+    drawn = {"points": [[0, 0], [0.5, 1], [1, 0]], "interpolation": "linear"}
+    (guidance,) = run_node("NEO_GuidanceMixer", audio=2.0, audio_curve=drawn, start_percent=25.0).result
+    weights = guidance.weights(torch.tensor([0.1, 0.25, 0.5, 0.75]))
+    assert weights[:, 0].tolist() == pytest.approx([1, 1.5, 2, 1.5], abs=0.01)
+    assert weights[:, 1:].eq(1).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "1: <img src=x>", "0: happy; rm -rf /", "\x1b[31m", "{}" * 999]
+)
+def test_hostile_text_is_text(run_node, genuine, pack, text):
+    with pytest.raises(pack("neo_core.data_types").InputError, match="expected") as caught:
+        run_node("NEO_EditExpression", motion=genuine["motion"], keyframes=text)
+    assert len(str(caught.value)) < 600
