@@ -9,13 +9,15 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from ..evaluation import motion, talking_head
+from ..data_types import InputError
+from ..evaluation import comfyui, motion, talking_head
 from ..evaluation.bench import Measurement, Row, judge, load_bars, run
+from ..evaluation.comfyui_host import Checkout
 from ..evaluation.talking_head import SAMPLES, Studio
 from ..media.audio import read_waveform
 from ..training import renderer_truth
 
-BENCHES = ("talking-head",)
+BENCHES = ("talking-head", "comfyui")
 PARTS = (
     *("faces", "landmarks", "silence", "seeds", "zeroed", "region", "bad-input", "same-seed", "truth"),
     *("lip-sync", "time", "memory"),
@@ -31,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, metavar="PART", help="measure only these parts; the other rows stay empty"
     )
+    parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
+    parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
@@ -38,18 +42,33 @@ def execute(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     work = arguments.work or Path(tempfile.mkdtemp(prefix="neo_bench_"))
     work.mkdir(parents=True, exist_ok=True)
-    media = arguments.media or work / "no media named"
-    assets = arguments.assets or media.parent / "assets"
-    parts = talking_head_parts(Studio(media, assets, arguments.lipcheck, work))
-    chosen = {name: parts[name] for name in arguments.only or parts}
-    rows = judge(load_bars(arguments.name), run(chosen))
-    print(table(rows))
+    measure = {"talking-head": measure_talking_head, "comfyui": measure_comfyui}[arguments.name]
+    values, more = measure(arguments, work)
+    rows = judge(load_bars(arguments.name), values)
+    print(table(rows) + more)
     print(
-        f"\nmachine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; clips in {work}"
+        f"\nmachine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; files in {work}"
     )
     if arguments.json:
         print(json.dumps([row.to_json() for row in rows]))
     return 0 if all(row.ok for row in rows) else 1
+
+
+def measure_talking_head(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
+    """The values of the bars; nothing more."""
+    media = arguments.media or work / "no media named"
+    assets = arguments.assets or media.parent / "assets"
+    parts = talking_head_parts(Studio(media, assets, arguments.lipcheck, work))
+    return run({name: parts[name] for name in arguments.only or parts}), ""
+
+
+def measure_comfyui(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
+    """The values of the bars, and the times of each workflow, which have none."""
+    if arguments.comfyui is None or not (arguments.comfyui / "main.py").is_file():
+        raise InputError(f"--comfyui is {arguments.comfyui}; expected the folder of a ComfyUI checkout")
+    checkout = Checkout(arguments.comfyui.resolve(), arguments.python)
+    runs = [comfyui.run_workflow(checkout, file, work / file.stem) for file in comfyui.workflow_files()]
+    return comfyui.figures(runs), f"\n\n{comfyui.times(runs)}"
 
 
 def talking_head_parts(studio: Studio) -> dict[str, Measurement]:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 FOLDERS = ("custom_nodes", "models", "input", "output", "temp", "user/default")
 IGNORED = ("Note", "MarkdownNote")  # drawn by the browser only
-WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "CURVE")
+CHOICE_WITH_INPUTS = "COMFY_DYNAMICCOMBO_V3"  # each choice brings inputs of its own
+WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "CURVE", CHOICE_WITH_INPUTS)
 OFF = (2, 4)  # modes of a node that is muted or bypassed
 
 
@@ -121,7 +122,7 @@ class Host:
 
     def import_seconds(self, pack: str) -> float:
         """How long the host needed to import a pack, from its own log. Raises HostError when it failed to."""
-        found = re.search(rf"^ *([\d.]+) seconds( \(IMPORT FAILED\))?: .*{re.escape(pack)}$", self.log, re.MULTILINE)
+        found = re.search(rf"([\d.]+) seconds( \(IMPORT FAILED\))?: .*{re.escape(pack)}$", self.log, re.MULTILINE)
         if found is None or found[2]:
             raise HostError(f"the host did not import {pack}:\n{self.log[-3000:]}")
         return float(found[1])
@@ -205,6 +206,8 @@ def prepare(base: Path, packs: Mapping[str, Path]) -> None:
     (base / "user" / "default" / "comfy.settings.json").write_text('{"Comfy.TutorialCompleted": true}')
     for name, folder in packs.items():
         place = base / "custom_nodes" / name
+        if place.exists():  # from an earlier run
+            continue
         try:
             place.symlink_to(folder, target_is_directory=True)
         except OSError:  # Windows lets only some users link
@@ -244,28 +247,28 @@ def widget_values(node: dict, info: dict) -> dict[str, object]:
     stored = node.get("widgets_values") or []
     if isinstance(stored, dict):
         return dict(stored)
-    values = iter(stored)
     named: dict[str, object] = {}
-    for name, (kind, config) in schema_inputs(info):
-        if not has_widget(kind, config):
-            continue
-        try:
-            named[name] = next(values)
-        except StopIteration:
-            break  # an older file: what was appended since takes its default on the host
-        if config.get("control_after_generate"):
-            next(values, None)  # how the seed changes after a run; the host never sees it
+    _name_values(list(reversed(stored)), info["input"], "", named)
     return named
 
 
-def schema_inputs(info: dict) -> Sequence[tuple[str, tuple[str, dict]]]:
-    """Name, type and options of each input, in the order of the widgets."""
-    groups = (info["input"].get(group, {}) for group in ("required", "optional"))
-    return [
-        (name, (declared[0], declared[1] if len(declared) > 1 else {}))
-        for group in groups
-        for name, declared in group.items()
-    ]
+def _name_values(left: list, declared: Mapping, prefix: str, named: dict[str, object]) -> None:
+    """Take values off the end of `left`, one for each widget. An older file has none for what was appended since."""
+    for name, (kind, config) in schema_inputs(declared):
+        if not left or not has_widget(kind, config):
+            continue
+        value = named[prefix + name] = left.pop()
+        if config.get("control_after_generate") and left:
+            left.pop()  # how the seed changes after a run; the host never sees it
+        if kind == CHOICE_WITH_INPUTS:
+            chosen = next((option["inputs"] for option in config["options"] if option["key"] == value), {})
+            _name_values(left, chosen, f"{prefix}{name}.", named)
+
+
+def schema_inputs(declared: Mapping) -> Sequence[tuple[str, tuple[object, dict]]]:
+    """Name, type and options of each input that /object_info declares, in the order of the widgets."""
+    groups = (declared.get(group, {}) for group in ("required", "optional"))
+    return [(name, (one[0], one[1] if len(one) > 1 else {})) for group in groups for name, one in group.items()]
 
 
 def has_widget(kind: object, config: Mapping) -> bool:

@@ -48,8 +48,9 @@ def test_a_bug_is_not_swallowed():
         run({"part": broken})
 
 
-def test_every_bar_has_words_a_unit_and_one_bound():
-    for bar in load_bars("talking-head", BARS):
+@pytest.mark.parametrize("name", ["talking-head", "comfyui"])
+def test_every_bar_has_words_a_unit_and_one_bound(name):
+    for bar in load_bars(name, BARS):
         assert bar["words"]
         assert bar["unit"]
         assert ("at_least" in bar) != ("at_most" in bar)
