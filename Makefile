@@ -5,7 +5,11 @@ RUN = $(VENV)/bin/python
 # On Linux pip brings CUDA along (2.8 GB). Without an NVIDIA GPU, TORCH_INDEX=https://download.pytorch.org/whl/cpu is 0.3 GB.
 TORCH_INDEX ?=
 
-.PHONY: demo test test-slow lint install clean
+# `make test-comfy` needs a ComfyUI: the folder of a checkout, and the interpreter that has its requirements.
+COMFYUI_PATH ?=
+COMFYUI_PYTHON ?= python3
+
+.PHONY: demo test test-slow test-comfy lint install clean
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and f"Python {sys.version.split()[0]} found, 3.10 or newer expected")'
@@ -29,6 +33,12 @@ test: lint
 
 test-slow: install
 	$(RUN) -m pytest -m slow
+
+test-comfy: install
+	@test -f "$(COMFYUI_PATH)/main.py" || { echo "COMFYUI_PATH is '$(COMFYUI_PATH)'; expected the folder of a ComfyUI checkout: make test-comfy COMFYUI_PATH=... COMFYUI_PYTHON=..."; exit 2; }
+	@$(COMFYUI_PYTHON) -c "import aiohttp, av, torch" || { echo "COMFYUI_PYTHON is '$(COMFYUI_PYTHON)'; expected the interpreter with ComfyUI's requirements"; exit 2; }
+	@$(RUN) -c "import playwright" 2>/dev/null || $(RUN) -m pip install --quiet --editable ".[test,comfy-test]"
+	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" $(RUN) -m pytest -m comfy tests/comfy -rs
 
 clean:
 	rm -rf $(VENV) output build *.egg-info
