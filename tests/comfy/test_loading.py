@@ -1,4 +1,4 @@
-"""The pack in a ComfyUI that has no network, copied into a folder with a difficult name."""
+"""The pack in a ComfyUI that has no network."""
 
 import json
 import urllib.parse
