@@ -10,6 +10,7 @@ from ..neo_core.media.destination import check_writable
 from ..neo_core.pipelines.motion_file import SUFFIXES
 
 OUTPUT = " [output]"  # how ComfyUI marks a file of the output folder
+LONGEST = 200  # characters of a prefix; file systems take little more
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def input_file(name: str) -> Path:
 
 def output_file(prefix: str, suffix: str) -> OutputFile:
     """A new, numbered file of the output folder. Raises InputError when the prefix leads out of it."""
+    if len(prefix) > LONGEST:
+        raise InputError(f"filename_prefix has {len(prefix)} characters; expected at most {LONGEST}")
     root = Path(folder_paths.get_output_directory())
     place = f"filename_prefix {prefix!r:.80} is no place in ComfyUI's output folder; expected for example neo/motion"
     if not prefix.isprintable():
