@@ -19,6 +19,7 @@ from ..neo_core.governance import (
     portrait_id,
     record_from_request,
 )
+from ..neo_core.governance.request import LONGEST
 from ..neo_core.media.image import write_image
 from ..neo_core.pipelines.portrait import Portrait
 from ..neo_core.pipelines.talking_head import SCOPE
@@ -46,7 +47,7 @@ class Consent(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **_):
-        return ConsentLedger().state(time.time())  # a new or revoked record makes the node look again
+        return ConsentLedger().withdrawals(time.time())  # what was granted is looked at again when any consent ends
 
     @classmethod
     def execute(cls, photo, face):
@@ -62,7 +63,8 @@ def granted(portrait: Portrait, face: int) -> Grant:
     name = portrait_id(person)
     picture, request = user_folder("portraits") / f"{name}.png", user_folder("consent_requests") / f"{name}.json"
     if request.is_file():
-        statement = request.read_bytes()
+        with request.open("rb") as file:
+            statement = file.read(LONGEST + 1)
         request.unlink()  # read once, whatever it holds
         ConsentLedger().add(record_from_request(statement, person, now=int(time.time())))
     try:

@@ -77,11 +77,10 @@ class ConsentLedger:
     def revoked(self) -> set[str]:
         return {entry.record for entry in self.entries() if entry.event == "revoked"}
 
-    def state(self, now: float) -> str:
-        """What has been decided until now, as a word that changes with every record, revocation and expiry."""
-        entries = self.entries()
+    def withdrawals(self, now: float) -> int:
+        """How many records were revoked or have expired until now: what was granted holds while it stays the same."""
         expired = sum(record.expires is not None and record.expires <= now for record in self.records())
-        return f"{entries[-1].hash if entries else 'empty'} {expired}"
+        return expired + len(self.revoked())
 
     def entries(self) -> list[Entry]:
         """All rows, after checking the chain. Raises LedgerBroken with the number of the first bad row.

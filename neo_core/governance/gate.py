@@ -69,8 +69,8 @@ class Grant:
 def require_grant(value: object) -> Grant:
     """The value, if it is a genuine grant that has neither expired nor been revoked; raises ConsentRequired if not."""
     if type(value) is not Grant:
-        found = "nothing" if value is None else type(value).__name__
-        raise ConsentRequired(f"{found} was given as consent; expected the grant of a consent record for this picture")
+        found = "no consent was" if value is None else f"{type(value).__name__} instead of consent was"
+        raise ConsentRequired(f"{found} given for the picture; expected the grant of a Consent node or of authorise")
     value.require(value.scope[0])
     return value
 

@@ -40,6 +40,18 @@ def test_an_adult_statement_must_be_made(portrait):
         record_from_request(request_for(portrait, adult=False), portrait, now=100)
 
 
+def test_withdrawals_count_what_ends_and_not_what_begins(ledger, portrait):
+    short, lasting = (
+        record_from_request(request_for(portrait, expires=day), portrait, now=100) for day in ("2001-01-01", None)
+    )
+    for record in (short, lasting):
+        ledger.add(record)
+    assert ledger.withdrawals(short.expires - 1) == 0
+    assert ledger.withdrawals(short.expires) == 1
+    ledger.revoke(lasting.id, 200)
+    assert ledger.withdrawals(short.expires) == 2
+
+
 def test_only_a_grant_of_the_gate_is_genuine(grant_for):
     image, landmarks = torch.zeros(32, 32, 3, dtype=torch.uint8), torch.rand(68, 2) * 20
     grant = grant_for(image, landmarks)
