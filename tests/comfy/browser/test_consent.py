@@ -1,0 +1,164 @@
+"""The consent dialog, from the refusal of a picture that nobody has spoken for to its video."""
+
+import json
+import time
+
+import pytest
+from PIL import Image
+
+from neo_core.governance import ConsentLedger
+
+NAME = "Nobody <img src=x onerror='window.broken_into = true'> At All"
+DIALOG = "dialog.neo-consent"
+PHOTO = "spoken_for_by_nobody.png"
+RUN = "() => app.extensionManager.command.execute('Comfy.QueuePrompt')"
+
+
+@pytest.fixture(scope="module")
+def stranger(host, samples):
+    """A picture in the input folder that no record covers: the sample, mirrored and cut."""
+    with Image.open(samples / "portrait.jpg") as picture:
+        width, height = picture.size
+        other = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).crop((0, 0, width - width // 9, height))
+        other.save(host.base / "input" / PHOTO)
+    return PHOTO
+
+
+@pytest.fixture(autouse=True)
+def ledger(host):
+    """The user's ledger; what a test has added is revoked at its end."""
+    ledger = ConsentLedger(host.base / "neo")
+    yield ledger
+    for record in ledger.records():
+        if record.id not in ledger.revoked():
+            ledger.revoke(record.id, int(time.time()))
+
+
+@pytest.fixture
+def refused(page, talking_head, api, stranger):
+    """A page on which a talking head of the stranger was asked for and refused: the dialog is open."""
+    refuse(page, talking_head("browser/stranger", seed=5) | {"photo": api.node("LoadImage", image=stranger)})
+    yield page
+    page.evaluate("selector => document.querySelector(selector)?.close()", DIALOG)
+
+
+def refuse(page, prompt):
+    page.evaluate("prompt => app.loadApiJson(prompt, 'stranger')", prompt)
+    page.evaluate(RUN)
+    page.wait_for_selector(DIALOG, timeout=120_000)
+
+
+def fill(page, name, kind="synthetic"):
+    page.locator(DIALOG).locator(f"input[value={kind}]").check()
+    page.locator(DIALOG).locator("input[name=name]").fill(name)
+    page.locator(DIALOG).locator("input[name=adult]").check()
+
+
+def requests(host):
+    return list((host.base / "user" / "default" / "neo" / "consent_requests").glob("*"))
+
+
+def last_run(host, before, until):
+    """The outcome of the first prompt that was queued after those of `before`."""
+    until(lambda: len(host.get("/history")) > len(before), 300)
+    (prompt,) = host.get("/history").keys() - before.keys()
+    return host.wait(prompt)
+
+
+def test_a_refused_picture_gets_its_record_and_its_video(refused, host, ledger, read_video, until):
+    picture = refused.locator(f"{DIALOG} img")
+    picture.wait_for()
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+    fill(refused, NAME)
+    before = host.get("/history")
+    refused.locator(f"{DIALOG} button[value=run]").click()
+    outcome = last_run(host, before, until)
+    assert outcome.status == "success", outcome.error
+    (video,) = outcome.files
+    assert read_video(video).moving > 0.5
+    record = ledger.records()[-1]
+    assert (record.kind, record.name, record.scope, record.expires) == ("synthetic", NAME, ("talking-head",), None)
+    assert requests(host) == []
+    told = json.dumps(read_video(video).metadata) + json.dumps(refused.evaluate("() => app.graph.serialize()"))
+    assert NAME[:6] not in told
+    assert record.id not in told
+    assert refused.evaluate("window.broken_into") is None
+
+
+def test_the_dialog_insists_on_every_statement(refused, host):
+    run = refused.locator(f"{DIALOG} button[value=run]")
+    run.click()
+    fill(refused, "   ")
+    run.click()
+    refused.locator(f"{DIALOG} input[name=name]").fill("Nobody")
+    refused.locator(f"{DIALOG} input[name=adult]").uncheck()
+    run.click()
+    assert refused.locator(DIALOG).is_visible()
+    assert requests(host) == []
+
+
+def test_escape_stores_nothing_and_the_node_can_ask_again(refused, host, ledger):
+    records = len(ledger.records())
+    refused.keyboard.press("Escape")
+    refused.locator(DIALOG).wait_for(state="detached")
+    assert requests(host) == []
+    node = "app.graph.nodes.find(node => node.type === 'NEO_Consent')"
+    refused.evaluate(f"() => {node}.widgets.find(widget => widget.type === 'button').callback()")
+    assert refused.locator(DIALOG).is_visible()
+    assert refused.evaluate(f"() => {node}.serialize().widgets_values") == [0]
+    assert len(ledger.records()) == records
+
+
+def test_a_public_figure_is_refused_after_the_dialog_as_well(refused, host, ledger, until):
+    records = len(ledger.records())
+    fill(refused, "Taylor Swift", kind="self")
+    before = host.get("/history")
+    refused.locator(f"{DIALOG} button[value=run]").click()
+    outcome = last_run(host, before, until)
+    assert outcome.exception.endswith("ProtectedPerson")
+    assert len(ledger.records()) == records
+    assert requests(host) == []
+
+
+def test_saving_alone_stores_what_was_stated(refused, host):
+    fill(refused, "Ada Example", kind="authorised")
+    refused.locator(f"{DIALOG} input[name=expires]").fill("2099-12-31")
+    refused.locator(f"{DIALOG} input[value=reenactment]").check()
+    refused.locator(f"{DIALOG} button[value=save]").click()
+    refused.locator(DIALOG).wait_for(state="detached")
+    (request,) = requests(host)
+    stated = json.loads(request.read_text())
+    request.unlink()
+    assert stated == {
+        "portrait": request.stem,
+        "kind": "authorised",
+        "name": "Ada Example",
+        "adult": True,
+        "scope": ["talking-head", "reenactment"],
+        "expires": "2099-12-31",
+    }
+
+
+def test_it_can_be_answered_by_keyboard_alone(refused, host):
+    page = refused
+    assert page.evaluate("document.activeElement.value") == "self"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Nobody")
+    page.locator(f"{DIALOG} input[name=adult]").focus()
+    page.keyboard.press("Space")
+    page.locator(f"{DIALOG} button[value=save]").focus()
+    page.keyboard.press("Enter")
+    page.locator(DIALOG).wait_for(state="detached")
+    (request,) = requests(host)
+    stated = json.loads(request.read_text())
+    request.unlink()
+    assert (stated["kind"], stated["name"], stated["adult"]) == ("synthetic", "Nobody", True)
+
+
+def test_the_dialog_speaks_the_language_of_the_app(open_page, talking_head, api, stranger):
+    with open_page(vue=True, locale="zh") as page:
+        refuse(page, talking_head("browser/stranger", seed=6) | {"photo": api.node("LoadImage", image=stranger)})
+        assert "肖像授权" in page.locator(f"{DIALOG} h2").inner_text()
+        assert "不存在" in page.locator(f"{DIALOG} fieldset").first.inner_text()
