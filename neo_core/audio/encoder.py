@@ -119,7 +119,7 @@ class AudioEncoder(nn.Module):
 def load_audio_encoder(path: str | Path | None = None) -> AudioEncoder:
     """The embedded encoder, or one of the same architecture from a file."""
     path = path or embedded("audio.safetensors")
-    config = safetensors_io.load_config(path)
+    config = safetensors_io.load_config_for(path, AudioEncoderConfig)
     encoder = AudioEncoder(AudioEncoderConfig(**config | {"dilations": tuple(config["dilations"])}))
     safetensors_io.load_into(encoder, path)
     return encoder.eval()

@@ -32,7 +32,7 @@ from ..nn.norm import Modulation, RMSNorm, modulate
 from ..nn.position import no_place, rotary_table, rotate
 from ..runtime.attention.dispatch import attention
 from ..weights.manifest import embedded
-from ..weights.safetensors_io import load_config, load_into
+from ..weights.safetensors_io import load_config_for, load_into
 
 STREAMS = ("motion", "audio", "identity")  # motion first: it is the one read out
 
@@ -393,6 +393,6 @@ def _depth_mixer(config: UnifiedConfig) -> DepthMixer | None:
 def load_vocal(path: str | Path | None = None, device: str | torch.device = "cpu") -> UnifiedMMDiT:
     """VOCAL from a file, or the embedded one."""
     path = embedded("vocal.safetensors") if path is None else path
-    model = UnifiedMMDiT(UnifiedConfig(**load_config(path)))
+    model = UnifiedMMDiT(UnifiedConfig(**load_config_for(path, UnifiedConfig)))
     load_into(model, path)
     return model.to(device).eval()

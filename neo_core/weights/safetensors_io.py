@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -54,6 +55,17 @@ def load_config(path: str | Path) -> dict:
     """Only the config of a file: build the model from it, then `load_into`."""
     with _opened(path) as file:
         return _metadata(file, "config")
+
+
+def load_config_for(path: str | Path, kind: type) -> dict:
+    """The config of a file, for the dataclass `kind`. Raises InputError when the file holds another kind of model."""
+    config = load_config(path)
+    wanted = {field.name for field in fields(kind)}
+    if config.keys() != wanted:
+        raise InputError(
+            f"{path} holds other weights than were asked for; expected a file with the config {kind.__name__}"
+        )
+    return config
 
 
 def load_made(path: str | Path) -> dict:

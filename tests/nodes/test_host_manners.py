@@ -62,3 +62,11 @@ def test_renamed_nodes_lead_to_nodes_that_exist(pack, loaded, node_classes):
     for replacement in replacements:
         assert replacement.new_node_id in node_classes
         assert replacement.old_node_id not in node_classes
+
+
+@pytest.mark.parametrize(("input", "file"), [("vocal", "audio.safetensors"), ("audio_encoder", "vocal.safetensors")])
+def test_weights_of_another_network_are_refused_in_a_sentence(run_node, folders, pack, input, file):
+    embedded = pack("neo_core.weights.manifest").embedded(file)
+    (folders.models / "wrong.safetensors").write_bytes(Path(embedded).read_bytes())
+    with pytest.raises(pack("neo_core.data_types").InputError, match="holds other weights"):
+        run_node("NEO_LoadModels", **{input: "wrong.safetensors"})
