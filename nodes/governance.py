@@ -85,7 +85,15 @@ def user_folder(name: str) -> Path:
 def command(picture: Path, face: int) -> str:
     """The line for a terminal that adds a record for the saved picture, with this very Python and pack."""
     chosen = ["--face", str(face)] if face else []
-    words = [sys.executable, "-m", "neo_core", "consent", "add", str(picture), "--kind", "self", "--adult", *chosen]
+    words = [sys.executable, *_start(), "consent", "add", str(picture), "--kind", "self", "--adult", *chosen]
     if os.name == "nt":
         return f'cd /d {subprocess.list2cmdline([str(PACK)])} && {subprocess.list2cmdline(words)} --name "YOUR NAME"'
     return f'cd {shlex.quote(str(PACK))} && {shlex.join(words)} --name "YOUR NAME"'
+
+
+def _start() -> list[str]:
+    """How this Python runs the command line; an embedded one, as portable ComfyUI has, does not look around itself."""
+    if not sys.flags.isolated:
+        return ["-m", "neo_core"]
+    run = "runpy.run_module('neo_core', run_name='__main__', alter_sys=True)"
+    return ["-c", f"import runpy, sys; sys.path.insert(0, {str(PACK)!r}); {run}"]

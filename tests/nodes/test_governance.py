@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -77,6 +78,17 @@ def test_the_command_of_the_refusal_is_the_way_out(files, refusal, run_node, pho
     (grant,) = run_node("NEO_Consent", photo=photo).result
     assert grant.name == NAME
     assert not picture.exists()  # nobody's picture lies about longer than it is needed
+
+
+def test_the_command_works_in_an_embedded_python(pack, monkeypatch, tmp_path):
+    governance = pack("nodes.governance")
+    embedded = SimpleNamespace(executable=sys.executable, flags=SimpleNamespace(isolated=1))
+    monkeypatch.setattr(governance, "sys", embedded)
+    line = governance.command(tmp_path / "my photo.png", 2)
+    _, command = line.split(" && ")  # an isolated Python does not see the folder it is started in
+    ran = subprocess.run(f"cd {tmp_path} && {command}", shell=True, capture_output=True, text=True)
+    assert "my photo.png does not exist" in ran.stdout + ran.stderr
+    assert "--face 2" in line
 
 
 def test_a_request_becomes_a_record_once(files, ask, pack):

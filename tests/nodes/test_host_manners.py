@@ -1,7 +1,9 @@
 """What the pack leaves to its host: devices, the network, the other packs, and the time it takes to start."""
 
 import ast
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +56,17 @@ def test_weights_of_the_users_folder_can_be_chosen(node_classes, run_node, folde
     theirs, ours = models.models.vocal.state_dict(), pack("nodes.model_patcher").host_models().models.vocal.state_dict()
     assert models.models.vocal is not pack("nodes.model_patcher").host_models().models.vocal
     assert all(theirs[name].equal(ours[name]) for name in ours)
+
+
+def test_a_renamed_node_is_told_to_the_host(pack, loaded, monkeypatch):
+    replacements, host = pack("nodes.replacements"), loaded.host("comfy_api.v0_0_2").io
+    told = []
+    manager = SimpleNamespace(register=told.append)
+    monkeypatch.setattr(loaded.host("server").PromptServer.instance, "node_replace_manager", manager, raising=False)
+    renamed = host.NodeReplace(new_node_id="NEO_Render", old_node_id="NEO_Draw")
+    monkeypatch.setattr(replacements, "REPLACEMENTS", (renamed,))
+    asyncio.run(replacements.register_replacements())
+    assert told == [renamed]
 
 
 def test_renamed_nodes_lead_to_nodes_that_exist(pack, loaded, node_classes):
