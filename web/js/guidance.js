@@ -7,7 +7,7 @@ import { Rail, SIGNALS, Timeline, Triangle } from "./mixer_view.js";
 import { element, language, text, textsLoaded } from "./page.js";
 import { curveOf, isLinked, numberOf, UNKNOWN } from "./upstream.js";
 
-const HEIGHT = 310;
+const HEIGHT = 350;
 const MOVES = { ArrowLeft: [0, 1, -1], ArrowRight: [0, -1, 1], ArrowUp: [2, -1, -1], ArrowDown: [-2, 1, 1] };
 const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 };
 const mixers = new Set();
