@@ -70,6 +70,7 @@ def test_the_refusal_keeps_the_exact_picture(files, pack, photo):
     assert pack("neo_core.media.image").read_photo(picture).equal(pack("nodes.media").to_photo(photo))
 
 
+@pytest.mark.slow
 def test_the_command_of_the_refusal_is_the_way_out(files, refusal, run_node, photo):
     _, picture, _ = files
     command = refusal.splitlines()[-1].strip().replace("YOUR NAME", NAME)
@@ -80,6 +81,7 @@ def test_the_command_of_the_refusal_is_the_way_out(files, refusal, run_node, pho
     assert not picture.exists()  # nobody's picture lies about longer than it is needed
 
 
+@pytest.mark.slow
 def test_the_command_works_in_an_embedded_python(pack, monkeypatch, tmp_path):
     governance = pack("nodes.governance")
     embedded = SimpleNamespace(executable=sys.executable, flags=SimpleNamespace(isolated=1))

@@ -38,6 +38,7 @@ def frames_of(video):
     return video.get_components().images
 
 
+@pytest.mark.slow
 def test_the_stages_make_what_the_one_node_makes(run_node, stages, sound):
     (staged,) = run_node("NEO_Render", volume=stages["volume"], motion=stages["motion"], audio=sound).result
     inputs = {name: stages[name] for name in ("photo", "consent", "size")}
