@@ -54,10 +54,11 @@ def folders(tmp_path, monkeypatch, loaded):
 
 @pytest.fixture(autouse=True)
 def interrupt(loaded):
-    """A function: the user presses stop."""
+    """A function: the user presses stop. Afterwards nothing is on the device any more."""
     management = loaded.host("comfy.model_management")
     yield lambda: management.interrupt_current_processing(True)
     management.interrupt_current_processing(False)
+    management.unload_all_models()
 
 
 @pytest.fixture(autouse=True)
