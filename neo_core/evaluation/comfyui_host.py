@@ -43,7 +43,6 @@ class Outcome:
     prompt: str  # id
     status: str  # "success", "error" or "interrupted"
     files: tuple[Path, ...]  # saved by its output nodes; files in the temp folder are not among them
-    texts: tuple[str, ...]
     error: str  # the exception's words; empty when there was none
     exception: str  # its type, with the module
     node: str  # id of the node that raised
@@ -79,11 +78,11 @@ class Host:
     def log(self) -> str:
         return (self.base / "server.log").read_text(encoding="utf-8", errors="replace")
 
-    def ask(self, path: str, body: object = None, method: str | None = None) -> bytes:
+    def ask(self, path: str, body: object = None) -> bytes:
         """The answer to GET, or to POST when there is a body. Raises urllib.error.HTTPError."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        request = urllib.request.Request(self.url + path, data, headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read()
 
@@ -161,7 +160,6 @@ class Host:
             prompt=prompt,
             status="interrupted" if interrupted else entry["status"]["status_str"],
             files=tuple(self.base / "output" / file["subfolder"] / file["filename"] for file in files),
-            texts=tuple(item for item in outputs if isinstance(item, str)),
             error=error.get("exception_message", "").strip(),
             exception=error.get("exception_type", ""),
             node=error.get("node_id", ""),

@@ -94,13 +94,18 @@ def network_log(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def host(checkout, shipped, network_log, tmp_path_factory):
-    """A running ComfyUI with the pack and without a network: `url`, `base`, `port`, `queue`, `wait`, `run`, `log`."""
+def offline(network_log, tmp_path_factory):
+    """The environment in which a Python process reaches no other machine, and every try is noted in `network_log`."""
     hook = tmp_path_factory.mktemp("hook")
     (hook / "sitecustomize.py").write_text(NO_NETWORK)
-    environment = {"PYTHONPATH": str(hook), "NEO_TEST_NETWORK": str(network_log), "OMP_NUM_THREADS": "1"}
+    return {"PYTHONPATH": str(hook), "NEO_TEST_NETWORK": str(network_log)}
+
+
+@pytest.fixture(scope="session")
+def host(checkout, shipped, offline, tmp_path_factory):
+    """A running ComfyUI with the pack and without a network: `url`, `base`, `port`, `queue`, `wait`, `run`, `log`."""
     base = tmp_path_factory.mktemp("base")
-    with serve(checkout, base, {PACK: shipped}, environment=environment) as running:
+    with serve(checkout, base, {PACK: shipped}, environment=offline | {"OMP_NUM_THREADS": "1"}) as running:
         write_speech(base / "input" / SPEECH)
         yield running
 

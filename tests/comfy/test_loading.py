@@ -1,6 +1,8 @@
 """The pack in a ComfyUI that has no network."""
 
 import json
+import os
+import subprocess
 import urllib.parse
 
 IMPORT_SECONDS = 1.5
@@ -14,6 +16,14 @@ def test_import_is_quick(host, shipped):
 def test_nothing_reaches_for_the_network(host, network_log):
     host.object_info()
     assert not network_log.exists()
+
+
+def test_reaching_for_the_network_would_be_noted(checkout, offline, tmp_path):
+    script = "import socket; socket.create_connection(('192.0.2.1', 80), 1)"
+    environment = os.environ | offline | {"NEO_TEST_NETWORK": str(tmp_path / "tried.txt")}
+    done = subprocess.run([checkout.python, "-c", script], env=environment, capture_output=True, text=True)
+    assert "no network in this test" in done.stderr
+    assert "192.0.2.1" in (tmp_path / "tried.txt").read_text()
 
 
 def test_the_log_names_no_trouble_with_the_pack(host, shipped):

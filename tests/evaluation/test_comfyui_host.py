@@ -103,7 +103,7 @@ def test_a_prepared_host_has_the_pack_and_no_greeting(tmp_path):
 
 
 def outcome(*files, status="success"):
-    return Outcome("id", status, files, (), "", "", "", (), 1.0)
+    return Outcome("id", status, files, "", "", "", (), 1.0)
 
 
 @pytest.fixture
