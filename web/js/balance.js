@@ -137,5 +137,7 @@ export function overTime(weight, curve, start, end, samples = 64) {
     const moment = start + (at / samples) * (end - start);
     inside.push([moment, 1 + clamp(curve(moment), 0, 1) * (weight - 1)]);
   }
-  return [[0, 1], [start, 1], ...inside, [Math.max(start, end), 1], [1, 1]];
+  const before = start > 0 ? [[0, 1], [start, 1]] : [];
+  const after = end < 1 ? [[Math.max(start, end), 1], [1, 1]] : [];
+  return [...before, ...inside, ...after];
 }

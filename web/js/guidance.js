@@ -7,7 +7,8 @@ import { Rail, SIGNALS, Timeline, Triangle } from "./mixer_view.js";
 import { element, language, text, textsLoaded } from "./page.js";
 import { curveOf, isLinked, numberOf, UNKNOWN } from "./upstream.js";
 
-const HEIGHT = 350;
+const HEIGHT = 350; // of the widget
+const WIDTH = 320; // of a new node
 const MOVES = { ArrowLeft: [0, 1, -1], ArrowRight: [0, -1, 1], ArrowUp: [2, -1, -1], ArrowDown: [-2, 1, 1] };
 const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 };
 const mixers = new Set();
@@ -33,6 +34,7 @@ function addMixer(node) {
   const mixer = new Mixer(node);
   const options = { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT };
   node.addDOMWidget("balance", "neo_balance", mixer.root, options).serialize = false;
+  node.setSize([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
   mixers.add(mixer);
   const { onRemoved } = node;
   node.onRemoved = function (...rest) {
@@ -140,7 +142,7 @@ class Mixer {
     keys(triangle.point, MOVES, (parts, times) => this.moveBy(parts, times), () => this.reset());
     const stronger = (steps, times) => this.strengthen(this.wish.strength + steps * times * STEP);
     keys(rail.knob, STEPS, stronger, () => this.reset());
-    root.addEventListener("wheel", forwardWheel, { passive: false });
+    forwardToCanvas(root);
   }
 }
 
@@ -172,9 +174,18 @@ function keys(handle, moves, move, reset) {
   });
 }
 
-/** In the LiteGraph renderer a widget lies above the canvas, which then misses the wheel that zooms it. */
-function forwardWheel(event) {
-  if (!event.currentTarget.closest(".dom-widget")) return;
-  event.preventDefault();
-  app.canvas.processMouseWheel(event);
+/** In the LiteGraph renderer a widget lies above the canvas and takes the wheel that zooms and the button that pans. */
+function forwardToCanvas(root) {
+  const above = () => root.closest(".dom-widget");
+  root.addEventListener("wheel", (event) => {
+    if (!above()) return;
+    event.preventDefault();
+    app.canvas.processMouseWheel(event);
+  });
+  const pan = { pointerdown: "processMouseDown", pointermove: "processMouseMove", pointerup: "processMouseUp" };
+  for (const [type, handler] of Object.entries(pan)) {
+    root.addEventListener(type, (event) => {
+      if (above() && (event.button === 1 || event.buttons & 4)) app.canvas[handler](event);
+    });
+  }
 }

@@ -156,6 +156,22 @@ def test_handles_speak_and_show_their_focus(mixer, page):
     assert mixer.knob.evaluate("knob => getComputedStyle(knob).outlineStyle") == "solid"
 
 
+def test_the_canvas_zooms_and_pans_under_the_widget(mixer, page):
+    view = "() => [app.canvas.ds.scale, ...app.canvas.ds.offset]"
+    box = mixer.plane.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    before = page.evaluate(view)
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scale => app.canvas.ds.scale < scale", arg=before[0])
+    zoomed = page.evaluate(view)
+    page.mouse.down(button="middle")
+    page.mouse.move(box["x"] + 65, box["y"] + 5, steps=3)
+    page.mouse.up(button="middle")
+    page.wait_for_function("x => app.canvas.ds.offset[0] > x + 10", arg=zoomed[1])
+    assert mixer.weights() == [1, 1, 1]
+    page.evaluate("([scale, x, y]) => { app.canvas.ds.scale = scale; app.canvas.ds.offset = [x, y]; }", before)
+
+
 def test_only_the_sliders_are_stored(mixer, page):
     mixer.drag((0.4, 0.5))
     stored = page.evaluate("id => app.graph.getNodeById(id).serialize()", mixer.node)
