@@ -15,7 +15,7 @@ def over_time(curve: object) -> tuple[float, ...] | None:
         return None
     try:
         drawn = CurveInput.from_raw(curve)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _unusable(curve) from error
     values = [float(value) for value in drawn.to_lut(POINTS)]
     if not drawn.points or not all(map(math.isfinite, values)):

@@ -1,7 +1,9 @@
-"""Where motion files may lie: inside ComfyUI's own folders, whatever a prompt asks for."""
+"""Where files may lie: inside ComfyUI's own folders, whatever a prompt asks for; and whether one has changed."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import folder_paths
 
@@ -19,6 +21,13 @@ class OutputFile:
     name: str  # as it is told: relative to the output folder
 
 
+class FileState(NamedTuple):
+    """A file as it is now; when it is written anew, another one."""
+
+    path: str
+    edition: str  # when it was written and how long it is: all that workflows and videos may learn of it
+
+
 def motion_files() -> list[str]:
     """What can be opened: files of the input and the output folder and of the folders right in them."""
     inputs, outputs = folder_paths.get_input_directory(), folder_paths.get_output_directory()
@@ -27,10 +36,15 @@ def motion_files() -> list[str]:
 
 def input_file(name: str) -> Path:
     """The file that a choice of `motion_files` means. Raises InputError when it lies outside."""
+    outside = f"motion file {name!r:.80} is outside ComfyUI's folders; expected one of the list"
     try:
-        path = Path(folder_paths.get_annotated_filepath(name))
-    except ValueError as error:
-        raise InputError(f"motion file {name!r:.80} is outside ComfyUI's folders; expected one of the list") from error
+        path = Path(folder_paths.get_annotated_filepath(str(name)))
+        real = path.resolve()  # where links lead
+    except (ValueError, OSError, RuntimeError) as error:  # a null byte, a name too long, a circle of links
+        raise InputError(outside) from error
+    folders = (folder_paths.get_input_directory(), folder_paths.get_output_directory())
+    if not any(real.is_relative_to(Path(folder).resolve()) for folder in folders):
+        raise InputError(outside)
     if path.suffix not in SUFFIXES or not path.is_file():
         raise InputError(f"motion file {name!r:.80} does not exist; expected one of the list")
     return path
@@ -51,6 +65,12 @@ def output_file(prefix: str, suffix: str) -> OutputFile:
     name = f"{stem}_{number:05}_.{suffix}"
     path = check_writable(Path(folder) / name, SUFFIXES)
     return OutputFile(path, (Path(subfolder) / name).as_posix())
+
+
+def state(path: str | Path) -> FileState:
+    """What tells a file from the same one after an edit. Raises OSError when there is none."""
+    status = os.stat(path)
+    return FileState(str(path), f"{status.st_mtime_ns}-{status.st_size}")
 
 
 def _listed(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.v0_0_2 import io
 
+from .folders import FileState, state
 from .model_patcher import host_models
 from .sockets import NeoModel
 
@@ -44,10 +45,15 @@ class LoadModels(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, audio_encoder, vocal):
+        files = (weights_file(audio_encoder), weights_file(vocal))
+        return [file and file.edition for file in files]  # ComfyUI keeps this in the prompt
+
+    @classmethod
     def execute(cls, audio_encoder, vocal):
-        return io.NodeOutput(host_models(weights_path(audio_encoder), weights_path(vocal)))
+        return io.NodeOutput(host_models(weights_file(audio_encoder), weights_file(vocal)))
 
 
-def weights_path(name: str) -> str | None:
-    """Where the chosen weights lie; None for the embedded ones."""
-    return None if name == EMBEDDED else folder_paths.get_full_path_or_raise(FOLDER, name)
+def weights_file(name: str) -> FileState | None:
+    """The file of the chosen weights as it is now; None for the embedded ones."""
+    return None if name == EMBEDDED else state(folder_paths.get_full_path_or_raise(FOLDER, name))

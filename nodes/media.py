@@ -1,6 +1,7 @@
 """ComfyUI's pictures, masks and sounds to the engine's and back."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -50,17 +51,21 @@ def to_waveform(audio: object) -> Waveform:
     if not isinstance(audio, Mapping) or not isinstance(audio.get("waveform"), Tensor):
         raise InputError(f"input audio holds {_kind(audio)}; expected an AUDIO")
     waveform, rate = audio["waveform"], audio.get("sample_rate")
-    if waveform.ndim != 3 or len(waveform) != 1 or not isinstance(rate, int):
-        shape = list(waveform.shape)
-        raise InputError(
-            f"input audio has samples {shape} at {rate!r:.20} Hz; expected one sound [1, channels, samples]"
-        )
-    return check_waveform(Waveform(waveform[0].cpu().float(), rate))
+    if waveform.ndim != 3 or len(waveform) != 1:
+        raise InputError(f"input audio has samples {list(waveform.shape)}; expected one sound, [1, channels, samples]")
+    return check_waveform(Waveform(waveform[0].cpu().float(), _whole_rate(rate)))
 
 
 def to_audio(sound: Waveform) -> dict:
     """A sound as an AUDIO."""
     return {"waveform": sound.samples[None], "sample_rate": sound.sample_rate}
+
+
+def _whole_rate(rate: object) -> int:
+    """A sample rate, which some nodes hand on as a float."""
+    if isinstance(rate, bool) or not isinstance(rate, Real) or rate != rate // 1:
+        raise InputError(f"input audio has sample_rate {rate!r:.20}; expected a whole number of hertz")
+    return int(rate)
 
 
 def _kind(value: object) -> str:

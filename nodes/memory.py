@@ -7,7 +7,7 @@ from comfy import model_management
 
 from ..neo_core.data_types import InputError
 
-CPU_ALLOCATOR = "can't allocate memory"  # how torch says it on the CPU
+CPU_ALLOCATOR = "DefaultCPUAllocator"  # how torch begins it on the CPU; the words after it differ between systems
 
 
 class NotEnoughMemory(InputError):

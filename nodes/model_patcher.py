@@ -11,6 +11,7 @@ from comfy.model_patcher import CoreModelPatcher
 from ..neo_core.audio.encoder import load_audio_encoder
 from ..neo_core.pipelines.talking_head import Models, load_models
 from ..neo_core.vocal.unified_mmdit import load_vocal
+from .folders import FileState
 from .memory import memory_advice
 from .sockets import genuine
 
@@ -22,15 +23,18 @@ class HostedModels:
     models: Models
     patchers: tuple[CoreModelPatcher, ...]
 
+    def __repr__(self) -> str:
+        return f"HostedModels({len(self.patchers)} networks)"
+
 
 @lru_cache(maxsize=2)
-def host_models(audio_encoder: str | None = None, vocal: str | None = None) -> HostedModels:
-    """The embedded weights, or those of files in their place."""
+def host_models(audio_encoder: FileState | None = None, vocal: FileState | None = None) -> HostedModels:
+    """The embedded weights, or those of files in their place; kept as long as the files stay as they are."""
     models = load_models()
     if audio_encoder:
-        models = dataclasses.replace(models, audio_encoder=load_audio_encoder(audio_encoder))
+        models = dataclasses.replace(models, audio_encoder=load_audio_encoder(audio_encoder.path))
     if vocal:
-        models = dataclasses.replace(models, vocal=load_vocal(vocal))
+        models = dataclasses.replace(models, vocal=load_vocal(vocal.path))
     networks = (models.analyser, models.audio_encoder, models.vocal)
     load, offload = model_management.get_torch_device(), model_management.unet_offload_device()
     return HostedModels(models, tuple(CoreModelPatcher(network, load, offload) for network in networks))

@@ -6,7 +6,7 @@ from ..neo_core.data_types import MotionLatents
 from ..neo_core.evaluation.motion_plot import PARTS, plot_motion
 from ..neo_core.pipelines.motion_file import load_motion, save_motion
 from . import inputs
-from .folders import input_file, motion_files, output_file
+from .folders import input_file, motion_files, output_file, state
 from .media import to_image
 from .sockets import NeoMotion, genuine
 
@@ -86,6 +86,10 @@ class LoadMotion(io.ComfyNode):
             ],
             outputs=[NeoMotion.Output("motion", tooltip="The performance, for Edit Expression or Render")],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, file):
+        return state(input_file(file)).edition  # ComfyUI keeps this in the prompt
 
     @classmethod
     def execute(cls, file):

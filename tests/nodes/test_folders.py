@@ -72,6 +72,34 @@ def test_a_link_that_leads_out_is_not_followed(run_node, refused, folders, tmp_p
         run_node("NEO_LoadMotion", file="link.json")
 
 
+@pytest.mark.parametrize("name", ["../secret.json", "{root}/secret.json", "../secret.json [output]", "link.json"])
+def test_nothing_is_opened_outside_on_a_host_that_does_not_look(
+    run_node, refused, loaded, folders, tmp_path, monkeypatch, name
+):
+    """ComfyUI before 0.28 joins whatever it is given."""
+
+    def annotated(name):
+        root, name = (folders.output, name[:-9]) if name.endswith(" [output]") else (folders.input, name)
+        return str(root / name)
+
+    monkeypatch.setattr(loaded.host("folder_paths"), "get_annotated_filepath", annotated)
+    (tmp_path / "secret.json").write_text("{}")
+    (folders.input / "link.json").symlink_to(tmp_path / "secret.json")
+    with pytest.raises(refused, match="outside ComfyUI's folders"):
+        run_node("NEO_LoadMotion", file=name.format(root=tmp_path))
+
+
+def test_an_edited_file_is_opened_anew(run_node, node_classes, motion, folders):
+    load = node_classes["NEO_LoadMotion"]
+    run_node("NEO_SaveMotion", motion=motion, filename_prefix="take", format="json")
+    (path,) = folders.output.iterdir()
+    before = load.fingerprint_inputs(file=f"{path.name} [output]")
+    assert before == load.fingerprint_inputs(file=f"{path.name} [output]")
+    assert str(folders.output) not in before  # ComfyUI writes it into the prompt, and that into videos
+    path.write_text(path.read_text() + "\n")
+    assert load.fingerprint_inputs(file=f"{path.name} [output]") != before
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "not json", '{"motion": "x"}'])
 def test_a_file_that_is_no_motion_is_refused_in_a_sentence(run_node, refused, folders, text):
     (folders.input / "other.json").write_text(text)

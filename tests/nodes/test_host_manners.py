@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,6 +57,22 @@ def test_weights_of_the_users_folder_can_be_chosen(node_classes, run_node, folde
     theirs, ours = models.models.vocal.state_dict(), pack("nodes.model_patcher").host_models().models.vocal.state_dict()
     assert models.models.vocal is not pack("nodes.model_patcher").host_models().models.vocal
     assert all(theirs[name].equal(ours[name]) for name in ours)
+
+
+def test_weights_that_were_written_anew_are_loaded_anew(node_classes, run_node, folders, pack):
+    embedded = Path(pack("neo_core.weights.manifest").embedded("vocal.safetensors")).read_bytes()
+    mine, load = folders.models / "mine.safetensors", node_classes["NEO_LoadModels"]
+    mine.write_bytes(embedded)
+    chosen = {"audio_encoder": "embedded", "vocal": "mine.safetensors"}
+    (first,) = run_node("NEO_LoadModels", **chosen).result
+    before = load.fingerprint_inputs(**chosen)
+    assert run_node("NEO_LoadModels", **chosen).result[0] is first
+    assert load.fingerprint_inputs(**chosen) == before
+    assert str(folders.models) not in str(before)
+    status = mine.stat()
+    os.utime(mine, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
+    assert load.fingerprint_inputs(**chosen) != before
+    assert run_node("NEO_LoadModels", **chosen).result[0].models.vocal is not first.models.vocal
 
 
 def test_a_renamed_node_is_told_to_the_host(pack, loaded, monkeypatch):

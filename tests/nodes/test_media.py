@@ -57,6 +57,18 @@ def test_a_sound_comes_through_and_back(media):
     assert media.to_audio(sound)["waveform"].equal(samples)
 
 
+def test_a_whole_sample_rate_may_come_as_a_float(media):
+    sound = media.to_waveform({"waveform": torch.zeros(1, 1, 44100), "sample_rate": 44100.0})
+    assert sound.sample_rate == 44100
+    assert isinstance(sound.sample_rate, int)
+
+
+@pytest.mark.parametrize("rate", [44100.5, float("nan"), float("inf"), "44100", None, True])
+def test_a_sample_rate_that_is_no_whole_number_is_named(media, refused, rate):
+    with pytest.raises(refused, match=f"sample_rate {rate!r}; expected a whole number"):
+        media.to_waveform({"waveform": torch.zeros(1, 1, 44100), "sample_rate": rate})
+
+
 @pytest.mark.parametrize(
     "audio",
     [
