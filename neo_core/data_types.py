@@ -1,6 +1,8 @@
 """Values that cross stage borders, each with its shape.
 
 Letters: C channels, N samples, L layers, T frames in time, D width of a feature.
+
+Hosts write values as text into logs and error reports: as text they tell sizes, and nothing of the person.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ class Waveform:
     samples: Tensor  # [C, N] float32 in -1..1
     sample_rate: int
 
+    def __repr__(self) -> str:
+        return f"Waveform({self.samples.shape[0]} x {self.samples.shape[1]} samples at {self.sample_rate} Hz)"
+
     @property
     def seconds(self) -> float:
         return self.samples.shape[1] / self.sample_rate
@@ -45,6 +50,9 @@ class AudioFeatures:
     samples: int  # length of the sound they were made from
     sample_rate: int
 
+    def __repr__(self) -> str:
+        return f"AudioFeatures({' x '.join(map(str, self.hidden_states.shape))})"
+
 
 @dataclass(frozen=True)
 class Speech:
@@ -52,6 +60,9 @@ class Speech:
 
     features: AudioFeatures
     waveform: Waveform
+
+    def __repr__(self) -> str:
+        return f"Speech({self.waveform.seconds:.2f} s)"
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,9 @@ class Identity:
     geometry: Tensor  # [60] identity coefficients of the head model, about N(0, 1)
     style: Tensor  # [16] speaker habits, about N(0, 1); zeros is the average speaker
     reference: Tensor  # [63] motion vector of the portrait
+
+    def __repr__(self) -> str:
+        return "Identity()"
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,9 @@ class MotionLatents:
     def __post_init__(self) -> None:
         if self.reference is None:
             object.__setattr__(self, "reference", self.motion.new_zeros(self.motion.shape[1]))
+
+    def __repr__(self) -> str:
+        return f"MotionLatents({len(self.motion)} frames at {float(self.fps):g} fps)"
 
 
 def silent(done: int, total: int, frame: Tensor | None = None) -> None:

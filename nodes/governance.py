@@ -1,16 +1,11 @@
 """Consent: the record behind a picture, asked for and never carried by a workflow."""
 
-import os
-import shlex
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import folder_paths
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.governance import (
+    TALKING_HEAD,
     ConsentLedger,
     ConsentRequired,
     Grant,
@@ -19,16 +14,13 @@ from ..neo_core.governance import (
     portrait_id,
     record_from_request,
 )
-from ..neo_core.governance.request import LONGEST
-from ..neo_core.media.image import write_image
+from ..neo_core.governance import Portrait as Person
 from ..neo_core.pipelines.portrait import Portrait
-from ..neo_core.pipelines.talking_head import SCOPE
-from . import inputs
+from . import inputs, refusals
 from .model_patcher import on_device
 from .portraits import found
 from .sockets import NeoGrant
-
-PACK = Path(__file__).parents[1]
+from .terminal import consent_command
 
 
 class Consent(io.ComfyNode):
@@ -57,43 +49,42 @@ class Consent(io.ComfyNode):
 
 
 def granted(portrait: Portrait, face: int) -> Grant:
-    """The grant for a portrait. Where there is none, a request that waits for it becomes a record; else the picture is
-    kept for whoever adds one, and ConsentRequired tells how."""
+    """The grant for a portrait. Where no record covers it, the answer to its last refusal becomes one; without an
+    answer the picture is kept for whoever adds a record, and ConsentRequired tells how."""
     person = fingerprint(portrait.photo, portrait.face.landmarks68)
     name = portrait_id(person)
-    picture, request = user_folder("portraits") / f"{name}.png", user_folder("consent_requests") / f"{name}.json"
-    if request.is_file():
-        with request.open("rb") as file:
-            statement = file.read(LONGEST + 1)
-        request.unlink()  # read once, whatever it holds
-        ConsentLedger().add(record_from_request(statement, person, now=int(time.time())))
+    statement = refusals.taken_request(name)
+    if statement is not None and not covered(person):
+        record = record_from_request(statement, person, refusals.QUESTIONS, now=int(time.time()))
+        ConsentLedger().add(record)
     try:
-        grant = authorise(person, SCOPE, source=f"portrait {name}", command=command(picture, face))
-    except ConsentRequired:
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        write_image(picture, portrait.photo)
-        raise
-    picture.unlink(missing_ok=True)
+        grant = authorise(person, TALKING_HEAD, source=f"portrait {name}", command=adding(name, face))
+    except ConsentRequired as refusal:
+        refusals.keep(name, portrait.photo)
+        raise ConsentRequired(f"{refusal}\n{otherwise(name)}") from None
+    refusals.forget(name)
     return grant
 
 
-def user_folder(name: str) -> Path:
-    """A folder of ours among the user's data, where ComfyUI's frontend reads and writes as well."""
-    return Path(folder_paths.get_user_directory()) / "default" / "neo" / name
+def covered(person: Person) -> bool:
+    """Whether a record covers this face in this picture already."""
+    try:
+        authorise(person, TALKING_HEAD, source="the picture")
+    except ConsentRequired:
+        return False
+    return True
 
 
-def command(picture: Path, face: int) -> str:
-    """The line for a terminal that adds a record for the saved picture, with this very Python and pack."""
+def adding(name: str, face: int) -> str:
+    """The line for a terminal that adds a record for the refused picture."""
     chosen = ["--face", str(face)] if face else []
-    words = [sys.executable, *_start(), "consent", "add", str(picture), "--kind", "self", "--adult", *chosen]
-    if os.name == "nt":
-        return f'cd /d {subprocess.list2cmdline([str(PACK)])} && {subprocess.list2cmdline(words)} --name "YOUR NAME"'
-    return f'cd {shlex.quote(str(PACK))} && {shlex.join(words)} --name "YOUR NAME"'
+    line = consent_command("add", str(refusals.picture_of(name)), "--kind", "self", "--adult", *chosen)
+    return f'{line} --name "YOUR NAME"'
 
 
-def _start() -> list[str]:
-    """How this Python runs the command line; an embedded one, as portable ComfyUI has, does not look around itself."""
-    if not sys.flags.isolated:
-        return ["-m", "neo_core"]
-    run = "runpy.run_module('neo_core', run_name='__main__', alter_sys=True)"
-    return ["-c", f"import runpy, sys; sys.path.insert(0, {str(PACK)!r}); {run}"]
+def otherwise(name: str) -> str:
+    """The rest of a refusal: the question that the dialog answers, and how records are seen and ended."""
+    dialog = "" if refusals.several_users() else f"or press Give consent (question {refusals.QUESTIONS.ask(name)}). "
+    return (
+        f"{dialog}Records are listed and revoked with:\n  {consent_command('list')}\n  {consent_command('revoke')} ID"
+    )

@@ -1,17 +1,31 @@
-"""VIDEO in a file of ComfyUI's temp folder, written while it is drawn; opening and saving it asks the grant again."""
+"""VIDEO in a file of ComfyUI's temp folder, written while it is drawn; opening and saving it asks the grant again.
+
+The file goes when the last value that reads it goes, so that a long session fills no disk.
+"""
 
 import uuid
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import folder_paths
 from comfy_api.v0_0_2 import InputImpl
 
 from ..neo_core.data_types import Progress
-from ..neo_core.governance import Grant
-from ..neo_core.pipelines.talking_head import SCOPE
+from ..neo_core.governance import TALKING_HEAD, Grant
 from .memory import memory_advice
 from .progress import NodeProgress
+
+
+class TemporaryFile(str):
+    """The path of a file that is deleted with the last reference to this very object: a video, its trims and whatever
+    reads the same source share it."""
+
+    def __new__(cls, path: Path):
+        self = super().__new__(cls, path)
+        weakref.finalize(self, _delete, path)
+        return self
 
 
 class GrantedVideo(InputImpl.VideoFromFile):
@@ -22,15 +36,15 @@ class GrantedVideo(InputImpl.VideoFromFile):
         self._grant = grant
 
     def get_stream_source(self):
-        self._grant.require(SCOPE)
+        self._grant.require(TALKING_HEAD)
         return super().get_stream_source()
 
     def get_components(self):
-        self._grant.require(SCOPE)
+        self._grant.require(TALKING_HEAD)
         return super().get_components()
 
     def save_to(self, *arguments, **options):
-        self._grant.require(SCOPE)
+        self._grant.require(TALKING_HEAD)
         return super().save_to(*arguments, **options)
 
     def as_trimmed(self, start_time: float = 0, duration: float = 0, strict_duration: bool = True):
@@ -46,4 +60,9 @@ def written(grant: Grant, write: Callable[[Path, Progress], object]) -> GrantedV
     path = folder / f"neo_{uuid.uuid4().hex}.mp4"
     with memory_advice():
         write(path, NodeProgress("frame"))
-    return GrantedVideo(str(path), grant)
+    return GrantedVideo(TemporaryFile(path), grant)
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):  # somebody else has it open, or ComfyUI has emptied the folder
+        path.unlink()

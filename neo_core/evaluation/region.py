@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import motion_space
-from ..governance import ConsentLedger, authorise, fingerprint
+from ..governance import TALKING_HEAD, ConsentLedger, authorise, fingerprint
 from ..governance.record import new_record
 from ..pictar.geometric import Volume, render
 from ..pipelines.portrait import open_portrait
-from ..pipelines.talking_head import SCOPE, Models, enrol
+from ..pipelines.talking_head import Models, enrol
 
 EXTREMES = (  # motions that reach far: turned, tipped, shouting, blinking
     {"yaw": 20.0, "jawOpen": 0.8},
@@ -27,7 +27,7 @@ def lifted(models: Models, path: Path, home: Path, size: int | None) -> Volume:
     print_of = fingerprint(portrait.photo, portrait.face.landmarks68)
     ledger = ConsentLedger(home)
     ledger.add(new_record("authorised", "picture to measure with", print_of, adult=True, issued=int(time.time())))
-    grant = authorise(print_of, SCOPE, source=str(path), ledger=ledger)
+    grant = authorise(print_of, TALKING_HEAD, source=str(path), ledger=ledger)
     return enrol(models, portrait, size, grant=grant).volume
 
 

@@ -4,10 +4,11 @@ from .consent_ledger import ConsentLedger
 from .gate import ConsentRequired, Grant, authorise, require_grant
 from .portrait import Portrait, fingerprint
 from .public_figures import ProtectedPerson
-from .record import ConsentRecord
-from .request import InvalidRequest, portrait_id, record_from_request
+from .record import TALKING_HEAD, ConsentRecord
+from .request import InvalidRequest, Questions, portrait_id, record_from_request
 
 __all__ = [
+    "TALKING_HEAD",
     "ConsentLedger",
     "ConsentRecord",
     "ConsentRequired",
@@ -15,6 +16,7 @@ __all__ = [
     "InvalidRequest",
     "Portrait",
     "ProtectedPerson",
+    "Questions",
     "authorise",
     "fingerprint",
     "portrait_id",

@@ -21,7 +21,7 @@ from ..data_types import InputError
 from .consent_ledger import ConsentLedger
 from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
 from .public_figures import screen
-from .record import ConsentRecord, key_id, verify
+from .record import TALKING_HEAD, ConsentRecord, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
@@ -44,16 +44,19 @@ class Grant:
     folder: Path  # of the ledger that is asked again while rendering
     seal: bytes = b""
 
+    def __repr__(self) -> str:
+        return "Grant()"  # hosts write the inputs of a step that failed into logs and answers; nothing of it is theirs
+
     def require(self, scope: str) -> None:
         """Raise ConsentRequired unless this grant is genuine, covers `scope`, has not expired and was not revoked."""
         if not hmac.compare_digest(self.seal, _seal(self)):
             raise ConsentRequired(FORGED)
         if scope not in self.scope:
-            raise ConsentRequired(f"the consent of {self.name} covers {', '.join(self.scope)}; expected {scope}")
+            raise ConsentRequired(f"{self._called} covers {', '.join(self.scope)}; expected {scope}")
         if self.expires is not None and time.time() >= self.expires:
-            raise ConsentRequired(f"the consent of {self.name} has expired; expected a record that is still valid")
+            raise ConsentRequired(f"{self._called} has expired; expected one that is still valid")
         if self.record in ConsentLedger(self.folder).revoked():
-            raise ConsentRequired(f"the consent of {self.name} was revoked; expected a valid record")
+            raise ConsentRequired(f"{self._called} was revoked; expected a valid one")
 
     def require_portrait(self, image: Tensor, landmarks68: Tensor) -> None:
         """Raise ConsentRequired unless this is the very picture, and the face in it, that the grant was given for.
@@ -61,9 +64,18 @@ class Grant:
         `image` u8 [H, W, 3], `landmarks68` [68, 2] in its pixels.
         """
         if pixels_sha256(image) != self.portrait.pixels_sha256:
-            raise ConsentRequired(f"the grant of {self.name} is for another picture; expected the one it was given for")
+            raise ConsentRequired(
+                f"the grant from {self._called} is for another picture; expected the one it was given for"
+            )
         if template_distance(face_template(landmarks68), self.portrait.face_template) > TEMPLATE_APART:
-            raise ConsentRequired(f"the grant of {self.name} is for another face; expected the one it was given for")
+            raise ConsentRequired(
+                f"the grant from {self._called} is for another face; expected the one it was given for"
+            )
+
+    @property
+    def _called(self) -> str:
+        """How messages call it: its owner finds the record by this in the ledger, and nobody else learns a name."""
+        return f"the consent record {self.record[:8]}"
 
 
 def require_grant(value: object) -> Grant:
@@ -127,6 +139,6 @@ def _seal(grant: Grant) -> bytes:
 
 
 def _command(source: str, scope: str, face: int | None) -> str:
-    extra = "" if scope == "talking-head" else f" --scope {scope}"
+    extra = "" if scope == TALKING_HEAD else f" --scope {scope}"
     extra += "" if face is None else f" --face {face}"
     return f'python -m neo_core consent add {shlex.quote(source)} --kind self --name "YOUR NAME" --adult{extra}'

@@ -25,6 +25,9 @@ class Portrait:
     perceptual_hash: int  # 64 bits
     face_template: tuple[int, ...]  # 136 numbers, 1/64 of the eye distance
 
+    def __repr__(self) -> str:
+        return "Portrait()"  # a fingerprint tells whose face it is to everyone who has the picture
+
     def covers(self, other: "Portrait") -> bool:
         """True when `other` is this face in this picture, or in a copy that was scaled or encoded again."""
         bits = (self.perceptual_hash ^ other.perceptual_hash).bit_count()

@@ -23,7 +23,8 @@ SCHEMAS = {
     "synthetic": "neo.synthetic/1",
     "artwork": "neo.synthetic/1",
 }
-SCOPES = ("talking-head", "reenactment", "full-body")
+TALKING_HEAD = "talking-head"
+SCOPES = (TALKING_HEAD, "reenactment", "full-body")
 POLICY = 1
 
 
@@ -50,7 +51,7 @@ def new_record(
     *,
     adult: bool,
     issued: int,
-    scope: tuple[str, ...] = ("talking-head",),
+    scope: tuple[str, ...] = (TALKING_HEAD,),
     expires: int | None = None,
 ) -> ConsentRecord:
     """A record with a fresh id. Raises InputError for an unknown kind or scope, no name, no adult statement, and

@@ -1,23 +1,49 @@
 """A consent request: the statement of a person at a graphical interface, on its way to a signed record.
 
 The interface writes what its user stated as JSON; the machine that holds the portrait makes the record of it. A request
-is believed for one portrait, the one it names, and only when it has exactly the form below.
+is believed for one portrait, the one it names, only as the answer to a question that this process asked when it refused
+that portrait, and only when it has exactly the form below. So a file that was put there before anybody was asked grants
+nothing; who can read the refusal and write the file, as every program of this user can, is not kept out.
 """
 
 import hashlib
 import json
+import secrets
+import unicodedata
 from datetime import date, datetime, time, timezone
 
 from ..data_types import InputError
 from .portrait import Portrait
 from .record import ConsentRecord, canonical, new_record
 
-FORM = {"portrait": str, "kind": str, "name": str, "adult": bool, "scope": list, "expires": str | None}
+FORM = {"portrait": str, "question": str, "kind": str, "name": str, "adult": bool, "scope": list, "expires": str | None}
 LONGEST = 10_000  # bytes
 
 
 class InvalidRequest(InputError):
-    """A request of another form, or for another portrait."""
+    """A request of another form, for another portrait, or that nobody was asked for."""
+
+
+class Questions:
+    """What this process has asked: one question for each refused portrait, good for one answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, str] = {}
+
+    def ask(self, portrait: str) -> str:
+        """The question about a portrait, by its id; the same until it is answered."""
+        return self._open.setdefault(portrait, secrets.token_hex(16))
+
+    def settle(self, portrait: str, question: str) -> bool:
+        """Whether this is the open question about the portrait; it is not any more."""
+        asked = self._open.get(portrait) == question
+        if asked:
+            self.drop(portrait)
+        return asked
+
+    def drop(self, portrait: str) -> None:
+        """Expect no answer about a portrait any more."""
+        self._open.pop(portrait, None)
 
 
 def portrait_id(portrait: Portrait) -> str:
@@ -26,12 +52,18 @@ def portrait_id(portrait: Portrait) -> str:
     return hashlib.sha256(canonical({"face": face})).hexdigest()[:16]
 
 
-def record_from_request(request: bytes, portrait: Portrait, *, now: int) -> ConsentRecord:
-    """The record that a request asks for. Raises InvalidRequest, or what `new_record` raises."""
+def record_from_request(request: bytes, portrait: Portrait, questions: Questions, *, now: int) -> ConsentRecord:
+    """The record that a request asks for; it settles the question it answers.
+
+    Raises InvalidRequest, or what `new_record` raises.
+    """
     fields = _read(request)
     if fields["portrait"] != portrait_id(portrait):
         raise InvalidRequest(f"the consent request is for portrait {fields['portrait']!r:.40}; expected this one's")
-    if len(fields["name"]) > 200 or not all(isinstance(scope, str) for scope in fields["scope"]):
+    if not questions.settle(fields["portrait"], fields["question"]):
+        raise InvalidRequest("the consent request was made before anybody was asked; expected an answer to the refusal")
+    unwritable = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in fields["name"])
+    if len(fields["name"]) > 200 or unwritable or not all(isinstance(scope, str) for scope in fields["scope"]):
         raise InvalidRequest("the consent request has a name or scope of another form; expected a name and words")
     return new_record(
         fields["kind"],

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from ..data_types import MotionLatents, Progress
-from ..governance import authorise, fingerprint
+from ..governance import TALKING_HEAD, authorise, fingerprint
 from ..media.audio import inspect_sound
 from .motion_file import save_motion
 from .portrait import open_portrait
-from .talking_head import SCOPE, Avatar, Models, Settings, enrol, load_models, speak
+from .talking_head import Avatar, Models, Settings, enrol, load_models, speak
 
 
 def make_video(
@@ -48,7 +48,9 @@ def make_video(
 def enrol_photo(models: Models, photo: Path, face: int | None, size: int | None) -> Avatar:
     """Find the face, ask for consent, lift."""
     portrait = open_portrait(models.analyser, photo, face)
-    grant = authorise(fingerprint(portrait.photo, portrait.face.landmarks68), SCOPE, source=str(photo), face=face)
+    grant = authorise(
+        fingerprint(portrait.photo, portrait.face.landmarks68), TALKING_HEAD, source=str(photo), face=face
+    )
     return enrol(models, portrait, size, grant=grant)
 
 

@@ -30,7 +30,7 @@ from ..audio.features import RATE
 from ..data_types import STYLE_SIZE, Identity, MotionLatents, Progress, Speech, Waveform, silent
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
-from ..governance import Grant
+from ..governance import TALKING_HEAD, Grant
 from ..media.audio import Sound, check_waveform, read_mono
 from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, load_analyser, person_mask
@@ -44,7 +44,6 @@ from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .frame_rate import resample_motion
 from .portrait import Portrait
 
-SCOPE = "talking-head"
 HEARD_AT_ONCE = 5 * FEATURE_RATE  # feature frames: little, so that short and long sounds take the same memory
 
 
@@ -93,7 +92,7 @@ def enrol(
 
     `person` [H, W] in 0..1 says which pixels of the photo are the person; without it, `person_mask` does.
     """
-    grant.require(SCOPE)
+    grant.require(TALKING_HEAD)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
     box = portrait.face.box
     framing = square_around(portrait.photo, box, size) if size else whole(portrait.photo)
@@ -205,7 +204,7 @@ def write_frames(
         for frame in render(volume, vectors):
             writer.write(frame)
             progress(writer.frames, frames, frame)
-        volume.grant.require(SCOPE)
+        volume.grant.require(TALKING_HEAD)
 
 
 def _usable(sound: Sound | Waveform | None) -> Sound | Waveform | None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .. import motion_space
 from ..geometry.head_model import HeadModel, landmarks, load_head_model
-from ..governance import ConsentLedger, Grant, authorise, fingerprint
+from ..governance import TALKING_HEAD, ConsentLedger, Grant, authorise, fingerprint
 from ..governance.record import new_record
 from ..motion_space import INDEX
 from ..pictar.crop import whole
@@ -157,7 +157,7 @@ def synthetic_grant(photo: Tensor, landmarks68: Tensor) -> Grant:
     portrait = fingerprint(photo, landmarks68)
     ledger = ConsentLedger(Path(tempfile.mkdtemp(prefix="neo-factory-")))
     ledger.add(new_record("synthetic", "factory person", portrait, adult=True, issued=int(time.time())))
-    return authorise(portrait, "talking-head", source="factory", ledger=ledger)
+    return authorise(portrait, TALKING_HEAD, source="factory", ledger=ledger)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..governance import fingerprint
 from ..governance.gate import BUNDLED
-from ..governance.record import new_record, sign
+from ..governance.record import SCOPES, new_record, sign
 from ..pictar.analysis import load_analyser
 from ..pipelines.portrait import open_portrait
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
         portrait = open_portrait(analyser, folder / samples[name]["file"])
         print_of = fingerprint(portrait.photo, portrait.face.landmarks68)
         title = f"bundled {name}: a generated person, seed {samples[name]['seed']}"
-        scope = ("talking-head", "reenactment", "full-body")
+        scope = SCOPES
         tokens.append(sign(new_record(kind, title, print_of, adult=True, issued=int(time.time()), scope=scope), key))
     content = {"public_key": key.public_key().public_bytes_raw().hex(), "records": tokens}
     (folder / BUNDLED.name).write_text(json.dumps(content, indent=1) + "\n")

@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 
 from ..evaluation.contact_sheet import contact_sheet
-from ..governance import ConsentLedger, authorise, fingerprint
+from ..governance import TALKING_HEAD, ConsentLedger, authorise, fingerprint
 from ..governance.record import new_record
 from ..media.audio import inspect_sound
 from ..media.image import write_image
 from ..pipelines.portrait import open_portrait
-from ..pipelines.talking_head import SCOPE, Avatar, Models, Settings, enrol, load_models, speak
+from ..pipelines.talking_head import Avatar, Models, Settings, enrol, load_models, speak
 from .synthetic.people import HELD_OUT_FROM
 from .synthetic.portrait import take
 
@@ -65,4 +65,4 @@ def enrolled_person(models: Models, seed: int, size: int, scratch: Path) -> Avat
     print_of = fingerprint(portrait.photo, portrait.face.landmarks68)
     ledger = ConsentLedger(scratch)
     ledger.add(new_record("synthetic", f"factory person {seed}", print_of, adult=True, issued=int(time.time())))
-    return enrol(models, portrait, size, grant=authorise(print_of, SCOPE, source=str(path), ledger=ledger))
+    return enrol(models, portrait, size, grant=authorise(print_of, TALKING_HEAD, source=str(path), ledger=ledger))

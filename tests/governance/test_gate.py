@@ -138,3 +138,27 @@ def test_the_chain_survives_many_appends(ledger, image, landmarks):
         ledger.add(record)
     assert ledger.records() == records
     assert [entry.number for entry in ledger.entries()] == [1, 2, 3, 4, 5]
+
+
+def test_a_grant_tells_nothing_of_its_record(ledger, image, landmarks):
+    """Hosts write values and messages into logs and into answers that every client may read."""
+    portrait = fingerprint(image, landmarks)
+    record = consent(portrait, scope=("talking-head", "full-body"))
+    ledger.add(record)
+    grant = authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+    told = [str(grant), f"{grant!r}", str([grant]), str(grant.portrait)]
+    told += [refusal(lambda: grant.require("reenactment"))]
+    told += [refusal(lambda: grant.require_portrait(image.flip(0), landmarks))]
+    told += [refusal(lambda: grant.require_portrait(image, landmarks.flip(0)))]
+    ledger.revoke(record.id, int(time.time()))
+    told += [refusal(lambda: grant.require("talking-head"))]
+    personal = (record.name, record.id, portrait.pixels_sha256, str(ledger.folder))
+    personal += (str(portrait.face_template)[1:20], str(grant.seal)[2:12])
+    assert not [(text, word) for text in told for word in personal if word in text]
+    assert sum(record.id[:8] in text for text in told) == 4  # its owner finds it in the ledger by that
+
+
+def refusal(action):
+    with pytest.raises(ConsentRequired) as caught:
+        action()
+    return str(caught.value)

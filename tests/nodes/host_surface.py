@@ -17,6 +17,7 @@ MISSING = object()
 MODULES = (
     "comfy_api.v0_0_2",  # first: a real host's `comfy_api.input` imports only after it
     "comfy_api.input",
+    "comfy.cli_args",
     "comfy.model_management",
     "comfy.model_patcher",
     "comfy.utils",

@@ -1,6 +1,9 @@
 """Consent: refused with a way out, given by records and requests only, asked again wherever pixels leave."""
 
+import asyncio
+import dataclasses
 import json
+import re
 import subprocess
 import sys
 import time
@@ -46,16 +49,23 @@ def refusal(ask, required):
 
 @pytest.fixture
 def files(folders, refusal):
-    """The id of the portrait, its picture and the place of a request for it, after a first refusal."""
-    name = refusal.split("portrait ", 1)[1][:16]
+    """What a first refusal left and told: id and question, the picture, and the place of a request."""
+    name = re.search(r"\bportrait ([0-9a-f]{16})\b", refusal)[1]
+    question = re.search(r"\bquestion ([0-9a-f]{32})\b", refusal)[1]
     place = folders.user / "default" / "neo"
     (place / "consent_requests").mkdir(parents=True)
-    return name, place / "portraits" / f"{name}.png", place / "consent_requests" / f"{name}.json"
+    picture, request = place / "portraits" / f"{name}.png", place / "consent_requests" / f"{name}.json"
+    return SimpleNamespace(name=name, question=question, picture=picture, request=request)
 
 
-def statement(portrait_name, /, **changes):
-    fields = {"portrait": portrait_name, "kind": "self", "name": NAME, "adult": True}
+def statement(files, /, **changes):
+    fields = {"portrait": files.name, "question": files.question, "kind": "self", "name": NAME, "adult": True}
     return json.dumps(fields | {"scope": ["talking-head"], "expires": None} | changes)
+
+
+def other_portrait(portrait):
+    """The same face in another picture."""
+    return dataclasses.replace(portrait, photo=portrait.photo ^ 1)
 
 
 def test_the_bundled_person_needs_no_record_of_the_user(run_node, pack, folders):
@@ -66,27 +76,62 @@ def test_the_bundled_person_needs_no_record_of_the_user(run_node, pack, folders)
 
 
 def test_the_refusal_keeps_the_exact_picture(files, pack, photo):
-    _, picture, _ = files
-    assert pack("neo_core.media.image").read_photo(picture).equal(pack("nodes.media").to_photo(photo))
+    assert pack("neo_core.media.image").read_photo(files.picture).equal(pack("nodes.media").to_photo(photo))
+
+
+def test_only_the_last_refused_picture_is_kept(files, pack, portrait, required):
+    with pytest.raises(required):
+        pack("nodes.governance").granted(other_portrait(portrait), 0)
+    assert not files.picture.exists()
+    assert len(list(files.picture.parent.iterdir())) == 1
+
+
+def test_a_second_refusal_writes_no_second_time(files, ask, required):
+    before = files.picture.stat()
+    with pytest.raises(required):
+        ask()
+    assert files.picture.stat() == before
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_nothing_outlives_a_start_of_the_host(files, folders, ask, pack, monkeypatch, loaded, required, several):
+    monkeypatch.setattr(loaded.host("comfy.cli_args").args, "multi_user", several)
+    with pytest.raises(required):
+        ask()
+    files.request.write_text(statement(files))
+    elsewhere = folders.user / "default" / "workflow.json"
+    elsewhere.write_text("{}")
+    server = SimpleNamespace(node_replace_manager=SimpleNamespace(register=lambda _: None))
+    monkeypatch.setattr(loaded.host("server").PromptServer, "instance", server)
+    monkeypatch.setattr(loaded.host("comfy.cli_args").args, "multi_user", False)  # the next start may differ
+    asyncio.run(pack("nodes").NeoExtension().on_load())
+    assert [path for path in folders.user.rglob("*") if path.is_file()] == [elsewhere]
 
 
 @pytest.mark.slow
-def test_the_command_of_the_refusal_is_the_way_out(files, refusal, run_node, photo):
-    _, picture, _ = files
-    command = refusal.splitlines()[-1].strip().replace("YOUR NAME", NAME)
-    assert sys.executable in command
-    subprocess.run(f"{command} --yes", shell=True, check=True, capture_output=True)
+def test_the_commands_of_the_refusal_are_the_ways_out(files, refusal, run_node, photo, required):
+    add, listing, revoke = (line.strip() for line in refusal.splitlines() if line.startswith("  "))
+    assert sys.executable in add
+    execute(add.replace("YOUR NAME", NAME) + " --yes")
     (grant,) = run_node("NEO_Consent", photo=photo).result
     assert grant.name == NAME
-    assert not picture.exists()  # nobody's picture lies about longer than it is needed
+    assert not files.picture.exists()  # nobody's picture lies about longer than it is needed
+    assert NAME in execute(listing)
+    execute(revoke.removesuffix("ID") + grant.record[:8])
+    with pytest.raises(required):
+        grant.require("talking-head")
+
+
+def execute(command):
+    """What a line typed into a terminal prints."""
+    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.slow
 def test_the_command_works_in_an_embedded_python(pack, monkeypatch, tmp_path):
-    governance = pack("nodes.governance")
     embedded = SimpleNamespace(executable=sys.executable, flags=SimpleNamespace(isolated=1))
-    monkeypatch.setattr(governance, "sys", embedded)
-    line = governance.command(tmp_path / "my photo.png", 2)
+    monkeypatch.setattr(pack("nodes.terminal"), "sys", embedded)
+    line = pack("nodes.governance").adding("my photo", 2)
     _, command = line.split(" && ")  # an isolated Python does not see the folder it is started in
     ran = subprocess.run(f"cd {tmp_path} && {command}", shell=True, capture_output=True, text=True)
     assert "my photo.png does not exist" in ran.stdout + ran.stderr
@@ -94,12 +139,11 @@ def test_the_command_works_in_an_embedded_python(pack, monkeypatch, tmp_path):
 
 
 def test_a_request_becomes_a_record_once(files, ask, pack):
-    name, picture, request = files
-    request.write_text(statement(name, expires="2999-12-31"))
+    files.request.write_text(statement(files, expires="2999-12-31"))
     grant = ask()
     assert grant.name == NAME
-    assert not request.exists()
-    assert not picture.exists()
+    assert not files.request.exists()
+    assert not files.picture.exists()
     (record,) = pack("neo_core.governance").ConsentLedger().records()
     assert (record.kind, record.scope) == ("self", ("talking-head",))
     assert record.expires > time.time()
@@ -109,6 +153,9 @@ def test_a_request_becomes_a_record_once(files, ask, pack):
     "changes",
     [
         {"portrait": "0" * 16},
+        {"question": "0" * 32},
+        {"question": ""},
+        {"question": None},
         {"kind": "friend"},
         {"name": ""},
         {"name": "x" * 1000},
@@ -126,37 +173,73 @@ def test_a_request_becomes_a_record_once(files, ask, pack):
     ],
 )
 def test_a_request_of_another_form_is_refused_and_forgotten(files, ask, pack, changes):
-    name, _, request = files
-    request.write_text(statement(name, **changes))
+    files.request.write_text(statement(files, **changes))
     with pytest.raises(pack("neo_core.data_types").InputError, match=r"(e|E)xpected"):
         ask()
-    assert not request.exists()
+    assert not files.request.exists()
     assert not pack("neo_core.governance").ConsentLedger().records()
+
+
+def test_a_request_placed_before_anybody_was_asked_gives_nothing(files, ask, pack, required):
+    """Whoever has the picture can work out its id; the question is known to those only who see the refusal."""
+    for guess in ("", "0" * 32, files.question.upper()):
+        files.request.write_text(statement(files, question=guess))
+        with pytest.raises(pack("neo_core.governance").InvalidRequest, match="asked"):
+            ask()
+        assert not files.request.exists()
+    with pytest.raises(required, match=files.question):  # and whoever is asked can still answer
+        ask()
+
+
+def test_an_answer_serves_once(files, ask, pack):
+    files.request.write_text(statement(files))
+    grant = ask()
+    pack("neo_core.governance").ConsentLedger().revoke(grant.record, int(time.time()))
+    files.request.write_text(statement(files))
+    with pytest.raises(pack("neo_core.governance").InvalidRequest, match="asked"):
+        ask()
+
+
+def test_a_picture_that_a_record_covers_gets_no_second_one(files, ask, pack):
+    files.request.write_text(statement(files))
+    grant = ask()
+    files.request.write_text(statement(files))
+    assert ask().record == grant.record
+    assert not files.request.exists()
+    assert len(pack("neo_core.governance").ConsentLedger().records()) == 1
+
+
+def test_with_several_users_only_the_command_is_offered(ask, required, folders, loaded, monkeypatch):
+    """ComfyUI does not tell a node whose browser asked, and one user's picture is not for another."""
+    monkeypatch.setattr(loaded.host("comfy.cli_args").args, "multi_user", True)
+    with pytest.raises(required) as caught:
+        ask()
+    assert "question" not in str(caught.value)
+    (kept,) = (path for path in folders.user.rglob("*") if path.is_file())
+    assert kept.relative_to(folders.user).parts[0].startswith("__")  # such a folder is served to nobody
+    assert str(kept) in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 100_000, '{"a": ' * 1000, "\x00", "{}" + " " * 20_000])
 def test_a_request_that_is_no_request_is_refused(files, ask, text):
-    _, _, request = files
-    request.write_text(text)
+    files.request.write_text(text)
     with pytest.raises(ValueError, match="consent request"):
         ask()
-    assert not request.exists()
+    assert not files.request.exists()
 
 
 def test_a_request_for_one_face_gives_nothing_to_another(files, run_node, pack, required):
-    name, _, request = files
-    request.write_text(statement(name))
+    files.request.write_text(statement(files))
     with pytest.raises(required):
         run_node("NEO_Consent", photo=pack("nodes.samples").sample_image("painting").flip(2))
-    assert request.exists()
+    assert files.request.exists()
 
 
 def test_a_new_record_keeps_results_and_its_end_makes_the_node_look_again(files, ask, node_classes, pack, required):
-    name, _, request = files
     node, ledger = node_classes["NEO_Consent"], pack("neo_core.governance").ConsentLedger()
     before = node.fingerprint_inputs(face=0)
     assert node.fingerprint_inputs(face=0) == before
-    request.write_text(statement(name))
+    files.request.write_text(statement(files))
     grant = ask()
     assert node.fingerprint_inputs(face=0) == before
     ledger.revoke(grant.record, int(time.time()))

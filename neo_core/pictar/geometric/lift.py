@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...geometry.head_model import HeadModel, load_head_model, vertex_normals
 from ...geometry.rasteriser import Fragments, interpolate, rasterise
-from ...governance import Grant
+from ...governance import TALKING_HEAD, Grant
 from ..crop import Framing
 from ..fit import HeadFit
 from .bust import Bust, Deformation, build_bust, move
@@ -61,6 +61,9 @@ class Volume:
     eyes: tuple[Eye, Eye]
     refiner: Refiner
 
+    def __repr__(self) -> str:
+        return f"Volume({self.photo.shape[1]} x {self.photo.shape[0]} pixels)"
+
     @property
     def region(self) -> float:
         """Share of the picture that may move."""
@@ -81,7 +84,7 @@ def lift(
     The grant must be for the photo that was framed and for the face that was fitted. Without `model` and `refiner` the
     embedded ones are used.
     """
-    grant.require("talking-head")
+    grant.require(TALKING_HEAD)
     model, refiner = model or load_head_model(), refiner or load_refiner()
     bust = build_bust(model, fit)
     start = move(bust, bust.reference)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...geometry.head_model import vertex_normals
 from ...geometry.rasteriser import interpolate, rasterise
+from ...governance import TALKING_HEAD
 from .bust import Deformation
 from .deform import deform
 from .lift import Volume
@@ -28,6 +29,9 @@ class Posed:
     volume: Volume
     deformations: tuple[Deformation, ...]
 
+    def __repr__(self) -> str:
+        return f"Posed({len(self.deformations)} x {self.volume})"
+
 
 @torch.no_grad()
 def pose(volume: Volume, motion: Iterable[Tensor]) -> Posed:
@@ -39,7 +43,7 @@ def pose(volume: Volume, motion: Iterable[Tensor]) -> Posed:
 def draw(posed: Posed) -> Tensor:
     """The frames. u8 [n, H, W, 3]"""
     volume = posed.volume
-    volume.grant.require("talking-head")
+    volume.grant.require(TALKING_HEAD)
     return torch.stack([translate(volume, now) for now in posed.deformations])
 
 
@@ -47,7 +51,7 @@ def draw(posed: Posed) -> Tensor:
 def draw_mesh(posed: Posed) -> Tensor:
     """The deformed head as clay, over the photo. u8 [n, H, W, 3]"""
     volume = posed.volume
-    volume.grant.require("talking-head")
+    volume.grant.require(TALKING_HEAD)
     return torch.stack([_clay(volume, now) for now in posed.deformations])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from ...governance import TALKING_HEAD
 from .bust import Deformation
 from .deform import deform, photo_flow
 from .eye import draw_eye
@@ -24,7 +25,7 @@ def render(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
     """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for."""
     for index, vector in enumerate(motion):
         if index % CHECK_EVERY == 0:
-            volume.grant.require("talking-head")
+            volume.grant.require(TALKING_HEAD)
         yield translate(volume, deform(volume, vector))
 
 

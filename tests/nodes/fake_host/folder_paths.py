@@ -26,6 +26,10 @@ def get_user_directory() -> str:
     return _folders["user"]
 
 
+def get_system_user_directory(name: str = "system") -> str:
+    return str(Path(get_user_directory()) / f"__{name}")
+
+
 def get_public_user_directory(user_id: str) -> str | None:
     return str(Path(get_user_directory()) / user_id)
 
