@@ -8,6 +8,7 @@ from .governance import Consent
 from .loaders import LoadModels
 from .motion import LoadMotion, PlotMotion, SaveMotion
 from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
+from .refusals import forget_all
 from .replacements import register_replacements
 from .samples import SamplePortrait, SamplePortraits, SampleSpeech
 from .talking_head import TalkingHead
@@ -39,6 +40,7 @@ NODES: list[type[io.ComfyNode]] = [
 class NeoExtension(ComfyExtension):
     async def on_load(self) -> None:
         serve_in_any_folder()
+        forget_all()
         await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
