@@ -36,7 +36,7 @@ test-slow: install
 
 test-comfy: install
 	@test -f "$(COMFYUI_PATH)/main.py" || { echo "COMFYUI_PATH is '$(COMFYUI_PATH)'; expected the folder of a ComfyUI checkout: make test-comfy COMFYUI_PATH=... COMFYUI_PYTHON=..."; exit 2; }
-	@$(COMFYUI_PYTHON) -c "import aiohttp, av, torch" || { echo "COMFYUI_PYTHON is '$(COMFYUI_PYTHON)'; expected the interpreter with ComfyUI's requirements"; exit 2; }
+	@$(COMFYUI_PYTHON) -c "import comfyui_frontend_package, torch" || { echo "COMFYUI_PYTHON is '$(COMFYUI_PYTHON)'; expected the interpreter with ComfyUI's requirements"; exit 2; }
 	@$(RUN) -c "import playwright" 2>/dev/null || $(RUN) -m pip install --quiet --editable ".[test,comfy-test]"
 	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" $(RUN) -m pytest -m comfy tests/comfy -rs
 
