@@ -1,20 +1,30 @@
 """Triangles to pixels: an exact z-buffer in plain torch, on CPU and CUDA.
 
-Triangles are sorted into buckets by the size of their bounding box; within a bucket every box pixel is tested at once
-and the winner of each pixel is the minimum of a packed (depth, triangle) integer. Edge functions are evaluated from the
-vertex with the lower index, so two triangles sharing an edge see the same number with opposite sign and leave no hole.
+Every triangle is cut into the rows it reaches and each row into the span of pixel centres between its edges; the winner
+of each pixel is the minimum of a packed (depth, triangle) integer. Where an edge crosses a row is computed from the
+vertex with the lower index, so two triangles sharing an edge see the same crossing and leave no hole.
 
-Letters: V vertices, F triangles, P boxes in a chunk, S side of a box, N covered samples.
+Letters: V vertices, F triangles, R spans, N covered samples.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-BUCKETS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128, 256)  # box sides, pixels; then the picture's side
-CHUNK = 1 << 19  # samples tested at once: small enough to stay in the cache
+CHUNK = 1 << 19  # samples drawn at once: small enough to stay in the cache
 EMPTY = torch.iinfo(torch.int64).max
+
+
+class Spans(NamedTuple):
+    """Stretches of pixels in a row, each inside a triangle. [R]"""
+
+    owner: Tensor  # triangle
+    pixel: Tensor  # number of the first pixel
+    count: Tensor  # of pixels
+    inverse: Tensor  # 1 / depth at the first pixel
+    slope: Tensor  # of it per pixel
 
 
 @dataclass(frozen=True)
@@ -60,67 +70,76 @@ def interpolate(fragments: Fragments, triangles: Tensor, attributes: Tensor) -> 
 
 def _nearest(screen: Tensor, triangles: Tensor, height: int, width: int) -> Tensor:
     """Index of the nearest triangle at every pixel, -1 for none. [H * W]"""
-    corners = screen[triangles]  # [F, 3, 3]
-    low, high = corners.amin(1), corners.amax(1)
-    first = (low[:, :2] - 0.5).ceil().clamp(min=0)
-    last = (high[:, :2] - 0.5).floor()
-    last = torch.minimum(last, last.new_tensor([width - 1, height - 1]))
-    extent = (last - first + 1).amax(1)
-    edges, plane = _edges_and_depth(screen, triangles, corners, first + 0.5)
-    visible = (last >= first).all(1) & (low[:, 2] > 0) & torch.isfinite(plane).all(1)
     buffer = torch.full((height * width,), EMPTY, dtype=torch.int64, device=screen.device)
-    table = torch.cat([edges.flatten(1), plane, first], 1)  # one gather per bucket instead of many
-    smallest = 0
-    for side in (*(b for b in BUCKETS if b < max(height, width)), max(height, width)):
-        bucket = torch.nonzero(visible & (extent > smallest) & (extent <= side))[:, 0]
-        smallest = side
-        for part in bucket.split(max(1, CHUNK // side**2)):
-            _draw(buffer, table.index_select(0, part), part, side, (height, width))
+    spans = _spans(screen, triangles, height, width)
+    samples = int(spans.count.sum())
+    fill_up = CHUNK * torch.arange(1, 1 + samples // CHUNK, device=screen.device)
+    cuts = torch.searchsorted(spans.count.cumsum(0), fill_up).cpu()
+    for part in zip(*(column.tensor_split(cuts) for column in spans), strict=True):
+        _draw(buffer, Spans(*part))
     return torch.where(buffer == EMPTY, -1, buffer & 0xFFFFFFFF)
 
 
-def _edges_and_depth(screen: Tensor, triangles: Tensor, corners: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-    """Edge functions [F, 3, 4] as (dx, dy, x, y), positive inside, and the plane of 1 / depth [F, 3] about `origin`.
+def _spans(screen: Tensor, triangles: Tensor, height: int, width: int) -> Spans:
+    """What every triangle covers of every row it reaches."""
+    corners = screen[triangles]  # [F, 3, 3]
+    low, high = corners.amin(1), corners.amax(1)
+    first = (low[:, :2] - 0.5).ceil().clamp(min=0)
+    bottom = (high[:, 1] - 0.5).floor().clamp(max=height - 1)
+    bounds, plane = _edges_and_depth(screen, triangles, corners, first + 0.5)
+    visible = (low[:, 2] > 0) & (high[:, 0] > 0) & (low[:, 0] < width) & torch.isfinite(plane).all(1)
+    count = torch.where(visible, bottom - first[:, 1] + 1, 0).clamp(min=0).long()
+    owner, down = _expanded(count)  # [R] triangle and how many rows below its first one
+    table = torch.cat([bounds.flatten(1), plane, first], 1).index_select(0, owner)  # one gather instead of many
+    from_y, slope, from_left, from_right = table[:, :12].unflatten(1, (4, 3)).unbind(1)  # [R, 3]
+    inverse, by_x, by_y, first_x, first_y = table[:, 12:].unbind(1)  # [R]
+    row = first_y + down
+    shift = (row[:, None] + 0.5 - from_y) * slope
+    left = ((from_left + shift).amax(1) - 0.5).ceil().clamp(min=0)
+    right = ((from_right + shift).amin(1) - 0.5).floor().clamp(max=width - 1)
+    inverse = inverse + by_x * (left - first_x) + by_y * down
+    return Spans(owner, (row * width + left).long(), (right - left + 1).clamp(min=0).long(), inverse, by_x)
 
-    An edge starts at its vertex with the lower index, with the sign in (dx, dy): both triangles of an edge compute the
-    same products and differences, negated. 1 / depth is linear on the screen: value at the origin, slopes in x and y.
+
+def _expanded(count: Tensor) -> tuple[Tensor, Tensor]:
+    """[2, 0, 3] -> owners [0, 0, 2, 2, 2] and places [0, 1, 0, 1, 2]."""
+    owner = torch.repeat_interleave(count)
+    return owner, torch.arange(len(owner), device=count.device) - (count.cumsum(0) - count).index_select(0, owner)
+
+
+def _edges_and_depth(screen: Tensor, triangles: Tensor, corners: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+    """Where edges cross a row, and the plane of 1 / depth [F, 3] about `origin`: value there, slopes in x and y.
+
+    Edges [F, 4, 3] as (y, dx / dy, x, x): the edge is at x + (row - y) dx / dy. The first x is -inf unless the edge
+    bounds the triangle on the left, the second +inf unless on the right. Both triangles of an edge start at its vertex
+    with the lower index and so compute the same crossing. 1 / depth is linear on the screen.
     """
     start, end = triangles[:, [1, 2, 0]], triangles[:, [2, 0, 1]]  # edge k lies opposite corner k
     a, b = screen[torch.minimum(start, end)], screen[torch.maximum(start, end)]  # [F, 3, 3]
-    reach = (b - a)[..., :2] * torch.where(start < end, 1.0, -1.0)[..., None]
-    away = corners[:, 0, :2] - a[:, 0, :2]
-    area = reach[:, 0, 0] * away[:, 1] - reach[:, 0, 1] * away[:, 0]
-    reach = reach * area.sign()[:, None, None]
+    run, rise = (b - a)[..., :2].unbind(-1)  # [F, 3]
+    slope = torch.where(rise == 0, 0.0, run / rise)
+    away = torch.where(start < end, 1.0, -1.0)
+    reach_x, reach_y = run * away, rise * away
+    offset = corners[:, 0, :2] - a[:, 0, :2]
+    area = reach_x[:, 0] * offset[:, 1] - reach_y[:, 0] * offset[:, 0]
+    turn = area.sign()[:, None]
+    reach_x, reach_y = reach_x * turn, reach_y * turn
     share = 1 / (area.abs()[:, None] * corners[..., 2])  # [F, 3]; infinite without area, which hides the triangle
-    offset = origin[:, None] - a[..., :2]
-    value = reach[..., 0] * offset[..., 1] - reach[..., 1] * offset[..., 0]
-    plane = torch.stack([(value * share).sum(1), (-reach[..., 1] * share).sum(1), (reach[..., 0] * share).sum(1)], 1)
-    return torch.cat([reach, a[..., :2]], -1), plane
+    value = reach_x * (origin[:, None, 1] - a[..., 1]) - reach_y * (origin[:, None, 0] - a[..., 0])
+    plane = torch.stack([(value * share).sum(1), (-reach_y * share).sum(1), (reach_x * share).sum(1)], 1)
+    left = torch.where(reach_y < 0, a[..., 0], -torch.inf)
+    right = torch.where(reach_y > 0, a[..., 0], torch.inf)
+    return torch.stack([a[..., 1], slope, left, right], 1), plane
 
 
-def _draw(buffer: Tensor, table: Tensor, part: Tensor, side: int, size: tuple[int, int]) -> None:
-    """Test every pixel of the boxes of the triangles `part` [P] and keep the nearest in `buffer` [H * W].
-
-    table [P, 17]: edges, plane of 1 / depth, first pixel of the box, as `_nearest` packs them.
-    """
-    height, width = size
-    step = torch.arange(side, device=table.device, dtype=table.dtype)
-    x, y = table[:, 15, None] + step, table[:, 16, None] + step  # [P, S]
-    inside = None
-    for k in range(3):
-        reach_x, reach_y, from_x, from_y = table[:, 4 * k : 4 * k + 4, None].unbind(1)
-        rows = reach_x * (y + 0.5 - from_y)
-        columns = reach_y * (x + 0.5 - from_x)
-        if k == 0:  # nothing is inside beyond the picture
-            rows, columns = rows.masked_fill(y >= height, -torch.inf), columns.masked_fill(x >= width, torch.inf)
-        positive = rows[:, :, None] >= columns[:, None, :]  # [P, S, S]
-        inside = positive if inside is None else inside.logical_and_(positive)
-    inverse = table[:, 12, None, None] + table[:, 13, None, None] * step + (table[:, 14, None] * step)[:, :, None]
-    pixel = (y.long() * width)[:, :, None] + x.long()[:, None, :]
-    owner = part.repeat_interleave(inside.flatten(1).sum(1))
+def _draw(buffer: Tensor, spans: Spans) -> None:
+    """Keep the nearest of `buffer` [H * W] and the spans at every pixel of theirs."""
+    span, along = _expanded(spans.count)  # [N]
+    pixel = spans.pixel.index_select(0, span) + along
+    inverse = spans.inverse.index_select(0, span) + spans.slope.index_select(0, span) * along
     # The bits of a positive float grow with its value, so depth and index compare as one integer.
-    depth = 1 / inverse.masked_select(inside).clamp(min=1e-12)
-    buffer.scatter_reduce_(0, pixel.masked_select(inside), (depth.view(torch.int32).long() << 32) | owner, "amin")
+    depth = (1 / inverse.clamp(min=1e-12)).view(torch.int32).long()
+    buffer.scatter_reduce_(0, pixel, (depth << 32) | spans.owner.index_select(0, span), "amin")
 
 
 def _centres(pixels: Tensor, width: int) -> Tensor:
