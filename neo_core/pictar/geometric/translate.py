@@ -2,11 +2,13 @@
 none."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ...governance import TALKING_HEAD
+from ...runtime.threads import in_order
 from .bust import Deformation
 from .deform import deform, photo_flow
 from .eye import draw_eye
@@ -20,13 +22,21 @@ BAND = 512  # rows composed at once
 CHECK_EVERY = 100  # frames between two looks at the grant
 
 
-@torch.no_grad()
 def render(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for."""
+    """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for and a few ahead on other cores."""
+    return in_order(partial(_frame, volume), _while_allowed(volume, motion))
+
+
+def _while_allowed(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
     for index, vector in enumerate(motion):
         if index % CHECK_EVERY == 0:
             volume.grant.require(TALKING_HEAD)
-        yield translate(volume, deform(volume, vector))
+        yield vector
+
+
+@torch.no_grad()
+def _frame(volume: Volume, vector: Tensor) -> Tensor:
+    return translate(volume, deform(volume, vector))
 
 
 @torch.no_grad()

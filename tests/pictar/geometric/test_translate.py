@@ -3,17 +3,18 @@
 import torch
 
 from neo_core.motion_space import INDEX
-from neo_core.pictar.geometric import render
+from neo_core.pictar.geometric import deform, render, translate
 
 
 def frames(volume, *changes):
-    motion = []
-    for change in changes:
-        vector = volume.reference.clone()
-        for name, value in change.items():
-            vector[INDEX[name]] = value
-        motion.append(vector)
-    return list(render(volume, motion))
+    return list(render(volume, [_moved(volume, change) for change in changes]))
+
+
+def _moved(volume, change):
+    vector = volume.reference.clone()
+    for name, value in change.items():
+        vector[INDEX[name]] = value
+    return vector
 
 
 def test_reference_motion_reproduces_the_photo(volume):
@@ -43,3 +44,10 @@ def test_an_opened_mouth_shows_its_inside(volume):
 def test_same_motion_same_frame(volume):
     first, second = frames(volume, {"jawOpen": 0.4, "yaw": 5}, {"jawOpen": 0.4, "yaw": 5})
     assert torch.equal(first, second)
+
+
+def test_frames_made_at_the_same_time_are_those_made_alone(volume):
+    changes = [{"jawOpen": 0.1 * k, "yaw": 3 * k, "eyeBlink_L": k / 5} for k in range(6)]
+    motion = [_moved(volume, change) for change in changes]
+    for frame, vector in zip(render(volume, motion), motion, strict=True):
+        assert torch.equal(frame, translate(volume, deform(volume, vector)))
