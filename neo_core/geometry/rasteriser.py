@@ -17,16 +17,6 @@ CHUNK = 1 << 19  # samples drawn at once: small enough to stay in the cache
 EMPTY = torch.iinfo(torch.int64).max
 
 
-class Spans(NamedTuple):
-    """Stretches of pixels in a row, each inside a triangle. [R]"""
-
-    owner: Tensor  # triangle
-    pixel: Tensor  # number of the first pixel
-    count: Tensor  # of pixels
-    inverse: Tensor  # 1 / depth at the first pixel
-    slope: Tensor  # of it per pixel
-
-
 @dataclass(frozen=True)
 class Fragments:
     """What each pixel centre sees."""
@@ -45,27 +35,40 @@ def rasterise(screen: Tensor, triangles: Tensor, height: int, width: int) -> Fra
     with torch.no_grad():
         winner = _nearest(screen.float(), triangles, height, width)
         covered = torch.nonzero(winner >= 0)[:, 0]
-    corners = screen[triangles].flatten(1).index_select(0, winner[covered]).unflatten(1, (3, 3))  # [N, 3, 3]
-    weight = _perspective_weights(corners, _centres(covered, width).to(screen.dtype))
-    barycentric = screen.new_zeros(height * width, 3).index_copy(0, covered, weight)
-    depth = screen.new_full((height * width,), torch.inf)
-    depth = depth.index_copy(0, covered, (weight * corners[..., 2]).sum(-1))
+    corner = triangles.index_select(0, winner[covered]).T  # [3, N]
+    x, y, away = (axis[corner] for axis in screen.unbind(1))  # [3, N]
+    column, row = covered % width, torch.div(covered, width, rounding_mode="floor")
+    weight = _perspective_weights(x - (column + 0.5).to(x.dtype), y - (row + 0.5).to(y.dtype), away)
+    barycentric = screen.new_zeros(3, height * width).index_copy(1, covered, weight)
+    depth = screen.new_full((height * width,), torch.inf).index_copy(0, covered, (weight * away).sum(0))
     return Fragments(
         triangle=winner.view(height, width),
-        barycentric=barycentric.view(height, width, 3),
+        barycentric=barycentric.view(3, height, width).permute(1, 2, 0),
         depth=depth.view(height, width),
     )
 
 
 def interpolate(fragments: Fragments, triangles: Tensor, attributes: Tensor) -> Tensor:
-    """Vertex attributes [V, C] at every pixel [H, W, C]; zero where there is no triangle."""
+    """Vertex attributes [V, C] at every pixel [H, W, C]; zero where there is no triangle. Channels lie in planes."""
     height, width = fragments.triangle.shape
     flat = fragments.triangle.view(-1)
     covered = torch.nonzero(flat >= 0)[:, 0]
-    weight = fragments.barycentric.view(-1, 3).index_select(0, covered)
+    weight = fragments.barycentric.view(-1, 3).T.index_select(1, covered)  # [3, N]
     corner = triangles.index_select(0, flat[covered])  # [N, 3]
-    values = sum(weight[:, k, None] * attributes.index_select(0, corner[:, k]) for k in range(3))
-    return values.new_zeros(height * width, attributes.shape[1]).index_copy(0, covered, values).view(height, width, -1)
+    planes = attributes.T.contiguous()
+    values = sum(weight[k] * planes.index_select(1, corner[:, k]) for k in range(3))  # [C, N]
+    image = values.new_zeros(len(planes), height * width).index_copy(1, covered, values)
+    return image.view(-1, height, width).permute(1, 2, 0)
+
+
+class Spans(NamedTuple):
+    """Stretches of pixels in a row, each inside a triangle. [R]"""
+
+    owner: Tensor  # triangle
+    pixel: Tensor  # number of the first pixel
+    count: Tensor  # of pixels
+    inverse: Tensor  # 1 / depth at the first pixel
+    slope: Tensor  # of it per pixel
 
 
 def _nearest(screen: Tensor, triangles: Tensor, height: int, width: int) -> Tensor:
@@ -142,14 +145,8 @@ def _draw(buffer: Tensor, spans: Spans) -> None:
     buffer.scatter_reduce_(0, pixel, (depth << 32) | spans.owner.index_select(0, span), "amin")
 
 
-def _centres(pixels: Tensor, width: int) -> Tensor:
-    """Pixel numbers to pixel centres. [N] -> [N, 2]"""
-    return torch.stack([pixels % width, torch.div(pixels, width, rounding_mode="floor")], -1) + 0.5
-
-
-def _perspective_weights(corners: Tensor, at: Tensor) -> Tensor:
-    """Barycentrics in space of the surface seen at a pixel. corners [N, 3, 3], at [N, 2] -> [N, 3]"""
-    (ax, ay), (bx, by), (cx, cy) = ((corners[:, k, :2] - at).unbind(1) for k in range(3))
-    areas = torch.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx], -1)
-    weight = areas / corners[..., 2]
-    return weight / weight.sum(-1, keepdim=True)
+def _perspective_weights(x: Tensor, y: Tensor, depth: Tensor) -> Tensor:
+    """Barycentrics in space of the surface seen at pixels, from its corners relative to them. [3, N] each -> [3, N]"""
+    after, before = [1, 2, 0], [2, 0, 1]
+    weight = (x[after] * y[before] - y[after] * x[before]) / depth
+    return weight / weight.sum(0)

@@ -113,7 +113,7 @@ def lift(
         window=window,
         moving=resize(moving[None], window.height, window.width)[0] * (rim > 0),
         rim=rim,
-        person=person,
+        person=person.permute(1, 2, 0).contiguous().permute(2, 0, 1),  # a pixel's four values side by side: one fetch
         background=background,
         picture=picture,
         skin=skin,

@@ -16,9 +16,8 @@ from .lift import Volume
 from .mouth import draw_mouth
 from .patch import Layers, Window, feather
 from .refine import Spot, mend
-from .sampling import pixel_centres, sample
+from .sampling import sample
 
-BAND = 512  # rows composed at once
 CHECK_EVERY = 100  # frames between two looks at the grant
 
 
@@ -71,13 +70,17 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
 
 
 def _composed(volume: Volume, flow: Tensor, shine: Tensor) -> Tensor:
-    """The person, fetched along the flow and relit, over the background; in bands to save memory. [3, h, w]"""
-    at = pixel_centres(volume.window.height, volume.window.width) + flow
-    view = torch.empty_like(volume.background)
-    for first in range(0, len(at), BAND):
-        rows = slice(first, first + BAND)
-        layer = sample(volume.person, at[rows])
-        view[:, rows] = layer[:3] * shine[rows] + (1 - layer[3:]) * volume.background[:, rows]
+    """The person, fetched along the flow and relit, over the background where the region moves; else the photo. [3, h,
+    w]"""
+    window = volume.window
+    view = volume.picture[:, window.rows, window.columns].clone()
+    moving = torch.nonzero(volume.moving.view(-1))[:, 0]  # [N]
+    centre = torch.stack([moving % window.width, torch.div(moving, window.width, rounding_mode="floor")]) + 0.5
+    at = centre + flow.permute(2, 0, 1).flatten(1).index_select(1, moving)
+    layer = sample(volume.person, at.T[None])[:, 0]  # [4, N]
+    behind = volume.background.flatten(1).index_select(1, moving)
+    shown = layer[:3] * shine.flatten().index_select(0, moving) + (1 - layer[3:]) * behind
+    view.view(3, -1).index_copy_(1, moving, shown)
     return view
 
 
