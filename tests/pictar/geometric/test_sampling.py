@@ -1,8 +1,11 @@
 """Sampling is exact at pixel centres; filling and distance do what their names say."""
 
+from pathlib import Path
+
+import pytest
 import torch
 
-from neo_core.pictar.geometric.sampling import dilate, distance, erode, fill, pixel_centres, sample
+from neo_core.pictar.geometric.sampling import blur, dilate, distance, erode, fill, pixel_centres, sample
 
 
 def test_sampling_pixel_centres_gives_the_picture_back():
@@ -39,3 +42,29 @@ def test_erosion_undoes_dilation_of_a_square():
     mask[8:12, 8:12] = 1
     assert dilate(mask, 2).sum() == 64
     assert torch.equal(erode(dilate(mask, 2), 2), mask)
+
+
+def test_blur_is_a_convolution_with_a_bell():
+    image = torch.rand(3, 30, 41, generator=torch.Generator().manual_seed(2))
+    offset = torch.arange(-6, 7).float()
+    bell = torch.exp(-0.5 * (offset / 2.0) ** 2)
+    kernel = (bell[:, None] * bell / bell.sum() ** 2)[None, None]
+    padded = torch.nn.functional.pad(image[:, None], (6, 6, 6, 6), mode="replicate")
+    assert torch.allclose(blur(image, 2.0), torch.nn.functional.conv2d(padded, kernel)[:, 0], atol=1e-6)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
+def test_blur_keeps_nothing_for_every_new_size():
+    sizes = [(40 + k % 23, 60 + k % 29) for k in range(300)]
+    for size in sizes[:30]:
+        blur(torch.zeros(4, *size), 1.5)
+    before = _anonymous_megabytes()
+    for size in sizes:
+        blur(torch.zeros(4, *size), 1.5)
+    assert _anonymous_megabytes() - before < 4
+
+
+def _anonymous_megabytes() -> float:
+    """Memory of this process that no file backs."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
