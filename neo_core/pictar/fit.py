@@ -90,7 +90,8 @@ def _first_guess(
     mean = landmarks(model, model.template)[17:68]  # the jaw turns out of sight first
     target = points[17:68] * torch.tensor([1.0, -1.0])
     middle, away = mean.mean(0), target.mean(0)
-    affine = torch.linalg.lstsq(mean - middle, target - away).solution.T  # [2, 3]
+    # In double: the last bit of LAPACK's answer differs from process to process, and a fit would not be repeatable.
+    affine = torch.linalg.lstsq((mean - middle).double(), (target - away).double()).solution.T.float()  # [2, 3]
     u, s, v = torch.linalg.svd(affine, full_matrices=False)
     rows = u @ v
     rotation = torch.stack([rows[0], rows[1], torch.linalg.cross(rows[0], rows[1])])
