@@ -101,7 +101,8 @@ def _spans(screen: Tensor, triangles: Tensor, height: int, width: int) -> Spans:
     left = ((from_left + shift).amax(1) - 0.5).ceil().clamp(min=0)
     right = ((from_right + shift).amin(1) - 0.5).floor().clamp(max=width - 1)
     inverse = inverse + by_x * (left - first_x) + by_y * down
-    return Spans(owner, (row * width + left).long(), (right - left + 1).clamp(min=0).long(), inverse, by_x)
+    count = (right - left + 1).clamp(min=0).long()
+    return Spans(owner, row.long() * width + left.long(), count, inverse, by_x)
 
 
 def _expanded(count: Tensor) -> tuple[Tensor, Tensor]:
