@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from neo_core.geometry import rasteriser
 from neo_core.geometry.rasteriser import interpolate, rasterise
 
 
@@ -106,3 +107,10 @@ def test_gradients_reach_the_vertices():
     fragments.barycentric.square().sum().backward()
     assert torch.isfinite(screen.grad).all()
     assert screen.grad[:, :2].abs().sum() > 0
+
+
+def test_drawing_in_many_chunks_changes_nothing(monkeypatch):
+    screen, triangles = soup(60, 48, 20.0, seed=9)
+    whole = rasterise(screen, triangles, 40, 48)
+    monkeypatch.setattr(rasteriser, "CHUNK", 37)
+    assert torch.equal(rasterise(screen, triangles, 40, 48).triangle, whole.triangle)
