@@ -11,6 +11,7 @@ from .media import to_image, to_waveform
 from .memory import memory_advice
 from .model_patcher import on_device
 from .portraits import enrolled, excerpt, lifted, person_and_region, posed
+from .progress import NodeProgress
 from .sockets import NeoIdentity, NeoVolume, genuine
 from .video import written
 
@@ -131,8 +132,9 @@ class Deform(io.ComfyNode):
     def execute(cls, volume, motion, start_frame, frames):
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
         with memory_advice():
-            bent = pose(lifted(volume), excerpt(performance.motion, start_frame, frames))
-            return io.NodeOutput(bent, to_image(draw_mesh(bent)))
+            chosen = excerpt(performance.motion, start_frame, frames)
+            bent = pose(lifted(volume), chosen, NodeProgress("frame"))
+            return io.NodeOutput(bent, to_image(draw_mesh(bent, NodeProgress("frame"))))
 
 
 class Translate(io.ComfyNode):
@@ -151,4 +153,4 @@ class Translate(io.ComfyNode):
     @classmethod
     def execute(cls, volume):
         with memory_advice():
-            return io.NodeOutput(to_image(draw(posed(volume))))
+            return io.NodeOutput(to_image(draw(posed(volume), NodeProgress("frame"))))

@@ -18,7 +18,7 @@ NAME = "the photo"  # pictures in a graph have no other
 def found(engine: Models, photo: object, face: int) -> Portrait:
     """The face that is meant in an IMAGE; 0: the only one."""
     picture = to_photo(photo)
-    return find_portrait(engine.analyser, picture, NAME, face or None)
+    return find_portrait(engine.analyser, picture, NAME, face or None, NodeProgress("step"))
 
 
 def enrolled(

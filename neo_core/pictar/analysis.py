@@ -14,13 +14,14 @@ Letters: B proposals, K landmarks.
 """
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from .. import motion_space
-from ..data_types import InputError
+from ..data_types import InputError, Progress, silent
 from ..runtime.placement import ask
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
@@ -109,12 +110,18 @@ def _tuples(values: dict) -> dict:
 
 
 @torch.no_grad()
-def analyse(analyser: Analyser, image: Tensor) -> list[Face]:
+def analyse(analyser: Analyser, image: Tensor, progress: Progress = silent) -> list[Face]:
     """The human faces of a picture u8 [H, W, 3], the clearest and largest first."""
     picture = as_picture(image)
-    faces = _verify(analyser, picture, propose(analyser.scan, picture))
-    for tilt in TILTS:
-        faces = faces or _verify(analyser, picture, propose_turned(analyser.scan, picture, tilt))
+    searches = (propose, *(partial(propose_turned, tilt=tilt) for tilt in TILTS))
+    for done, search in enumerate(searches):
+        progress(done, len(searches), None)
+        proposals = search(analyser.scan, picture)
+        progress(done, len(searches), None)
+        faces = _verify(analyser, picture, proposals)
+        if faces:
+            break
+    progress(len(searches), len(searches), None)
     return faces
 
 

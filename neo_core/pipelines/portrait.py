@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..data_types import InputError
+from ..data_types import InputError, Progress, silent
 from ..media.image import read_photo
 from ..pictar.analysis import Analyser, Face, analyse
 from ..runtime.threads import one_thread
@@ -25,13 +25,15 @@ def open_portrait(analyser: Analyser, path: str | Path, number: int | None = Non
 
 
 @one_thread()
-def find_portrait(analyser: Analyser, photo: Tensor, name: str | Path, number: int | None = None) -> Portrait:
+def find_portrait(
+    analyser: Analyser, photo: Tensor, name: str | Path, number: int | None = None, progress: Progress = silent
+) -> Portrait:
     """The face that is meant in a photo u8 [H, W, 3] called `name`; `number` (from 1, as `inspect` counts) chooses when
     there are several.
 
     Raises InputError when there is no human face, or several and no choice.
     """
-    return Portrait(photo, choose_face(analyse(analyser, photo), name, number))
+    return Portrait(photo, choose_face(analyse(analyser, photo, progress), name, number))
 
 
 def choose_face(faces: list[Face], name: str | Path, number: int | None) -> Face:

@@ -87,6 +87,25 @@ def test_a_head_that_was_only_lifted_is_the_photo(run_node, stages):
     assert (mesh - photo).abs().mean() > 0.02
 
 
+@pytest.mark.parametrize(("node", "ends"), [("NEO_Deform", 3), ("NEO_Translate", 3), ("NEO_Consent", 3)])
+def test_cancel_is_heard_before_the_work_is_done(
+    run_node, stages, interrupt, reports, loaded, monkeypatch, pack, node, ends
+):
+    monkeypatch.setattr(pack("nodes.progress"), "PAUSE", 0.0)
+    volume, motion = stages["volume"], stages["motion"]
+    if node == "NEO_Translate":
+        volume, _ = run_node("NEO_Deform", volume=volume, motion=motion, frames=3).result
+    reports.progress.clear()
+    server = loaded.host("server").PromptServer.instance
+    monkeypatch.setattr(
+        server, "send_progress_text", lambda *_, **__: interrupt()
+    )  # after the first thing that is told
+    given = {"NEO_Deform": {"motion": motion, "frames": 3, "volume": volume}, "NEO_Translate": {"volume": volume}}
+    with pytest.raises(loaded.host("comfy.model_management").InterruptProcessingException):
+        run_node(node, **given.get(node, {"photo": stages["photo"]}))
+    assert [one[:2] for one in reports.progress] == [(0, ends)]
+
+
 def test_frames_behind_the_end_are_refused(run_node, stages, pack):
     with pytest.raises(pack("neo_core.data_types").InputError, match="start_frame is 15; expected 0 to 14"):
         run_node("NEO_Deform", volume=stages["volume"], motion=stages["motion"], start_frame=15)

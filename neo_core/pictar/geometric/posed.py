@@ -1,11 +1,12 @@
 """A few frames at once: a lifted portrait in the poses of a performance, to look at before it is drawn, or drawn."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ...data_types import Progress, silent
 from ...geometry.head_model import vertex_normals
 from ...geometry.rasteriser import interpolate, rasterise
 from ...governance import TALKING_HEAD
@@ -34,25 +35,37 @@ class Posed:
 
 
 @torch.no_grad()
-def pose(volume: Volume, motion: Iterable[Tensor]) -> Posed:
-    """Deform a portrait by motion vectors [63] each."""
-    return Posed(volume, tuple(deform(volume, vector) for vector in motion))
+def pose(volume: Volume, motion: Tensor, progress: Progress = silent) -> Posed:
+    """Deform a portrait by motion vectors [n, 63]."""
+    bent = []
+    for done, vector in enumerate(motion):
+        progress(done, len(motion), None)
+        bent.append(deform(volume, vector))
+    return Posed(volume, tuple(bent))
 
 
 @torch.no_grad()
-def draw(posed: Posed) -> Tensor:
+def draw(posed: Posed, progress: Progress = silent) -> Tensor:
     """The frames. u8 [n, H, W, 3]"""
-    volume = posed.volume
-    volume.grant.require(TALKING_HEAD)
-    return torch.stack([translate(volume, now) for now in posed.deformations])
+    return _drawn(posed, translate, progress)
 
 
 @torch.no_grad()
-def draw_mesh(posed: Posed) -> Tensor:
+def draw_mesh(posed: Posed, progress: Progress = silent) -> Tensor:
     """The deformed head as clay, over the photo. u8 [n, H, W, 3]"""
-    volume = posed.volume
+    return _drawn(posed, _clay, progress)
+
+
+def _drawn(posed: Posed, one: Callable[[Volume, Deformation], Tensor], progress: Progress) -> Tensor:
+    """The frames that `one` draws of each deformation, into memory that is taken at once. u8 [n, H, W, 3]"""
+    volume, total = posed.volume, len(posed.deformations)
     volume.grant.require(TALKING_HEAD)
-    return torch.stack([_clay(volume, now) for now in posed.deformations])
+    frames = torch.empty(total, *volume.photo.shape, dtype=torch.uint8)
+    progress(0, total, None)
+    for index, now in enumerate(posed.deformations):
+        frames[index] = one(volume, now)
+        progress(index + 1, total, frames[index])
+    return frames
 
 
 def _clay(volume: Volume, now: Deformation) -> Tensor:

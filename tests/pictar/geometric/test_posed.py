@@ -25,7 +25,7 @@ def test_drawn_frames_are_those_of_the_stream(volume):
 
 def test_the_mesh_lies_over_the_head_and_nowhere_else(volume):
     motion = turned(volume, yaw=15)
-    (picture,) = draw_mesh(pose(volume, [motion]))
+    (picture,) = draw_mesh(pose(volume, motion[None]))
     assert picture.shape == volume.photo.shape
     head = deform(volume, motion).screen[volume.bust.model.vertex_part == 0]
     centre = head[:, :2].mean(0).long()
@@ -37,7 +37,7 @@ def test_the_mesh_lies_over_the_head_and_nowhere_else(volume):
 
 
 def test_the_mesh_turns_with_the_head(volume):
-    still, moved = draw_mesh(pose(volume, [volume.reference, turned(volume, yaw=15)])).float()
+    still, moved = draw_mesh(pose(volume, torch.stack([volume.reference, turned(volume, yaw=15)]))).float()
     assert (still - moved).abs().mean() > 1
 
 
@@ -50,6 +50,30 @@ def test_nothing_is_drawn_without_a_grant(volume, drawing):
         def require(self, scope):
             raise Refused(scope)
 
-    posed = pose(dataclasses.replace(volume, grant=Revoked()), [volume.reference])
+    posed = pose(dataclasses.replace(volume, grant=Revoked()), volume.reference[None])
     with pytest.raises(Refused, match="talking-head"):
         drawing(posed)
+
+
+@pytest.mark.parametrize("drawing", [draw, draw_mesh])
+def test_every_frame_asks_whether_to_go_on(volume, drawing):
+    class Cancelled(BaseException):
+        pass
+
+    told = []
+
+    def one_and_no_more(done, total, frame):
+        told.append((done, total, frame))
+        if done == 1:
+            raise Cancelled
+
+    motion = volume.reference.expand(3, -1)
+    with pytest.raises(Cancelled):
+        pose(volume, motion, one_and_no_more)
+    assert [one[:2] for one in told] == [(0, 3), (1, 3)]
+    posed = pose(volume, motion)
+    told.clear()
+    with pytest.raises(Cancelled):
+        drawing(posed, one_and_no_more)
+    assert [one[:2] for one in told] == [(0, 3), (1, 3)]
+    assert torch.equal(told[1][2], drawing(posed)[0])
