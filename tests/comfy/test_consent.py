@@ -61,11 +61,12 @@ def request_path(portrait):
 
 
 @pytest.fixture
-def portrait_id(host, of_stranger):
-    """How the refusal names the picture."""
-    refusal = host.run(asking_only(of_stranger()))
-    assert is_refused(refusal)
-    return re.search(r"\bportrait ([0-9a-f]{16})\b", refusal.error)[1]
+def refusal(host, of_stranger):
+    """How a refusal names the picture, and what it asks."""
+    outcome = host.run(asking_only(of_stranger()))
+    assert is_refused(outcome)
+    name, question = (re.search(rf"\b{word} ([0-9a-f]+)\b", outcome.error)[1] for word in ("portrait", "question"))
+    return {"portrait": name, "question": question}
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def asking_only(prompt):
 
 
 @pytest.fixture
-def granted(host, of_stranger, portrait_id, ledger):
+def granted(host, of_stranger, refusal, ledger):
     """A record for the stranger, given through the dialog's request, and revoked at the end."""
-    host.ask(request_path(portrait_id), GIVEN | {"portrait": portrait_id})
+    host.ask(request_path(refusal["portrait"]), GIVEN | refusal)
     outcome = host.run(asking_only(of_stranger()))
     record = ledger.records()[-1]
     yield SimpleNamespace(outcome=outcome, record=record.id, token=ledger.entries()[-1].token)
@@ -126,9 +127,9 @@ def test_picture_without_a_record(host, of_stranger, saved):
     [b"", b"yes", b"[]", b'{"adult": true}', b"\x00" * 20, b"[" * 9000, b'"' + b"A" * 2_000_000],
     ids=["empty", "text", "list", "part", "zeros", "deep", "2 MB"],
 )
-def test_malformed_request_grants_nothing(host, of_stranger, portrait_id, ledger, request_body):
+def test_malformed_request_grants_nothing(host, of_stranger, refusal, ledger, request_body):
     entries = len(ledger.entries())
-    host.ask(request_path(portrait_id), request_body or b" ")
+    host.ask(request_path(refusal["portrait"]), request_body or b" ")
     outcome = host.run(asking_only(of_stranger()))
     assert outcome.status == "error"
     assert "expected" in outcome.error
@@ -140,6 +141,7 @@ def test_malformed_request_grants_nothing(host, of_stranger, portrait_id, ledger
     "change",
     [
         {"portrait": "0" * 16},
+        {"question": "0" * 32},
         {"adult": False},
         {"adult": 1},
         {"name": ""},
@@ -149,9 +151,9 @@ def test_malformed_request_grants_nothing(host, of_stranger, portrait_id, ledger
     ],
     ids=lambda change: "-".join(change),
 )
-def test_request_that_does_not_state_consent_grants_nothing(host, of_stranger, portrait_id, ledger, change):
+def test_request_that_does_not_state_consent_grants_nothing(host, of_stranger, refusal, ledger, change):
     entries = len(ledger.entries())
-    host.ask(request_path(portrait_id), GIVEN | {"portrait": portrait_id} | change)
+    host.ask(request_path(refusal["portrait"]), GIVEN | refusal | change)
     assert host.run(asking_only(of_stranger())).status == "error"
     assert len(ledger.entries()) == entries
 
@@ -161,6 +163,46 @@ def test_request_becomes_a_record_once(host, granted, ledger, of_stranger):
     assert not list((host.base / "user").rglob("consent_requests/*.json"))
     ledger.revoke(granted.record, int(time.time()))
     assert is_refused(host.run(asking_only(of_stranger())))
+
+
+def test_a_request_placed_beforehand_is_not_believed(host, granted, of_stranger, refusal, ledger):
+    """Another client can compute the id and copy an old request; it was not asked."""
+    ledger.revoke(granted.record, int(time.time()))
+    host.ask(request_path(refusal["portrait"]), GIVEN | refusal)
+    outcome = host.run(asking_only(of_stranger()))
+    assert outcome.exception.endswith(".InvalidRequest")
+    assert not list((host.base / "user").rglob("consent_requests/*.json"))
+    assert is_refused(host.run(asking_only(of_stranger())))
+
+
+def test_nodes_that_fail_tell_nothing_of_the_record(host, granted, of_stranger, api, ledger):
+    """The host puts every input of a failing node into its history and its messages as text."""
+    record = next(one for one in ledger.records() if one.id == granted.record)
+    secrets = {NAME, record.id, record.portrait.pixels_sha256, str(record.portrait.perceptual_hash), str(ledger.folder)}
+    secrets |= {str(record.portrait.face_template)[1:40], granted.token, "seal"}
+    failing = failing_prompts(of_stranger, api)
+    logged = len(host.log)
+    for name, prompt in failing.items():
+        outcome = host.run(prompt)
+        assert (outcome.status, outcome.node) == ("error", name), outcome.error
+        history = host.ask(f"/history/{outcome.prompt}").decode()
+        assert "Grant()" in history or "Volume(" in history
+        assert not [secret for secret in secrets if secret in history]
+    assert not [secret for secret in secrets if secret in host.log[logged:]]
+
+
+def failing_prompts(of_stranger, api):
+    """Prompts with a record behind them that stop at the node they are named after."""
+    whole = of_stranger("test/failing", face=7)
+    stages = {name: whole[name] for name in ("photo", "consent")}
+    stages["shown"] = api.node("PreviewAny", source=["consent", 0])
+    inputs = {"models": ["models", 0], "photo": ["photo", 0], "consent": ["consent", 0]}
+    stages["models"] = api.node("NEO_LoadModels", audio_encoder="embedded", vocal="embedded")
+    enrol = api.node("NEO_EnrolFromPhoto", **inputs, framing="head and shoulders", size=128, face=0)
+    stages["enrolled"] = enrol
+    stages["render"] = api.node("NEO_Render", volume=["enrolled", 1], motion=["consent", 0])
+    stages["save"] = api.save_video(["render", 0], "test/failing")
+    return {"head": whole, "render": stages}
 
 
 def test_nothing_of_the_record_travels(host, granted, of_stranger, read_video):
@@ -177,7 +219,9 @@ def test_nothing_of_the_record_travels(host, granted, of_stranger, read_video):
         assert secret.encode() not in video
 
 
-def test_client_sent_is_changed_renders_and_saves_nothing_after_a_revocation(host, granted, of_stranger, ledger, saved):
+def test_client_sent_is_changed_renders_nothing_and_saves_no_video_after_a_revocation(
+    host, granted, of_stranger, ledger, saved
+):
     def forged(prefix, **changed):
         prompt = of_stranger(prefix, **changed)
         prompt["consent"]["is_changed"] = ["nothing has changed"]  # believed by the host in the place of our answer
@@ -194,6 +238,27 @@ def test_client_sent_is_changed_renders_and_saves_nothing_after_a_revocation(hos
     assert is_refused(rendering_again)
     assert is_refused(host.run(of_stranger("test/honest")))
     assert saved() == before
+
+
+def test_pictures_made_before_a_revocation_are_handed_out_of_the_cache(host, granted, of_stranger, api, ledger):
+    """A limit, told in the help of Consent and Pictar Translate: an IMAGE is a tensor that asks nobody."""
+    prompt = {name: of_stranger()[name] for name in ("photo", "consent")}
+    prompt["consent"]["is_changed"] = ["nothing has changed"]
+    inputs = {"models": ["models", 0], "photo": ["photo", 0], "consent": ["consent", 0]}
+    prompt["models"] = api.node("NEO_LoadModels", audio_encoder="embedded", vocal="embedded")
+    lift = api.node("NEO_EnrolFromPhoto", **inputs, framing="head and shoulders", size=128, face=0)
+    prompt |= {"lift": lift, "drawn": api.node("NEO_Translate", volume=["lift", 1])}
+
+    def saving(prefix):
+        return prompt | {"save": api.node("SaveImage", images=["drawn", 0], filename_prefix=prefix)}
+
+    assert host.run(saving("test/drawn")).status == "success"
+    ledger.revoke(granted.record, int(time.time()))
+    again = host.run(saving("test/drawn again"))
+    assert again.status == "success"
+    assert "drawn" in again.cached
+    lift["inputs"]["size"] = 130  # what has to be drawn anew asks
+    assert is_refused(host.run(saving("test/drawn anew")))
 
 
 def test_a_prompt_cannot_name_the_ledger(host, of_stranger, saved):

@@ -49,3 +49,16 @@ def test_no_language_lacks_a_text(language):
     assert all(ours.values())
     placeholders = re.compile(r"\{\w+\}")
     assert all(placeholders.findall(ours[key]) == placeholders.findall(english[key]) for key in english)
+
+
+def test_the_dialog_offers_what_a_record_can_say(pack):
+    """A list in the browser that lags behind the records would offer what is refused, or hide what is allowed."""
+    record = pack("neo_core.governance.record")
+    script = (ROOT / "web" / "js" / "consent.js").read_text(encoding="utf-8")
+    lists = {name: json.loads(values) for name, values in re.findall(r"^const ([A-Z]+) = (\[.*\]);", script, re.M)}
+    assert lists == {"KINDS": list(record.SCHEMAS), "SCOPES": list(record.SCOPES)}
+    assert f'const NEEDED = "{record.TALKING_HEAD}";' in script
+    for language in LANGUAGES:
+        words = texts(language)
+        assert {f"consent.kind.{kind}" for kind in record.SCHEMAS} <= words.keys()
+        assert {f"consent.scope.{scope}" for scope in record.SCOPES} <= words.keys()

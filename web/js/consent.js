@@ -1,6 +1,7 @@
 // The consent dialog: when the Consent node finds no record for a picture, it asks for the statement a record needs.
 // What is stated goes to the user's own folder through ComfyUI's user data, as a request that the Consent node checks,
-// signs and deletes when it runs next. Nothing of it is written to a node, a workflow or a video.
+// signs and deletes when it runs next. Nothing of it is written to a node, a workflow or a video. The request repeats the
+// question of the refusal it answers: the node believes no other.
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
@@ -10,7 +11,7 @@ const NODE = "NEO_Consent";
 const KINDS = ["self", "authorised", "synthetic", "artwork"];
 const SCOPES = ["talking-head", "reenactment", "full-body"];
 const NEEDED = "talking-head"; // the Consent node asks for it, so a record without it would help nobody
-let refused = null; // the portrait that was refused last
+let refused = null; // what the Consent node said last: {portrait, question, commands}
 
 app.registerExtension({
   name: "NEO.Consent",
@@ -29,13 +30,16 @@ app.registerExtension({
 function onError({ node_type: type, exception_type: exception = "", exception_message: message = "" }) {
   const portrait = message.match(/\bportrait ([0-9a-f]{16})\b/)?.[1];
   if (type !== NODE || !exception.endsWith("ConsentRequired") || !portrait) return;
-  refused = portrait;
+  const question = message.match(/\bquestion ([0-9a-f]{32})\b/)?.[1];
+  const commands = [...message.matchAll(/^ {2}(.* consent (?:list|revoke ID))$/gm)].map((line) => line[1]);
+  refused = { portrait, question, commands };
   ask();
 }
 
 function ask() {
   if (document.querySelector("dialog.neo-consent")) return;
-  if (refused) open(refused);
+  if (refused?.question) open(refused);
+  else if (refused) toast("info", text("consent.byCommand")); // with several users the node asks nobody
   else toast("info", text("consent.runFirst"));
 }
 
@@ -43,15 +47,17 @@ function toast(severity, detail) {
   app.extensionManager.toast.add({ severity, summary: text("consent.title"), detail, life: 8000 });
 }
 
-function open(portrait) {
-  const form = element("form", {}, header(), intro(portrait), who(), details(), use(), adult(), problem(), footer());
+function open(refusal) {
+  const top = [header(), intro(refusal.portrait), later(refusal.commands)];
+  const form = element("form", {}, ...top, who(), details(), use(), adult(), problem(), footer());
   const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
   form.addEventListener("change", () => askForName(form));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(dialog, form, portrait, event.submitter.value);
+    submit(dialog, form, refusal, event.submitter.value);
   });
   for (const button of form.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
+  form.querySelector("[data-forget]").addEventListener("click", () => forget(refusal));
   dialog.addEventListener("keydown", (event) => event.stopPropagation()); // what is typed is no shortcut of the canvas
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
@@ -59,9 +65,17 @@ function open(portrait) {
   dialog.showModal();
 }
 
-async function submit(dialog, form, portrait, next) {
+/** Cancelled: the picture of somebody who has not consented is not kept. Put aside (Escape, the cross), it is. */
+function forget({ portrait }) {
+  refused = null;
+  return api.deleteUserData(pictureFile(portrait));
+}
+
+const pictureFile = (portrait) => `neo/portraits/${portrait}.png`;
+
+async function submit(dialog, form, refusal, next) {
   try {
-    await api.storeUserData(`neo/consent_requests/${portrait}.json`, statement(form, portrait));
+    await api.storeUserData(`neo/consent_requests/${refusal.portrait}.json`, statement(form, refusal));
   } catch (error) {
     form.querySelector(".neo-problem").textContent = text("consent.notStored", { reason: error.message });
     return;
@@ -73,10 +87,11 @@ async function submit(dialog, form, portrait, next) {
 }
 
 /** The request as the Consent node reads it. */
-function statement(form, portrait) {
+function statement(form, { portrait, question }) {
   const { kind, name, expires, adult, scope } = form.elements;
   return {
     portrait,
+    question,
     kind: kind.value,
     name: name.value.trim(),
     adult: adult.checked,
@@ -88,7 +103,7 @@ function statement(form, portrait) {
 // ---- the parts of the dialog, from top to bottom
 
 function header() {
-  const close = element("button", { type: "button", "data-close": "", "aria-label": text("consent.cancel") }, "✕");
+  const close = element("button", { type: "button", "data-close": "", "aria-label": text("consent.close") }, "✕");
   return element("header", {}, element("h2", { id: "neo-consent-title" }, text("consent.title")), close);
 }
 
@@ -100,11 +115,17 @@ function intro(portrait) {
 
 /** The picture as the Consent node kept it in the user's folder: what the statement is about, to the pixel. */
 async function showPicture(picture, portrait) {
-  const response = await api.getUserData(`neo/portraits/${portrait}.png`);
+  const response = await api.getUserData(pictureFile(portrait));
   if (!response.ok) return;
   picture.src = URL.createObjectURL(await response.blob());
   picture.hidden = false;
   picture.addEventListener("load", () => URL.revokeObjectURL(picture.src));
+}
+
+/** How records are seen and ended later, with the commands of the machine that runs ComfyUI. */
+function later(commands) {
+  const lines = commands.map((command) => element("code", {}, command));
+  return element("details", {}, element("summary", {}, text("consent.later")), ...lines);
 }
 
 function who() {
@@ -141,7 +162,8 @@ const adult = () => choice("checkbox", "adult", "yes", text("consent.adult"), { 
 const problem = () => element("p", { class: "neo-problem", role: "alert" });
 
 function footer() {
-  const cancel = element("button", { type: "button", "data-close": "" }, text("consent.cancel"));
+  const forgets = { type: "button", "data-close": "", "data-forget": "", title: text("consent.cancelForgets") };
+  const cancel = element("button", forgets, text("consent.cancel"));
   const save = element("button", { value: "save" }, text("consent.save"));
   const run = element("button", { value: "run", class: "neo-primary" }, text("consent.saveAndRun"));
   return element("footer", {}, cancel, save, run);

@@ -1,6 +1,7 @@
 """The consent dialog, from the refusal of a picture that nobody has spoken for to its video."""
 
 import json
+import re
 import time
 
 import pytest
@@ -58,6 +59,10 @@ def requests(host):
     return list((host.base / "user" / "default" / "neo" / "consent_requests").glob("*"))
 
 
+def pictures(host):
+    return list((host.base / "user" / "default" / "neo" / "portraits").glob("*"))
+
+
 def last_run(host, before, until):
     """The outcome of the first prompt that was queued after those of `before`."""
     until(lambda: len(host.get("/history")) > len(before), 300)
@@ -104,9 +109,24 @@ def test_escape_stores_nothing_and_the_node_can_ask_again(refused, host, ledger)
     assert requests(host) == []
     node = "app.graph.nodes.find(node => node.type === 'NEO_Consent')"
     refused.evaluate(f"() => {node}.widgets.find(widget => widget.type === 'button').callback()")
-    assert refused.locator(DIALOG).is_visible()
+    refused.locator(f"{DIALOG} img").wait_for()
     assert refused.evaluate(f"() => {node}.serialize().widgets_values") == [0]
     assert len(ledger.records()) == records
+
+
+def test_cancel_leaves_no_picture_and_no_request(refused, host, until):
+    assert len(pictures(host)) == 1
+    refused.locator(f"{DIALOG} footer [data-forget]").click()
+    refused.locator(DIALOG).wait_for(state="detached")
+    until(lambda: pictures(host) == [])
+    assert requests(host) == []
+
+
+def test_the_dialog_shows_how_to_end_a_consent(refused):
+    refused.locator(f"{DIALOG} summary").click()
+    listing, revoke = refused.locator(f"{DIALOG} code").all_inner_texts()
+    assert listing.endswith("-m neo_core consent list")
+    assert revoke.endswith("consent revoke ID")
 
 
 def test_a_public_figure_is_refused_after_the_dialog_as_well(refused, host, ledger, until):
@@ -129,8 +149,10 @@ def test_saving_alone_stores_what_was_stated(refused, host):
     (request,) = requests(host)
     stated = json.loads(request.read_text())
     request.unlink()
+    assert re.fullmatch(r"[0-9a-f]{32}", stated["question"])
     assert stated == {
         "portrait": request.stem,
+        "question": stated["question"],
         "kind": "authorised",
         "name": "Ada Example",
         "adult": True,
