@@ -1,9 +1,5 @@
 """The part of the server nodes talk to; `instance` is set by whoever starts one."""
 
-from types import SimpleNamespace
-
-nodes = SimpleNamespace(EXTENSION_WEB_DIRS={})  # the host's module of that name: folder of a pack -> its web files
-
 
 class PromptServer:
     instance: "PromptServer"
