@@ -20,8 +20,8 @@ class EditExpression(io.ComfyNode):
             node_id="NEO_EditExpression",
             display_name="Edit Expression",
             category="NEO",
-            description="Lays an expression, a pose and a gaze over a performance, as a whole or over time, and "
-            "scales what moves. An amplitude of 0 holds that part perfectly still.",
+            description="Lays an expression, a pose and a gaze over a performance, as a whole or over time. "
+            "Amplitudes scale what the performance itself does: at 0 nothing of it is left in that part of the face.",
             search_aliases=["emotion", "expression editor", "head pose", "gaze", "keyframes"],
             inputs=[
                 inputs.motion(),
@@ -34,18 +34,20 @@ class EditExpression(io.ComfyNode):
                 number("strength", 1.0, 0.0, 1.5, "How strong the preset is"),
                 number("head_pitch", 0.0, -20.0, 20.0, "Head down (+) or up (-), degrees", 0.5),
                 number("head_yaw", 0.0, -20.0, 20.0, "Head to the person's left (+) or right (-), degrees", 0.5),
-                number("head_roll", 0.0, -20.0, 20.0, "Head tipped to the person's right (+) or left (-)", 0.5),
+                number(
+                    "head_roll", 0.0, -20.0, 20.0, "Head tipped to the person's right (+) or left (-), degrees", 0.5
+                ),
                 number("gaze_yaw", 0.0, -25.0, 25.0, "Eyes to the person's left (+) or right (-), degrees", 0.5),
                 number("gaze_pitch", 0.0, -25.0, 25.0, "Eyes down (+) or up (-), degrees", 0.5),
                 number("brows", 0.0, -1.0, 1.0, "Brows raised (+) or drawn down (-)"),
                 number("lids", 0.0, -1.0, 1.0, "Eyes wider (+) or narrower (-)"),
                 number("smile", 0.0, -1.0, 1.0, "Corners of the mouth up (+) or down (-)"),
                 number("jaw", 0.0, 0.0, 1.0, "Mouth held open"),
-                amplitude("amplitude_head", "the head"),
-                amplitude("amplitude_gaze", "the gaze"),
-                amplitude("amplitude_brows", "the brows"),
-                amplitude("amplitude_lids", "the eyelids, blinks included"),
-                amplitude("amplitude_mouth", "the mouth"),
+                amplitude("amplitude_head", "the head moves"),
+                amplitude("amplitude_gaze", "the gaze moves"),
+                amplitude("amplitude_brows", "the brows move"),
+                amplitude("amplitude_lids", "the person blinks and squints", "; the lids still follow the gaze"),
+                amplitude("amplitude_mouth", "the mouth moves"),
                 io.String.Input(
                     "keyframes",
                     default=KEYFRAMES,
@@ -69,5 +71,5 @@ def number(name: str, default: float, low: float, high: float, meaning: str, ste
     )
 
 
-def amplitude(name: str, part: str) -> io.Float.Input:
-    return number(name, 1.0, 0.0, 2.0, f"How much {part} moves: 0 perfectly still, 1 as performed, 2 twice as much")
+def amplitude(name: str, what: str, but: str = "") -> io.Float.Input:
+    return number(name, 1.0, 0.0, 2.0, f"How much {what}: 0 not at all, 1 as performed, 2 twice as much{but}")

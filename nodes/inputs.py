@@ -2,11 +2,14 @@
 
 from comfy_api.v0_0_2 import io
 
+from ..neo_core.data_types import InputError
 from .sockets import NeoAudio, NeoGrant, NeoGuidance, NeoIdentity, NeoModel, NeoMotion, NeoVolume
 
 FRAMINGS = ("head and shoulders", "whole photo")
 FRAME_RATES = ("25", "23.976", "24", "29.97", "30", "48", "50", "59.94", "60")
 LARGEST_SEED = 2**64 - 1
+SIDES = (128, 2048)
+FACES = (0, 64)
 
 
 def photo() -> io.Image.Input:
@@ -77,8 +80,8 @@ def size() -> io.Int.Input:
     return io.Int.Input(
         "size",
         default=512,
-        min=128,
-        max=2048,
+        min=SIDES[0],
+        max=SIDES[1],
         step=2,
         tooltip="Side of the square in pixels, for head and shoulders; smaller is faster and takes less memory",
     )
@@ -88,8 +91,8 @@ def face() -> io.Int.Input:
     return io.Int.Input(
         "face",
         default=0,
-        min=0,
-        max=64,
+        min=FACES[0],
+        max=FACES[1],
         tooltip="Which face when the picture shows several, 1 the clearest and largest; 0: it shows one",
     )
 
@@ -101,3 +104,17 @@ def fps() -> io.Combo.Input:
         default=FRAME_RATES[0],
         tooltip="Frames per second of the video; the length follows the sound exactly at every rate",
     )
+
+
+def within(value: int, limits: tuple[int, int], name: str) -> int:
+    """A number inside its limits: what comes over a link, ComfyUI does not check. Raises InputError when it is not."""
+    if isinstance(value, bool) or not isinstance(value, int) or not limits[0] <= value <= limits[1]:
+        raise InputError(f"{name} is {value!r:.40}; expected a whole number from {limits[0]} to {limits[1]}")
+    return value
+
+
+def chosen(value: str, choices: tuple[str, ...], name: str) -> str:
+    """One of its choices. Raises InputError when it is none."""
+    if value not in choices:
+        raise InputError(f"{name} is {value!r:.40}; expected one of {', '.join(choices)}")
+    return value

@@ -10,12 +10,10 @@ from . import inputs
 from .media import to_image, to_waveform
 from .memory import memory_advice
 from .model_patcher import on_device
-from .portraits import enrolled, excerpt, lifted, person_and_region, posed
+from .portraits import EXCERPT, enrolled, excerpt, lifted, person_and_region, posed
 from .progress import NodeProgress
 from .sockets import NeoIdentity, NeoVolume, genuine
 from .video import written
-
-LONGEST_DEFORM = 256  # frames: they are held in memory
 
 
 class EnrolFromPhoto(io.ComfyNode):
@@ -119,7 +117,11 @@ class Deform(io.ComfyNode):
                 inputs.motion(),
                 io.Int.Input("start_frame", default=0, min=0, max=10**7, tooltip="First frame, counted from 0"),
                 io.Int.Input(
-                    "frames", default=1, min=1, max=LONGEST_DEFORM, tooltip="How many frames; Render has no such limit"
+                    "frames",
+                    default=1,
+                    min=EXCERPT[0],
+                    max=EXCERPT[1],
+                    tooltip="How many frames; Render has no such limit",
                 ),
             ],
             outputs=[

@@ -2,31 +2,33 @@
 
 from torch import Tensor
 
-from ..neo_core.data_types import InputError
 from ..neo_core.governance import Grant
 from ..neo_core.pictar.geometric import Posed, Volume, pose
 from ..neo_core.pipelines.portrait import Portrait, find_portrait
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
-from .inputs import FRAMINGS
+from .inputs import FACES, FRAMINGS, SIDES, chosen, within
 from .media import to_mask, to_photo
 from .progress import NodeProgress
 from .sockets import genuine
 
 NAME = "the photo"  # pictures in a graph have no other
+EXCERPT = (1, 256)  # frames that are held in memory at once
 
 
 def found(engine: Models, photo: object, face: int) -> Portrait:
     """The face that is meant in an IMAGE; 0: the only one."""
     picture = to_photo(photo)
-    return find_portrait(engine.analyser, picture, NAME, face or None, NodeProgress("step"))
+    number = within(face, FACES, "face") or None
+    return find_portrait(engine.analyser, picture, NAME, number, NodeProgress("step"))
 
 
 def enrolled(
     engine: Models, photo: object, framing: str, size: int, face: int, grant: Grant, mask: object = None
 ) -> Avatar:
     """The person in an IMAGE, ready to be moved; a MASK tells better than the network which pixels are the person."""
+    square = chosen(framing, FRAMINGS, "framing") == FRAMINGS[0]
+    side = within(size, SIDES, "size") if square else None
     portrait = found(engine, photo, face)
-    side = size if framing == FRAMINGS[0] else None
     return enrol(
         engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
     )
@@ -46,8 +48,8 @@ def posed(volume: object) -> Posed:
 
 def excerpt(motion: Tensor, start: int, frames: int) -> Tensor:
     """`frames` motion vectors from `start` on, fewer at the end. [T, 63] -> [n, 63]"""
-    if start >= len(motion):
-        raise InputError(f"start_frame is {start}; expected 0 to {len(motion) - 1}, the last frame")
+    within(frames, EXCERPT, "frames")
+    within(start, (0, len(motion) - 1), "start_frame")
     return motion[start : start + frames]
 
 

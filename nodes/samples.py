@@ -6,6 +6,7 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.media.audio import read_waveform
 from ..neo_core.media.image import read_photo
+from .inputs import chosen
 from .media import to_audio, to_image
 
 FOLDER = Path(__file__).parents[1] / "neo_core" / "samples"
@@ -31,7 +32,7 @@ class SamplePortrait(io.ComfyNode):
 
     @classmethod
     def execute(cls, sample):
-        return io.NodeOutput(sample_image(sample))
+        return io.NodeOutput(sample_image(chosen(sample, PORTRAITS, "sample")))
 
 
 class SamplePortraits(io.ComfyNode):

@@ -13,6 +13,7 @@ from .model_patcher import on_device
 from .progress import NodeProgress
 from .sockets import NeoGuidance, NeoMotion, genuine
 
+STEP_COUNTS = (2, 50)
 Curve = io.Custom("CURVE")  # io.Curve has no `forceInput`: it would draw an editor on the node for each of them
 
 
@@ -72,8 +73,8 @@ class GenerateMotion(io.ComfyNode):
                 io.Int.Input(
                     "steps",
                     default=STEPS,
-                    min=2,
-                    max=50,
+                    min=STEP_COUNTS[0],
+                    max=STEP_COUNTS[1],
                     tooltip="Steps from noise to motion; more is slower and hardly better",
                 ),
                 inputs.fps(),
@@ -94,7 +95,9 @@ class GenerateMotion(io.ComfyNode):
 def performance(seed: int, fps: str, guidance: object, steps: int = STEPS) -> Settings:
     """The settings of a performance; without guidance every signal counts as trained."""
     mixed = Guidance() if guidance is None else genuine(guidance, Guidance, "guidance", "Guidance Mixer")
-    return Settings(parse_fps(fps), seed, steps, mixed)
+    rate = parse_fps(inputs.chosen(fps, inputs.FRAME_RATES, "fps"))
+    inputs.within(seed, (0, inputs.LARGEST_SEED), "seed")
+    return Settings(rate, seed, inputs.within(steps, STEP_COUNTS, "steps"), mixed)
 
 
 def slider(name: str, meaning: str) -> io.Float.Input:

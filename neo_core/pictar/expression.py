@@ -37,7 +37,7 @@ SLIDERS = {  # what an edit adds: (lowest, highest); 0 adds nothing
 STRENGTH = (0.0, 1.5)
 AMPLITUDE = (0.0, 2.0)
 LOOKS = tuple(k for k, name in enumerate(motion_space.NAMES) if name.startswith("eyeLook"))
-PARTS = {  # the channels whose movement each amplitude scales
+PARTS = {  # the channels whose movement each amplitude scales; lids follow the gaze, so that is where those are
     "head": REGIONS["pose"],
     "gaze": (*REGIONS["gaze"], *LOOKS),
     "brows": REGIONS["brows"],
@@ -131,9 +131,11 @@ class ExpressionEdit:
 def edit_expression(motion: MotionLatents, edit: ExpressionEdit) -> MotionLatents:
     """The performance with another expression; frames, rate and reference stay.
 
-    Raises InputError when a value of the edit is outside its range.
+    Raises InputError when a value of the edit is outside its range, or the motion has no frames.
     """
     _check(edit)
+    if not len(motion.motion):
+        raise InputError("the motion has no frames; expected at least one")
     scaled = _scaled(motion, edit)
     offset = _offsets(edit, len(scaled), motion.fps)
     return replace(motion, motion=_laid_over(scaled, offset, motion.fps))

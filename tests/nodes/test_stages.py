@@ -107,8 +107,34 @@ def test_cancel_is_heard_before_the_work_is_done(
 
 
 def test_frames_behind_the_end_are_refused(run_node, stages, pack):
-    with pytest.raises(pack("neo_core.data_types").InputError, match="start_frame is 15; expected 0 to 14"):
+    with pytest.raises(pack("neo_core.data_types").InputError, match=r"start_frame is 15; .* from 0 to 14"):
         run_node("NEO_Deform", volume=stages["volume"], motion=stages["motion"], start_frame=15)
+
+
+LINKED = [
+    ("NEO_Deform", {"frames": 257}, "frames is 257; .* from 1 to 256"),
+    ("NEO_Deform", {"frames": 0}, "frames is 0; .* from 1 to 256"),
+    ("NEO_Deform", {"start_frame": -1}, "start_frame is -1; .* from 0 to 14"),
+    ("NEO_Lift", {"size": 2049}, "size is 2049; .* from 128 to 2048"),
+    ("NEO_Lift", {"size": 512.5}, "size is 512.5; .* whole number from 128 to 2048"),
+    ("NEO_EnrolFromPhoto", {"face": -1}, "face is -1; .* from 0 to 64"),
+    ("NEO_EnrolFromPhoto", {"framing": "all"}, "framing is 'all'; expected one of head and shoulders, whole photo"),
+    ("NEO_Consent", {"face": 65}, "face is 65; .* from 0 to 64"),
+    ("NEO_GenerateMotion", {"steps": 0}, "steps is 0; .* from 2 to 50"),
+    ("NEO_GenerateMotion", {"steps": 51}, "steps is 51; .* from 2 to 50"),
+    ("NEO_GenerateMotion", {"seed": -1}, "seed is -1; .* from 0 to 18446744073709551615"),
+    ("NEO_GenerateMotion", {"fps": "1000"}, "fps is '1000'; expected one of 25, "),
+    ("NEO_SamplePortrait", {"sample": "../speech"}, "sample is '../speech'; expected one of portrait, painting"),
+]
+
+
+@pytest.mark.parametrize(("node", "linked", "told"), LINKED, ids=str)
+def test_what_comes_over_a_link_has_the_same_limits(run_node, node_classes, stages, pack, node, linked, told):
+    """ComfyUI checks the ranges of widgets only."""
+    names = [one.id for one in node_classes[node].GET_SCHEMA().inputs]
+    given = {name: stages[name] for name in names if name in stages} | linked
+    with pytest.raises(pack("neo_core.data_types").InputError, match=told):
+        run_node(node, **given)
 
 
 def test_lift_shows_the_person_and_takes_a_better_mask(run_node, stages):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from neo_core import motion_space
 from neo_core.data_types import InputError, MotionLatents
+from neo_core.geometry.head_model import load_head_model, shape
 from neo_core.motion_space import INDEX
 from neo_core.pictar.expression import (
     PARTS,
@@ -76,6 +77,23 @@ def test_amplitude_nought_is_exactly_still(part):
     assert torch.equal(result[:, own], motion.reference[own].expand(len(result), -1))
     others = [k for k in range(63) if k not in own and k not in PARTS["gaze"]]
     assert torch.equal(result[:, others], motion.motion[:, others])
+
+
+def lids(motion):
+    """The vertices of the lids on the mean head. [T, L, 3]"""
+    model = load_head_model()
+    return shape(model, torch.zeros(60), motion[:, motion_space.EXPRESSION])[:, model.lid_vertex]
+
+
+def test_without_blinks_lids_follow_the_gaze_and_nothing_else():
+    channels = [*PARTS["lids"], *PARTS["gaze"]]
+    motion = torch.zeros(50, 63)
+    motion[:, channels] = performance().motion[:, channels]
+    looking = MotionLatents(motion, FPS)
+    assert lids(edited(looking, amplitude_lids=0.0)).diff(dim=0).abs().max() > 0.05
+    assert lids(edited(looking, amplitude_lids=0.0, amplitude_gaze=0.0)).diff(dim=0).abs().max() < 1e-6
+    motion[:, list(PARTS["gaze"])] = motion[0, list(PARTS["gaze"])]  # now it is steady
+    assert lids(edited(MotionLatents(motion, FPS), amplitude_lids=0.0)).diff(dim=0).abs().max() < 1e-6
 
 
 def test_all_amplitudes_nought_leave_a_still_preset():
@@ -260,3 +278,8 @@ def test_unreadable_keyframes_name_the_line(text, found):
 def test_an_edit_outside_its_ranges_is_refused(change):
     with pytest.raises(InputError, match=f"{next(iter(change))} is .*expected"):
         edit_expression(at_rest(), ExpressionEdit(**change))
+
+
+def test_a_motion_without_frames_is_refused():
+    with pytest.raises(InputError, match="no frames; expected at least one"):
+        edited(at_rest(0), preset="happy")
