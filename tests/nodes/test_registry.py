@@ -1,7 +1,9 @@
 """What the registry and the Manager read of the pack."""
 
+import json
 from pathlib import Path
 
+import host_names
 import pytest
 from PIL import Image
 
@@ -20,6 +22,15 @@ def test_the_registry_finds_what_it_asks_for():
     assert comfy["PublisherId"]
     assert comfy["DisplayName"]
     assert comfy["requires-comfyui"].startswith(">=")
+
+
+def test_the_oldest_host_that_is_asked_for_has_all_that_nodes_use():
+    (listed,) = host_names.FOLDER.glob("*.json")
+    assert PROJECT["tool"]["comfy"]["requires-comfyui"] == f">={listed.stem}"
+    assert f"ComfyUI {listed.stem.removesuffix('.0')} or newer" in (ROOT / "README.md").read_text(encoding="utf-8")
+    used = host_names.used()
+    assert "comfy.model_management.unload_model_and_clones" in used
+    assert used <= set(json.loads(listed.read_text(encoding="utf-8")))
 
 
 def test_the_pack_has_a_face():
