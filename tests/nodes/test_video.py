@@ -1,5 +1,6 @@
 """A video lies in a file, goes nowhere once its consent is gone, and leaves nothing behind when it was not finished."""
 
+import gc
 import time
 
 import pytest
@@ -48,6 +49,21 @@ def test_one_node_makes_a_video_with_sound_and_shows_it_coming(speaking, folders
     assert reports.progress[-1][2].size == (128, 128)
 
 
+def test_the_file_goes_with_the_last_value_that_reads_it(speaking, folders, loaded):
+    (video,) = speaking().result
+    (path,) = folders.temp.iterdir()
+    trimmed = video.as_trimmed(0.1, 0.2)
+    others = loaded.host("comfy_api.v0_0_2").InputImpl.VideoFromFile(trimmed.get_stream_source())
+    del video
+    assert trimmed.get_components().images.shape[1:3] == (128, 128)
+    del trimmed
+    gc.collect()
+    assert path.is_file()
+    del others
+    gc.collect()
+    assert not list(folders.temp.iterdir())
+
+
 def test_a_video_is_not_saved_once_the_consent_is_revoked(speaking, revoke, pack, folders):
     (video,) = speaking().result
     trimmed = video.as_trimmed(0.1, 0.2)
@@ -82,9 +98,25 @@ def test_a_cancelled_video_leaves_no_file_and_no_network_on_the_device(
     assert not management.current_loaded_models
 
 
-def test_when_memory_runs_out_the_sentence_says_what_to_change(speaking, pack, folders, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:119] . DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:80] . DefaultCPUAllocator: not enough memory: you tried to"),
+        MemoryError(),
+        torch.OutOfMemoryError("out of memory"),
+    ],
+    ids=["Linux", "Windows", "Python", "device"],
+)
+def test_when_memory_runs_out_the_sentence_says_what_to_change(pack, error):
+    memory = pack("nodes.memory")
+    with pytest.raises(memory.NotEnoughMemory, match="expected a smaller size"), memory.memory_advice():
+        raise error
+
+
+def test_a_video_for_which_memory_ran_out_leaves_no_file(speaking, pack, folders, monkeypatch):
     def translate(*_):
-        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        raise MemoryError
 
     monkeypatch.setattr(pack("neo_core.pictar.geometric.translate"), "translate", translate)
     with pytest.raises(pack("nodes.memory").NotEnoughMemory, match="expected a smaller size"):
