@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from neo_core.evaluation.comfyui_host import Checkout, serve
 from neo_core.governance import ConsentLedger
 
 NAME = "Zerline Qwyxtest"
@@ -36,14 +37,26 @@ def saved(host):
     return lambda: {path for path in (host.base / "output").rglob("*") if path.is_file()}
 
 
+class SeveralUsers(Checkout):
+    """A host that keeps its users apart."""
+
+    def command(self, base, port):
+        return [*super().command(base, port), "--multi-user"]
+
+
 @pytest.fixture(scope="module")
 def stranger(host, samples):
-    """A picture in the input folder that no record covers: the sample, mirrored and cut."""
+    """A picture in the input folder that no record covers."""
+    draw_stranger(host, samples)
+    return "stranger.png"
+
+
+def draw_stranger(host, samples):
+    """The sample, mirrored and cut."""
     with Image.open(samples / "portrait.jpg") as picture:
         width, height = picture.size
         other = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).crop((width // 12, 0, width, height))
         other.save(host.base / "input" / "stranger.png")
-    return "stranger.png"
 
 
 @pytest.fixture
@@ -200,7 +213,7 @@ def failing_prompts(of_stranger, api):
     stages["models"] = api.node("NEO_LoadModels", audio_encoder="embedded", vocal="embedded")
     enrol = api.node("NEO_EnrolFromPhoto", **inputs, framing="head and shoulders", size=128, face=0)
     stages["enrolled"] = enrol
-    stages["render"] = api.node("NEO_Render", volume=["enrolled", 1], motion=["consent", 0])
+    stages["render"] = api.node("NEO_Render", volume=["enrolled", 1], motion="nothing")
     stages["save"] = api.save_video(["render", 0], "test/failing")
     return {"head": whole, "render": stages}
 
@@ -273,3 +286,21 @@ def test_a_prompt_cannot_name_the_ledger(host, of_stranger, saved):
     }
     assert is_refused(host.run(prompt))
     assert saved() == before
+
+
+def test_with_several_users_no_one_is_shown_the_picture(checkout, shipped, offline, of_stranger, samples, tmp_path):
+    left = [
+        tmp_path / "user" / place for place in ("default/neo/portraits/0.png", "default/neo/consent_requests/0.json")
+    ]
+    for file in left:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"left by an earlier run")
+    apart = SeveralUsers(checkout.folder, checkout.python)
+    with serve(apart, tmp_path, {"neo-avatars": shipped}, environment=offline) as running:
+        assert not [file for file in left if file.exists()]
+        draw_stranger(running, samples)
+        outcome = running.run(asking_only(of_stranger()))
+    assert is_refused(outcome)
+    assert "question" not in outcome.error
+    (kept,) = (tmp_path / "user").rglob("portraits/*.png")
+    assert kept.parent == tmp_path / "user" / "__neo" / "portraits"  # the host serves no folder of such a name
