@@ -62,7 +62,7 @@ def figures(runs: list[WorkflowRun]) -> dict[str, float]:
 def times(runs: list[WorkflowRun]) -> str:
     """First-run and cached-run times as Markdown."""
     lines = ["| workflow | first run | cached run |", "|---|---|---|"]
-    lines += [f"| {run.name} | {run.first:.1f} s | {run.cached:.2f} s |" for run in runs]
+    lines += [f"| {run.name} | {run.first:.1f} s | {1000 * run.cached:.0f} ms |" for run in runs]
     return "\n".join(lines)
 
 
