@@ -248,6 +248,30 @@ def test_a_new_record_keeps_results_and_its_end_makes_the_node_look_again(files,
         ask()
 
 
+def test_what_flows_between_nodes_tells_nothing_as_text(run_node, pack):
+    """The host writes the inputs of a node that fails into its history as text: sizes may stand there, no contents."""
+    photo = pack("nodes.samples").sample_image("portrait")
+    (grant,) = run_node("NEO_Consent", photo=photo).result
+    (models,) = run_node("NEO_LoadModels").result
+    person, volume = run_node("NEO_EnrolFromPhoto", models=models, photo=photo, consent=grant, size=128).result
+    sound = {"waveform": torch.rand(1, 1, 8000), "sample_rate": 16000}
+    (speech,) = run_node("NEO_EncodeAudio", models=models, audio=sound).result
+    motion = pack("neo_core.data_types").MotionLatents(volume.reference[None], 25)
+    posed, _ = run_node("NEO_Deform", volume=volume, motion=motion).result
+    values = (grant, models, person, volume, speech, speech.features, speech.waveform, motion, posed)
+    assert [str(value) for value in values] == [
+        "Grant()",
+        "HostedModels(3 networks)",
+        "Identity()",
+        "Volume(128 x 128 pixels)",
+        "Speech(0.50 s)",
+        "AudioFeatures(" + " x ".join(str(side) for side in speech.features.hidden_states.shape) + ")",
+        "Waveform(1 x 8000 samples at 16000 Hz)",
+        "MotionLatents(1 frames at 25 fps)",
+        "Posed(1 x Volume(128 x 128 pixels))",
+    ]
+
+
 FORGED = [None, "granted", True, {"record": "1", "seal": "x"}, ["4", 0], 1.0, b"seal"]
 
 

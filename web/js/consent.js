@@ -48,8 +48,8 @@ function toast(severity, detail) {
 }
 
 function open(refusal) {
-  const top = [header(), intro(refusal.portrait), later(refusal.commands)];
-  const form = element("form", {}, ...top, who(), details(), use(), adult(), problem(), footer());
+  const questions = [intro(refusal.portrait), who(), details(), use(), adult()];
+  const form = element("form", {}, header(), ...questions, later(refusal.commands), problem(), footer());
   const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
   form.addEventListener("change", () => askForName(form));
   form.addEventListener("submit", (event) => {
