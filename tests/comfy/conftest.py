@@ -130,7 +130,8 @@ def node(class_type: str, **inputs) -> dict:
 
 
 def save_video(video: list, prefix: str = "test/video") -> dict:
-    return node("SaveVideo", video=video, filename_prefix=prefix, format="auto", **{"format.codec": "auto"})
+    codec = {"codec": "auto", "format.codec": "auto"}  # as older hosts and newer ones call it
+    return node("SaveVideo", video=video, filename_prefix=prefix, format="auto", **codec)
 
 
 @pytest.fixture(scope="session")
