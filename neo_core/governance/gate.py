@@ -20,7 +20,7 @@ from torch import Tensor
 from ..data_types import InputError
 from .consent_ledger import ConsentLedger
 from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
-from .public_figures import screen
+from .public_figures import ProtectedPerson, find
 from .record import TALKING_HEAD, ConsentRecord, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
@@ -52,11 +52,11 @@ class Grant:
         if not hmac.compare_digest(self.seal, _seal(self)):
             raise ConsentRequired(FORGED)
         if scope not in self.scope:
-            raise ConsentRequired(f"{self._called} covers {', '.join(self.scope)}; expected {scope}")
+            raise ConsentRequired(f"{called(self.record)} covers {', '.join(self.scope)}; expected {scope}")
         if self.expires is not None and time.time() >= self.expires:
-            raise ConsentRequired(f"{self._called} has expired; expected one that is still valid")
+            raise ConsentRequired(f"{called(self.record)} has expired; expected one that is still valid")
         if self.record in ConsentLedger(self.folder).revoked():
-            raise ConsentRequired(f"{self._called} was revoked; expected a valid one")
+            raise ConsentRequired(f"{called(self.record)} was revoked; expected a valid one")
 
     def require_portrait(self, image: Tensor, landmarks68: Tensor) -> None:
         """Raise ConsentRequired unless this is the very picture, and the face in it, that the grant was given for.
@@ -65,17 +65,17 @@ class Grant:
         """
         if pixels_sha256(image) != self.portrait.pixels_sha256:
             raise ConsentRequired(
-                f"the grant from {self._called} is for another picture; expected the one it was given for"
+                f"the grant from {called(self.record)} is for another picture; expected the one it was given for"
             )
         if template_distance(face_template(landmarks68), self.portrait.face_template) > TEMPLATE_APART:
             raise ConsentRequired(
-                f"the grant from {self._called} is for another face; expected the one it was given for"
+                f"the grant from {called(self.record)} is for another face; expected the one it was given for"
             )
 
-    @property
-    def _called(self) -> str:
-        """How messages call it: its owner finds the record by this in the ledger, and nobody else learns a name."""
-        return f"the consent record {self.record[:8]}"
+
+def called(record: str) -> str:
+    """How messages call a record: its owner finds it by this in the ledger, and nobody else learns a name."""
+    return f"the consent record {record[:8]}"
 
 
 def require_grant(value: object) -> Grant:
@@ -110,7 +110,8 @@ def authorise(
             record.id not in revoked and (record.expires is None or now < record.expires) and record.issued <= now + 300
         )
         if valid and scope in record.scope and record.portrait.covers(portrait):
-            screen(record.name)  # the list of public figures may have grown since the record was made
+            if find(record.name):  # the list may have grown since the record was made
+                raise ProtectedPerson(f"{called(record.id)} names a public figure; expected a private person's consent")
             return _grant(record, portrait, ledger.folder)
     raise ConsentRequired(
         f"no consent record covers {source} for {scope}; expected one. If you may use this picture, add it with:\n"

@@ -5,7 +5,14 @@ import time
 import pytest
 import torch
 
-from neo_core.governance import ConsentLedger, ConsentRequired, authorise, fingerprint
+from neo_core.governance import (
+    ConsentLedger,
+    ConsentRequired,
+    ProtectedPerson,
+    authorise,
+    fingerprint,
+    public_figures,
+)
 from neo_core.governance.consent_ledger import LedgerBroken
 from neo_core.governance.record import new_record
 
@@ -156,6 +163,16 @@ def test_a_grant_tells_nothing_of_its_record(ledger, image, landmarks):
     personal += (str(portrait.face_template)[1:20], str(grant.seal)[2:12])
     assert not [(text, word) for text in told for word in personal if word in text]
     assert sum(record.id[:8] in text for text in told) == 4  # its owner finds it in the ledger by that
+
+
+def test_a_record_whose_name_has_since_been_listed_grants_nothing(ledger, image, landmarks, monkeypatch):
+    portrait = fingerprint(image, landmarks)
+    record = consent(portrait)
+    ledger.add(record)
+    monkeypatch.setattr(public_figures, "protected", lambda: {"ada example": "Ada Example"})
+    with pytest.raises(ProtectedPerson, match=record.id[:8]) as caught:
+        authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+    assert "Ada" not in str(caught.value)
 
 
 def refusal(action):
