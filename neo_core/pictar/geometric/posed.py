@@ -13,7 +13,7 @@ from ...governance import TALKING_HEAD
 from .bust import Deformation
 from .deform import deform
 from .lift import Volume
-from .patch import facing
+from .patch import Window, facing
 from .sampling import resize
 from .translate import translate
 
@@ -70,16 +70,27 @@ def _drawn(posed: Posed, one: Callable[[Volume, Deformation], Tensor], progress:
 
 def _clay(volume: Volume, now: Deformation) -> Tensor:
     """One deformation, shaded. u8 [H, W, 3]"""
-    height, width = volume.photo.shape[:2]
-    screen = now.screen * now.screen.new_tensor([FINE, FINE, 1])
+    window = _around(now.screen, *volume.photo.shape[:2])
+    screen = (now.screen - now.screen.new_tensor([window.left, window.top, 0])) * now.screen.new_tensor([FINE, FINE, 1])
     triangles = volume.bust.model.triangles
     triangles = triangles[facing(screen, triangles)]
-    fragments = rasterise(screen, triangles, FINE * height, FINE * width)
+    fragments = rasterise(screen, triangles, FINE * window.height, FINE * window.width)
     normal = vertex_normals(now.screen * now.screen.new_tensor([1, -1, -now.unit]), volume.bust.model.triangles)
     seen = torch.nn.functional.normalize(interpolate(fragments, triangles, normal), dim=-1)
     light = AMBIENT + (1 - AMBIENT) * (seen @ LAMP).clamp(min=0)
     covered = (fragments.triangle >= 0).float()
-    layer = torch.cat([CLAY[:, None, None] * light * covered, covered[None]])
-    layer = resize(layer, height, width)
-    frame = layer[:3] + (1 - layer[3:]) * volume.picture
-    return (frame * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    layer = resize(torch.stack([light * covered, covered]), window.height, window.width)
+    behind = volume.picture[:, window.rows, window.columns]
+    shaded = CLAY[:, None, None] * layer[0] + (1 - layer[1]) * behind
+    frame = volume.photo.clone()
+    frame[window.rows, window.columns] = (shaded * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    return frame
+
+
+def _around(screen: Tensor, height: int, width: int) -> Window:
+    """The part of a picture that holds all vertices, and two pixels more."""
+    limit = screen.new_tensor([width - 1, height - 1])
+    low, high = screen[:, :2].amin(0) - 2, screen[:, :2].amax(0) + 2
+    left, top = low.clamp(min=torch.zeros(2), max=limit).long().tolist()
+    right, bottom = high.clamp(min=torch.zeros(2), max=limit).long().tolist()
+    return Window(top, left, bottom - top + 1, right - left + 1)
