@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data_types import InputError
 from ..governance import ConsentLedger, ConsentRecord, fingerprint
 from ..governance.public_figures import screen
-from ..governance.record import SCHEMAS, SCOPES, new_record
+from ..governance.record import KINDS, SCOPES, new_record
 from ..governance.request import end_of_day
 from ..pictar.analysis import load_analyser
 from ..pipelines.portrait import open_portrait
@@ -23,9 +23,14 @@ MEANINGS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="add|list|revoke|verify")
-    add = commands.add_parser("add", help="state your right to animate a picture")
+    add = commands.add_parser(
+        "add",
+        help="state your right to animate a picture",
+        epilog="\n".join(["kinds:", *(f"  {kind:12}{meaning}" for kind, meaning in KINDS.items())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add.add_argument("photo", type=Path, metavar="PHOTO")
-    add.add_argument("--kind", required=True, choices=tuple(SCHEMAS))
+    add.add_argument("--kind", required=True, choices=tuple(KINDS), help="whose picture it is, explained below")
     add.add_argument("--name", required=True, help="who is seen, or the title of the artwork")
     add.add_argument("--adult", action="store_true", help="state that the person is an adult")
     add.add_argument("--scope", nargs="+", choices=SCOPES, default=[SCOPES[0]], help=f"default: {SCOPES[0]}")

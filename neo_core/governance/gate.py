@@ -21,7 +21,7 @@ from ..data_types import InputError
 from .consent_ledger import ConsentLedger
 from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
 from .public_figures import ProtectedPerson, find
-from .record import TALKING_HEAD, ConsentRecord, key_id, verify
+from .record import KINDS, TALKING_HEAD, ConsentRecord, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
@@ -142,4 +142,6 @@ def _seal(grant: Grant) -> bytes:
 def _command(source: str, scope: str, face: int | None) -> str:
     extra = "" if scope == TALKING_HEAD else f" --scope {scope}"
     extra += "" if face is None else f" --face {face}"
-    return f'python -m neo_core consent add {shlex.quote(source)} --kind self --name "YOUR NAME" --adult{extra}'
+    kinds = ", ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items())
+    line = f'python -m neo_core consent add {shlex.quote(source)} --kind KIND --name "NAME" --adult{extra}'
+    return f"{line}\nKIND is one of: {kinds}"

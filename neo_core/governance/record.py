@@ -23,6 +23,12 @@ SCHEMAS = {
     "synthetic": "neo.synthetic/1",
     "artwork": "neo.synthetic/1",
 }
+KINDS = {
+    "self": "you",
+    "authorised": "the person agreed, you can show it",
+    "synthetic": "nobody, generated",
+    "artwork": "a painting, drawing or statue",
+}
 TALKING_HEAD = "talking-head"
 SCOPES = (TALKING_HEAD, "reenactment", "full-body")
 POLICY = 1

@@ -1,11 +1,14 @@
 """Consent from the command line: stated, listed, taken back; refused where it must be."""
 
+import re
+
 import pytest
 import torch
 
 from neo_core import __main__ as cli
 from neo_core.commands import consent
 from neo_core.governance import ConsentLedger, ConsentRequired, authorise, fingerprint
+from neo_core.governance.record import KINDS, SCHEMAS
 from neo_core.pictar.analysis import Face
 from neo_core.pipelines.portrait import Portrait
 
@@ -54,6 +57,14 @@ def test_the_statement_is_asked_for(monkeypatch, answer, code, capsys):
     assert cli.main(ADD) == code
     assert "I am the person in this picture" in capsys.readouterr().out
     assert len(ConsentLedger().records()) == (code == 0)
+
+
+def test_the_kinds_are_explained(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["consent", "add", "--help"])
+    shown = capsys.readouterr().out
+    assert all(re.search(rf"^ +{kind} +{meaning}$", shown, re.MULTILINE) for kind, meaning in KINDS.items())
+    assert KINDS.keys() == SCHEMAS.keys() == consent.MEANINGS.keys()
 
 
 def test_no_terminal_means_no_consent(monkeypatch):

@@ -14,7 +14,7 @@ from neo_core.governance import (
     public_figures,
 )
 from neo_core.governance.consent_ledger import LedgerBroken
-from neo_core.governance.record import new_record
+from neo_core.governance.record import KINDS, new_record
 
 
 @pytest.fixture
@@ -36,8 +36,9 @@ def consent(portrait, **changes):
 
 
 def test_no_record_is_refused_with_the_command_that_adds_one(ledger, image, landmarks):
-    with pytest.raises(ConsentRequired, match=r"neo_core consent add 'my photo\.png' --kind self"):
+    with pytest.raises(ConsentRequired, match=r"neo_core consent add 'my photo\.png' --kind KIND") as caught:
         authorise(fingerprint(image, landmarks), "talking-head", source="my photo.png", ledger=ledger)
+    assert all(f"{kind} ({meaning})" in str(caught.value) for kind, meaning in KINDS.items())
 
 
 def test_a_record_grants_and_the_grant_is_bound_to_the_picture(grant_for, image, landmarks):
