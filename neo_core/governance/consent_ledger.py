@@ -74,8 +74,9 @@ class ConsentLedger:
         keys = self._public_keys() if added else {}
         return [verify(entry.token, keys) for entry in added]
 
-    def revoked(self) -> set[str]:
-        return {entry.record for entry in self.entries() if entry.event == "revoked"}
+    def revoked(self) -> dict[str, int]:
+        """The ids of all revoked records, with the time of the revocation."""
+        return {entry.record: entry.time for entry in self.entries() if entry.event == "revoked"}
 
     def withdrawals(self, now: float) -> int:
         """How many records were revoked or have expired until now: what was granted holds while it stays the same."""

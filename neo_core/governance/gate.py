@@ -21,7 +21,7 @@ from ..data_types import InputError
 from .consent_ledger import ConsentLedger
 from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
 from .public_figures import ProtectedPerson, find
-from .record import KINDS, TALKING_HEAD, ConsentRecord, key_id, verify
+from .record import KINDS, TALKING_HEAD, ConsentRecord, day, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
@@ -105,16 +105,19 @@ def authorise(
     ledger = ledger or ConsentLedger()
     revoked = ledger.revoked()
     now = time.time()
-    for record in [*reversed(ledger.records()), *bundled_records()]:
-        valid = (
-            record.id not in revoked and (record.expires is None or now < record.expires) and record.issued <= now + 300
-        )
-        if valid and scope in record.scope and record.portrait.covers(portrait):
+    records = [*reversed(ledger.records()), *bundled_records()]
+    covering = [record for record in records if scope in record.scope and record.portrait.covers(portrait)]
+    for record in covering:
+        if record.id not in revoked and (record.expires is None or now < record.expires) and record.issued <= now + 300:
             if find(record.name):  # the list may have grown since the record was made
                 raise ProtectedPerson(f"{called(record.id)} names a public figure; expected a private person's consent")
             return _grant(record, portrait, ledger.folder)
+    withdrawn = [record.id for record in covering if record.id in revoked]
+    found = f"no consent record covers {source} for {scope}"
+    if withdrawn:
+        found = f"{called(withdrawn[0])} for {source} was revoked on {day(revoked[withdrawn[0]])}"
     raise ConsentRequired(
-        f"no consent record covers {source} for {scope}; expected one. If you may use this picture, add it with:\n"
+        f"{found}; expected a valid one. If you may use this picture, add one with:\n"
         f"  {command or _command(source, scope, face)}"
     )
 

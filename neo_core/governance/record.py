@@ -9,6 +9,7 @@ import binascii
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -76,6 +77,11 @@ def new_record(
         raise InputError("the consent would expire before it begins; expected a later date")
     screen(name)
     return ConsentRecord(uuid.uuid4().hex, kind, name.strip(), portrait, tuple(scope), issued, expires)
+
+
+def day(moment: float) -> str:
+    """The day of a moment in seconds since 1970, UTC, as messages write it: 2030-12-31."""
+    return f"{datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%d}"
 
 
 def sign(record: ConsentRecord, key: Ed25519PrivateKey) -> str:

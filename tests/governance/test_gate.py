@@ -100,8 +100,21 @@ def test_revocation_reaches_a_grant_already_given(ledger, image, landmarks):
     ledger.revoke(record.id, int(time.time()))
     with pytest.raises(ConsentRequired, match="revoked"):
         grant.require("talking-head")
+
+
+def test_a_revocation_is_told_and_a_later_record_grants_again(ledger, image, landmarks):
+    portrait = fingerprint(image, landmarks)
+    record = consent(portrait)
+    ledger.add(record)
+    ledger.revoke(record.id, 1_900_000_000)
+    told = refusal(lambda: authorise(portrait, "talking-head", source="a.png", ledger=ledger))
+    assert f"the consent record {record.id[:8]} for a.png was revoked on 2030-03-17" in told
+    assert "consent add a.png" in told
+    stranger = fingerprint(image.flip(0), landmarks.flip(0))
     with pytest.raises(ConsentRequired, match="no consent record"):
-        authorise(portrait, "talking-head", source="a.png", ledger=ledger)
+        authorise(stranger, "talking-head", source="b.png", ledger=ledger)
+    ledger.add(consent(portrait))
+    authorise(portrait, "talking-head", source="a.png", ledger=ledger)
 
 
 def test_expired_consent_grants_nothing(ledger, image, landmarks):
