@@ -4,8 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
+from ..data_types import InputError
 from ..flow.guidance import SIGNALS, Guidance
 from ..media.destination import check_writable
+from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pipelines import motion_file
 from ..pipelines.clip import make_video
@@ -41,6 +43,8 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     output = check_writable(arguments.output, SUFFIXES, (photo, audio))
+    if audio.suffix.lower() in WRITABLE:
+        raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
     if motion:
         check_writable(motion, motion_file.SUFFIXES, (photo, audio))
     with ProgressBar("rendering") as progress:

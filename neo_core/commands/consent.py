@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data_types import InputError
 from ..governance import ConsentLedger, ConsentRecord, fingerprint
 from ..governance.public_figures import screen
-from ..governance.record import KINDS, SCOPES, new_record
+from ..governance.record import KINDS, SCOPES, day, new_record
 from ..governance.request import end_of_day
 from ..pictar.analysis import load_analyser
 from ..pipelines.portrait import open_portrait
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--expires", metavar="DATE", help="last day of validity, for example 2030-12-31")
     add.add_argument("--face", type=int, metavar="K", help="which face, when the picture shows several")
     add.add_argument("--yes", action="store_true", help="do not ask, the statement is true")
-    commands.add_parser("list", help="show all records")
+    commands.add_parser("list", help="show all records: id, date, validity, kind, scope, name")
     revoke = commands.add_parser("revoke", help="take a record back")
     revoke.add_argument("record", metavar="ID", help="its id or the beginning of it")
     commands.add_parser("verify", help="check that the ledger is intact")
@@ -74,7 +74,18 @@ def _list(_: argparse.Namespace) -> int:
     revoked = ledger.revoked()
     records = ledger.records()
     for record in records:
-        print("  ".join((record.id, _state(record, revoked), record.kind, ",".join(record.scope), record.name)))
+        print(
+            "  ".join(
+                (
+                    record.id,
+                    day(record.issued),
+                    _state(record, revoked),
+                    record.kind,
+                    ",".join(record.scope),
+                    record.name,
+                )
+            )
+        )
     if not records:
         print(f"no records in {ledger.path}")
     return 0
@@ -96,7 +107,7 @@ def _verify(_: argparse.Namespace) -> int:
     ledger = ConsentLedger()
     entries = ledger.entries()
     records = ledger.records()
-    print(f"{ledger.path}: {len(entries)} rows and the signatures of {len(records)} records are intact")
+    print(f"{ledger.path} is intact: {_counted(entries, 'row')}, {_counted(records, 'signed record')}")
     return 0
 
 
@@ -112,9 +123,13 @@ def _confirm(arguments: argparse.Namespace, record: ConsentRecord) -> None:
         raise InputError(f"the statement was answered with {answer!r}; expected y, or the option --yes")
 
 
-def _state(record: ConsentRecord, revoked: set[str]) -> str:
+def _counted(things: list, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
+def _state(record: ConsentRecord, revoked: dict[str, int]) -> str:
     if record.id in revoked:
-        return "revoked"
+        return f"revoked on {day(revoked[record.id])}"
     if record.expires is not None and record.expires <= time.time():
         return "expired"
     return _validity(record)

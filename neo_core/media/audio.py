@@ -107,6 +107,8 @@ def check_waveform(sound: Waveform) -> Waveform:
 def open_sound(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
     """The container and the best audio stream of a file, checked."""
     path = Path(path)
+    if os.path.isdir(path):
+        raise InputError(f"sound {path} is a folder; expected an audio or video file")
     if not os.path.isfile(path):
         raise InputError(f"sound {path} does not exist; expected an audio or video file")
     if not path.stat().st_size:
@@ -114,9 +116,7 @@ def open_sound(path: str | Path) -> Iterator[tuple[av.container.InputContainer, 
     try:
         container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
-        raise InputError(
-            f"{path} is neither audio nor video ({error}); expected WAV, FLAC, MP3, M4A, MP4 ..."
-        ) from error
+        raise InputError(f"{path} is neither audio nor video; expected WAV, FLAC, MP3, M4A, MP4 ...") from error
     with container:
         stream = container.streams.best("audio")
         if stream is None:

@@ -24,7 +24,8 @@ def check_writable(path: str | Path, suffixes: tuple[str, ...], sources: Iterabl
     """Prove that an output file of a known kind can be written where it was asked for, over none of its sources."""
     path = Path(path)
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"output {path} ends in {path.suffix or 'nothing'!r}; expected {' or '.join(suffixes)}")
+        found = f"ends in {path.suffix!r}" if path.suffix else "has no extension"
+        raise InputError(f"output {path} {found}; expected {' or '.join(suffixes)}")
     if os.path.isdir(path):
         raise InputError(f"output {path} is a folder; expected a file name")
     if not os.path.isdir(path.parent):

@@ -46,6 +46,8 @@ def write_image(path: str | Path, image: Tensor) -> None:
 
 
 def _opened(path: Path) -> Image.Image:
+    if os.path.isdir(path):
+        raise InputError(f"picture {path} is a folder; expected an image file")
     if not os.path.isfile(path):  # unlike Path.is_file, quiet about names that are too long
         raise InputError(f"picture {path} does not exist; expected an image file")
     if not path.stat().st_size:

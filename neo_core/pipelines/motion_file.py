@@ -5,6 +5,7 @@ give every float32 back exactly.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,11 @@ def save_motion(path: str | Path, motion: MotionLatents) -> None:
 
 def load_motion(path: str | Path) -> MotionLatents:
     """Raises InputError unless the file holds finite motion of this motion space. Without a reference it is rest."""
-    tensors, config = _read_json(path) if Path(path).suffix.lower() == ".json" else safetensors_io.load(path)
+    if os.path.isdir(path):
+        raise InputError(f"motion {path} is a folder; expected a motion file")
+    if not os.path.isfile(path):
+        raise InputError(f"motion {path} does not exist; expected a motion file there")
+    tensors, config = _read_json(path) if Path(path).suffix.lower() == ".json" else _read_safetensors(path)
     tensors = {"reference": motion_space.rest(), **tensors}
     motion = tensors.get("motion")
     if motion is None or motion.ndim != 2 or motion.shape[1] != motion_space.SIZE or not len(motion):
@@ -77,11 +82,16 @@ def _row(vector: Tensor) -> str:
     return f"[{', '.join(str(value) for value in vector.detach().cpu().float().numpy())}]"
 
 
+def _read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    try:
+        return safetensors_io.load(path)
+    except InputError as error:
+        raise InputError(f"{path} cannot be read as motion; expected a safetensors file with motion") from error
+
+
 def _read_json(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"motion {path} does not exist; expected a motion file there") from error
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}); expected a motion file") from error
     if not isinstance(content, dict):

@@ -1,6 +1,7 @@
 """Consent from the command line: stated, listed, taken back; refused where it must be."""
 
 import re
+import time
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from neo_core import __main__ as cli
 from neo_core.commands import consent
 from neo_core.governance import ConsentLedger, ConsentRequired, authorise, fingerprint
-from neo_core.governance.record import KINDS, SCHEMAS
+from neo_core.governance.record import KINDS, SCHEMAS, day
 from neo_core.pictar.analysis import Face
 from neo_core.pipelines.portrait import Portrait
 
@@ -39,16 +40,16 @@ def test_a_record_is_added_listed_and_revoked(portrait, capsys):
     assert cli.main([*ADD, "--yes"]) == 0
     assert grant(portrait).name == "Maria Muster"
     assert cli.main(["consent", "list"]) == 0
-    number = ConsentLedger().records()[0].id
-    assert f"{number}  valid without end  self  talking-head  Maria Muster" in capsys.readouterr().out
+    number, today = ConsentLedger().records()[0].id, day(time.time())
+    assert f"{number}  {today}  valid without end  self  talking-head  Maria Muster" in capsys.readouterr().out
     assert cli.main(["consent", "revoke", number[:8]]) == 0
     with pytest.raises(ConsentRequired):
         grant(portrait)
     assert cli.main(["consent", "list"]) == 0
-    assert "revoked" in capsys.readouterr().out
+    assert f"revoked on {today}" in capsys.readouterr().out
     assert cli.main(["consent", "revoke", number]) == 2
     assert cli.main(["consent", "verify"]) == 0
-    assert "2 rows" in capsys.readouterr().out
+    assert "2 rows, 1 signed record\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("YES", 0), ("", 2), ("n", 2)])

@@ -139,7 +139,7 @@ def test_empty_missing_and_folder(tmp_path):
         read_photo(tmp_path / "a.png")
     with pytest.raises(InputError, match="does not exist"):
         read_photo(tmp_path / "b.png")
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="is a folder"):
         read_photo(tmp_path)
 
 
