@@ -6,15 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..neo_core.governance import ConsentLedger
+
 PACK = Path(__file__).parents[1]
 
 
 def consent_command(*words: str) -> str:
-    """The line that runs `consent` and these words, with the Python and the pack that run here."""
+    """The line that runs `consent` and these words, with the Python, the pack and the ledger that are in use here."""
     command = [sys.executable, *_start(), "consent", *words]
+    moved = _moved_ledger()
     if os.name == "nt":
-        return f"cd /d {subprocess.list2cmdline([str(PACK)])} && {subprocess.list2cmdline(command)}"
-    return f"cd {shlex.quote(str(PACK))} && {shlex.join(command)}"
+        ledger = f'set "NEO_HOME={moved}" && ' if moved else ""
+        return f"cd /d {subprocess.list2cmdline([str(PACK)])} && {ledger}{subprocess.list2cmdline(command)}"
+    ledger = f"NEO_HOME={shlex.quote(moved)} " if moved else ""
+    return f"cd {shlex.quote(str(PACK))} && {ledger}{shlex.join(command)}"
+
+
+def _moved_ledger() -> str:
+    """The folder of the ledger, absolute, if the environment of this process moved it: a terminal's may not."""
+    moved = {"NEO_HOME", "XDG_DATA_HOME"} & os.environ.keys()
+    return str(ConsentLedger().folder.absolute()) if moved else ""
 
 
 def _start() -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -123,8 +124,36 @@ def test_the_commands_of_the_refusal_are_the_ways_out(files, refusal, run_node, 
 
 
 def execute(command):
-    """What a line typed into a terminal prints."""
-    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+    """What a line prints in a terminal that knows nothing of the host's ledger."""
+    plain = {name: value for name, value in os.environ.items() if name != "NEO_HOME"}
+    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True, env=plain).stdout
+
+
+@pytest.mark.parametrize(
+    ("moved", "prefix"),
+    [
+        ({}, ""),
+        ({"NEO_HOME": "/my records"}, "NEO_HOME='/my records' "),
+        ({"XDG_DATA_HOME": "/my data"}, "NEO_HOME='/my data/neo' "),
+        ({"NEO_HOME": "here"}, "NEO_HOME={current}/here "),
+    ],
+)
+def test_the_commands_meet_the_ledger_of_the_host(pack, monkeypatch, moved, prefix, tmp_path):
+    for name in ("NEO_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in moved.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    _, command = pack("nodes.terminal").consent_command("list").split(" && ")
+    assert command == f"{prefix.format(current=tmp_path)}{sys.executable} -m neo_core consent list"
+
+
+def test_windows_sets_the_ledger_by_its_own_words(pack, monkeypatch, folders):
+    windows = SimpleNamespace(name="nt", environ=os.environ)
+    monkeypatch.setattr(pack("nodes.terminal"), "os", windows)
+    _, ledger, command = pack("nodes.terminal").consent_command("list").split(" && ")
+    assert ledger == f'set "NEO_HOME={folders.home}"'
+    assert command.endswith("-m neo_core consent list")
 
 
 @pytest.mark.slow
