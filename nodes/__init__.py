@@ -2,6 +2,7 @@
 
 from comfy_api.v0_0_2 import ComfyExtension, io
 
+from ..neo_core.data_types import InputError
 from .audio import EncodeAudio
 from .expression import EditExpression
 from .governance import Consent
@@ -35,6 +36,10 @@ NODES: list[type[io.ComfyNode]] = [
     SamplePortraits,
     SampleSpeech,
 ]
+
+
+for kind in (InputError, *InputError.__subclasses__()):
+    kind.__module__ = "neo"  # the host shows errors by module and name, and a node pack's module begins with its path
 
 
 class NeoExtension(ComfyExtension):

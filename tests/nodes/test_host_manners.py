@@ -48,6 +48,15 @@ def test_the_networks_are_in_the_hosts_hands(pack, loaded):
         assert {patcher.load_device for patcher in hosted.patchers} == {management.get_torch_device()}
 
 
+def test_the_host_shows_errors_by_a_short_name(pack):
+    """It writes module and name of an error over its message; the module of a node pack begins with its path."""
+    kinds = [pack("neo_core.data_types").InputError]
+    for kind in kinds:  # grows while it is read
+        kinds += kind.__subclasses__()
+    assert {pack("neo_core.governance").ConsentRequired, pack("nodes.memory").NotEnoughMemory} < set(kinds)
+    assert {kind.__module__ for kind in kinds} == {"neo"}
+
+
 def test_weights_of_the_users_folder_can_be_chosen(node_classes, run_node, folders, pack):
     embedded = pack("neo_core.weights.manifest").embedded("vocal.safetensors")
     (folders.models / "mine.safetensors").write_bytes(Path(embedded).read_bytes())
