@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import io
 
-from ..neo_core.data_types import Identity, Speech
+from ..neo_core.data_types import Identity, InputError, Speech
 from ..neo_core.flow.guidance import Guidance
 from ..neo_core.pipelines.talking_head import Settings, generate
 from ..neo_core.timebase import parse_fps
@@ -53,7 +53,7 @@ class GuidanceMixer(io.ComfyNode):
         reference_curve=None,
     ):
         curves = (over_time(audio_curve), over_time(identity_curve), over_time(reference_curve))
-        return io.NodeOutput(Guidance(audio, identity, reference, start_percent / 100, end_percent / 100, *curves))
+        return io.NodeOutput(Guidance(audio, identity, reference, *stretch(start_percent, end_percent), *curves))
 
 
 class GenerateMotion(io.ComfyNode):
@@ -98,6 +98,16 @@ def performance(seed: int, fps: str, guidance: object, steps: int = STEPS) -> Se
     rate = parse_fps(inputs.chosen(fps, inputs.FRAME_RATES, "fps"))
     inputs.within(seed, (0, inputs.LARGEST_SEED), "seed")
     return Settings(rate, seed, inputs.within(steps, STEP_COUNTS, "steps"), mixed)
+
+
+def stretch(start: float, end: float) -> tuple[float, float]:
+    """The stretch of the clip in which the sliders act, from per cent to shares of it."""
+    if not 0 <= start <= end <= 100:
+        raise InputError(
+            f"start_percent is {start:g} and end_percent is {end:g}; expected both from 0 to 100, the start not after "
+            "the end"
+        )
+    return start / 100, end / 100
 
 
 def slider(name: str, meaning: str) -> io.Float.Input:

@@ -78,6 +78,13 @@ def test_a_curve_is_read_as_it_is_drawn(run_node):
     assert weights[:, 1:].eq(1).all()
 
 
+@pytest.mark.parametrize(("start", "end"), [(60, 40), (-1, 40), (60, 101), (float("nan"), 40)])
+def test_a_stretch_that_ends_before_it_starts_is_refused_in_per_cent(run_node, pack, start, end):
+    found = f"start_percent is {start:g} and end_percent is {end:g}; expected"
+    with pytest.raises(pack("neo_core.data_types").InputError, match=found):
+        run_node("NEO_GuidanceMixer", start_percent=float(start), end_percent=float(end))
+
+
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "1: <img src=x>", "0: happy; rm -rf /", "\x1b[31m", "{}" * 999]
 )
