@@ -16,6 +16,7 @@ from . import options
 from .progress import ProgressBar, clock
 
 DEFAULTS = Settings()
+STEERING = {"audio": "the voice", "identity": "the person", "reference": "the photo's own pose and expression"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps", type=options.steps, default=DEFAULTS.steps, help=f"Euler steps (default: {DEFAULTS.steps})"
     )
     for signal in SIGNALS:
-        text = f"how strongly the {signal} steers; 1 is neutral"
+        text = f"the weight of {STEERING[signal]}; 1 is neutral, 0 leaves it out"
         parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="W", help=text)
     for name, share in (("start", 0.0), ("end", 1.0)):
         text = f"the share of the clip at which guidance {name}s (default: {share:g})"
