@@ -82,7 +82,10 @@ def require_grant(value: object) -> Grant:
     """The value, if it is a genuine grant that has neither expired nor been revoked; raises ConsentRequired if not."""
     if type(value) is not Grant:
         found = "no consent was" if value is None else f"{type(value).__name__} instead of consent was"
-        raise ConsentRequired(f"{found} given for the picture; expected the grant of a Consent node or of authorise")
+        raise ConsentRequired(
+            f"{found} given for the picture; expected consent: add a Consent node, connect the same photo to it, and "
+            "its output here"
+        )
     value.require(value.scope[0])
     return value
 

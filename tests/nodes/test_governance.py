@@ -310,7 +310,7 @@ def test_no_node_moves_a_picture_on_a_forged_grant(run_node, required, photo, no
     inputs = {"photo": photo, "consent": consent} if consent is not None else {"photo": photo}
     others = {"audio": {"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000}, "models": None}
     names = {one: others[one] for one in others if one == "models" or node == "NEO_TalkingHead"}
-    with pytest.raises(required, match=r"consent .*expected the grant"):
+    with pytest.raises(required, match=r"consent .*expected consent: add a Consent node"):
         run_node(node, **inputs, **names)
 
 
