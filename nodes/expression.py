@@ -29,9 +29,10 @@ class EditExpression(io.ComfyNode):
                     "preset",
                     options=list(PRESETS),
                     default="neutral",
-                    tooltip="Expression that is added to the performance; lips still close for p, b and m",
+                    tooltip="Expression that is added to the performance; lips still close for p, b and m. Not used "
+                    "when there are key-frames: they take its place",
                 ),
-                number("strength", 1.0, 0.0, 1.5, "How strong the preset is"),
+                number("strength", 1.0, 0.0, 1.5, "How strong the preset is; not used when there are key-frames"),
                 number("head_pitch", 0.0, -20.0, 20.0, "Head down (+) or up (-), degrees", 0.5),
                 number("head_yaw", 0.0, -20.0, 20.0, "Head to the person's left (+) or right (-), degrees", 0.5),
                 number(
@@ -52,7 +53,8 @@ class EditExpression(io.ComfyNode):
                     "keyframes",
                     default=KEYFRAMES,
                     multiline=True,
-                    tooltip="Expression over time, one line per moment: SECONDS: preset [strength] [, slider value]...",
+                    tooltip="Expression over time, one line per moment: SECONDS: preset [strength] [, slider value]... "
+                    "Lines here take the place of the preset and its strength; the sliders above are added to them",
                 ),
             ],
             outputs=[NeoMotion.Output("motion", tooltip="The edited performance, for Render")],

@@ -49,6 +49,8 @@ OPENING = [INDEX[name] for name in ("jawOpen", "mouthFunnel", *(  # what parts t
     f"{name}_{side}" for name in ("mouthUpperUp", "mouthLowerDown", "noseSneer") for side in "LR"
 ))]  # fmt: skip
 SPREADING = [INDEX[f"{name}_{side}"] for name in ("mouthSmile", "mouthStretch", "mouthDimple") for side in "LR"]
+CHANNELS = {name.lower(): name for name in (*SLIDERS, *INDEX)}  # how key-frames find them
+FULL_WIDTH = str.maketrans("：，", ":,")  # as Chinese and Japanese keyboards write them
 ROUND = 0.7  # share of a spread mouth that gives way to rounded lips
 SHUT, APART = 0.08, 0.25  # gaps between the lips, head units, that count as closed and as open
 AROUND = 0.2  # seconds: lips that part within them are speaking
@@ -144,8 +146,8 @@ def edit_expression(motion: MotionLatents, edit: ExpressionEdit) -> MotionLatent
 def parse_keyframes(text: str) -> tuple[Keyframe, ...]:
     """Key-frames in order of time from lines such as `1.5: happy 0.8, head_yaw 10  # comment`.
 
-    After the preset and its strength come sliders (`SLIDERS`) or channels of the motion space, by name. Raises
-    InputError naming the line, what was found and what was expected.
+    After the preset and its strength come sliders (`SLIDERS`) or channels of the motion space, by name; capitals do not
+    matter. Raises InputError naming the line, what was found and what was expected.
     """
     keyframes = [
         _parse_line(number, content)
@@ -157,7 +159,7 @@ def parse_keyframes(text: str) -> tuple[Keyframe, ...]:
 
 def _parse_line(number: int, content: str) -> Keyframe:
     where = f"line {number} of the key-frames"
-    moment, colon, rest = content.partition(":")
+    moment, colon, rest = content.translate(FULL_WIDTH).rpartition(":")
     if not colon:
         raise InputError(f"{where} is {content!r:.60}; expected SECONDS: preset [strength] [, channel value]...")
     first, *others = (part.split() for part in rest.split(","))
@@ -167,7 +169,8 @@ def _parse_line(number: int, content: str) -> Keyframe:
         )
     strength = _number(first[1], f"strength in {where}") if len(first) == 2 else 1.0
     channels = tuple(_parse_channel(words, where) for words in others)
-    keyframe = Keyframe(_number(moment, f"time in {where}"), first[0], strength, channels)
+    seconds = _number(moment, f"time in {where}", "seconds, such as 75 for 1:15")
+    keyframe = Keyframe(seconds, first[0].lower(), strength, channels)
     _check_keyframe(keyframe, where)
     return keyframe
 
@@ -175,14 +178,14 @@ def _parse_line(number: int, content: str) -> Keyframe:
 def _parse_channel(words: list[str], where: str) -> tuple[str, float]:
     if len(words) != 2:
         raise InputError(f"{where} has {' '.join(words)!r:.60} between commas; expected a channel and its value")
-    return words[0], _number(words[1], f"{words[0]:.60} in {where}")
+    return CHANNELS.get(words[0].lower(), words[0]), _number(words[1], f"{words[0]:.60} in {where}")
 
 
-def _number(text: str, what: str) -> float:
+def _number(text: str, what: str, expected: str = "a number") -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise InputError(f"{what} is {text.strip()!r:.60}; expected a number") from error
+        raise InputError(f"{what} is {text.strip()!r:.60}; expected {expected}") from error
 
 
 def _check(edit: ExpressionEdit) -> None:

@@ -12,6 +12,7 @@ from neo_core.data_types import InputError, MotionLatents
 from neo_core.geometry.head_model import load_head_model, shape
 from neo_core.motion_space import INDEX
 from neo_core.pictar.expression import (
+    CHANNELS,
     PARTS,
     PRESETS,
     SLIDERS,
@@ -246,11 +247,19 @@ def test_keyframes_are_read():
     assert parse_keyframes("") == ()
 
 
+def test_keyframes_are_read_from_other_keyboards_and_in_capitals():
+    assert parse_keyframes("1.5： Happy 0.8， HEAD_YAW 10，eyeblink_l 1") == parse_keyframes(
+        "1.5: happy 0.8, head_yaw 10, eyeBlink_L 1"
+    )
+    assert len(CHANNELS) == len(SLIDERS) + len(INDEX)  # no two names differ in capitals only
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
         ("0: happy\nhappy 1", "line 2 .*'happy 1'"),
         ("x: happy", "line 1 .*'x'"),
+        ("0:01: happy", "line 1 .*'0:01'; (?=expected seconds, such as 75 for 1:15)"),
         ("-1: happy", "line 1 .*-1"),
         ("nan: happy", "line 1 .*nan"),
         ("inf: happy", "line 1 .*inf"),
