@@ -9,7 +9,14 @@ import { curveOf, isLinked, numberOf, UNKNOWN } from "./upstream.js";
 
 const HEIGHT = 350; // of the widget
 const WIDTH = 320; // of a new node
-const MOVES = { ArrowLeft: [0, 1, -1], ArrowRight: [0, -1, 1], ArrowUp: [2, -1, -1], ArrowDown: [-2, 1, 1] };
+const MOVES = {
+  ArrowLeft: [0, 1, -1],
+  ArrowRight: [0, -1, 1],
+  ArrowUp: [2, -1, -1],
+  ArrowDown: [-2, 1, 1],
+  PageUp: [10, -5, -5],
+  PageDown: [-10, 5, 5],
+};
 const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 };
 const mixers = new Set();
 
@@ -139,9 +146,9 @@ class Mixer {
     dragging(triangle.plane, triangle.point, (x, y) => this.move(balanceAt({ x, y }), this.wish.strength));
     dragging(rail.track, rail.knob, (_, y) => this.strengthen((1 - y) * LIMIT));
     triangle.plane.addEventListener("dblclick", () => this.reset());
-    keys(triangle.point, MOVES, (parts, times) => this.moveBy(parts, times), () => this.reset());
+    keys(triangle.point, MOVES, (parts, times) => this.moveBy(parts, times), { Home: () => this.reset() });
     const stronger = (steps, times) => this.strengthen(this.wish.strength + steps * times * STEP);
-    keys(rail.knob, STEPS, stronger, () => this.reset());
+    keys(rail.knob, STEPS, stronger, { Home: () => this.strengthen(0), End: () => this.strengthen(LIMIT) });
     forwardToCanvas(root);
   }
 }
@@ -162,16 +169,25 @@ function dragging(area, handle, moved) {
   area.addEventListener("lostpointercapture", () => area.removeEventListener("pointermove", follow));
 }
 
-/** Arrow keys move (Shift: further), Home resets; every other key stays the page's. */
-function keys(handle, moves, move, reset) {
+/** Keys that move (Shift: further) or jump. Other keys end here too: in the canvas below, Delete would delete the node.
+ * Only Tab and what is held with Ctrl, Alt or Cmd stays the page's, so that undo, save and run work from here. */
+function keys(handle, moves, move, jumps) {
+  const ours = ({ key }) => key in moves || key in jumps;
   handle.addEventListener("keydown", (event) => {
-    const plain = !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (!plain || (event.key !== "Home" && !(event.key in moves))) return;
-    event.preventDefault();
+    if (event.key === "Tab" || event.ctrlKey || event.altKey || event.metaKey) return;
     event.stopPropagation();
-    if (event.key === "Home") reset();
+    if (!ours(event)) return;
+    event.preventDefault();
+    if (event.key in jumps) jumps[event.key]();
     else move(moves[event.key], event.shiftKey ? 5 : 1);
   });
+  handle.addEventListener("keyup", (event) => ours(event) && noteForUndo());
+}
+
+/** The host notes the graph by itself when a mouse button is let go, but not after keys outside of text fields. */
+function noteForUndo() {
+  app.canvas.emitBeforeChange();
+  app.canvas.emitAfterChange();
 }
 
 /** In the LiteGraph renderer a widget lies above the canvas and takes the wheel that zooms and the button that pans. */

@@ -115,6 +115,38 @@ def test_a_drag_is_undone_at_once(mixer, page):
     np.testing.assert_allclose(mixer.place(), centroid([1, 1, 1]), atol=0.01)
 
 
+@pytest.mark.parametrize("key", ["ArrowUp", "PageDown"])
+def test_a_move_by_key_is_undone_at_once(mixer, page, key):
+    page.mouse.click(1000, 300)  # on the empty canvas: the host notes the graph as it is
+    mixer.point.focus()
+    page.keyboard.press(key)
+    moved = mixer.weights()
+    page.keyboard.press(key)
+    page.evaluate(FRAMES)
+    page.keyboard.press("Control+z")
+    for weights in (moved, [1, 1, 1]):  # one step for each press
+        page.wait_for_function(
+            f"([id, weights]) => String(({SLIDERS})(id)) === String(weights)", arg=[mixer.node, weights]
+        )
+        page.keyboard.press("Control+z")
+
+
+def test_no_key_on_a_handle_reaches_the_node(mixer, page):
+    mixer.drag((0.5, 0.5))  # the node is selected and the point has the focus
+    for handle in (mixer.point, mixer.knob):
+        page.evaluate("id => app.canvas.select(app.graph.getNodeById(id))", mixer.node)
+        handle.focus()
+        before = mixer.weights()
+        for key in ("Delete", "Backspace", ".", "q"):
+            page.keyboard.press(key)
+        page.evaluate(FRAMES)
+        assert page.evaluate("app.graph.nodes.map(node => node.id)") == [mixer.node]
+        assert mixer.weights() == before
+        page.keyboard.press("Control+m")  # the host's shortcut to mute the selected nodes
+        page.wait_for_function("id => app.graph.getNodeById(id).mode === 2", arg=mixer.node)
+        page.keyboard.press("Control+m")
+
+
 def test_keys_move_the_point_back_and_forth_without_drift(mixer, page):
     mixer.point.focus()
     for key in ("ArrowUp", "ArrowUp", "ArrowLeft"):
@@ -123,8 +155,14 @@ def test_keys_move_the_point_back_and_forth_without_drift(mixer, page):
     for key in ("ArrowRight", "ArrowDown", "ArrowDown"):
         page.keyboard.press(key)
     assert mixer.weights() == [1, 1, 1]
-    page.keyboard.press("Shift+ArrowUp")
-    assert mixer.weights() == pytest.approx([1.5, 0.75, 0.75])
+    for far in ("Shift+ArrowUp", "PageUp"):
+        page.keyboard.press("Home")
+        page.keyboard.press(far)
+        assert mixer.weights() == pytest.approx([1.5, 0.75, 0.75])
+    page.keyboard.press("PageDown")
+    assert mixer.weights() == [1, 1, 1]
+    page.keyboard.press("PageDown")
+    assert mixer.weights() == pytest.approx([0.5, 1.25, 1.25])
     page.keyboard.press("Home")
     assert mixer.weights() == [1, 1, 1]
 
@@ -140,6 +178,10 @@ def test_the_rail_changes_the_strength_and_keeps_the_balance(mixer, page):
     np.testing.assert_allclose(mixer.place(), before, atol=0.01)
     for _ in range(40):
         page.keyboard.press("PageDown")
+    assert mixer.weights() == [0, 0, 0]
+    page.keyboard.press("End")
+    assert mixer.weights() == [3, 1.5, 1.5]
+    page.keyboard.press("Home")
     assert mixer.weights() == [0, 0, 0]
     page.keyboard.press("Shift+PageUp")
     assert mixer.weights()[0] == pytest.approx(2 * mixer.weights()[1], abs=0.06)  # nothing forgot the balance
