@@ -9,7 +9,7 @@ from .speakers import Speaker
 INTERVAL = 4.4  # seconds between the spontaneous blinks of an average speaker
 REFRACTORY = 0.8  # no second blink within this time (s)
 AT_PHRASE_END, AT_JUMP = 0.3, 0.25  # chance of a blink there
-PARTIAL = 0.08  # share of blinks that do not close
+PARTIAL = 0.05  # share of blinks that do not close
 
 
 def blink(score: Score, speaker: Speaker, jumps: list[float], rng: np.random.Generator) -> np.ndarray:
@@ -23,10 +23,10 @@ def blink(score: Score, speaker: Speaker, jumps: list[float], rng: np.random.Gen
 
 
 def _lid(times: np.ndarray, moment: float, rng: np.random.Generator) -> np.ndarray:
-    """Lids fall in about 80 ms, stay shut for one frame, rise in about 170 ms. [T]"""
+    """Lids fall in about 80 ms, stay shut for one or two frames, rise in about 170 ms. [T]"""
     shut = (np.floor(moment / FRAME) + 0.5) * FRAME  # on the frame grid: every blink is seen closed
     fall, rise = rng.uniform(0.075, 0.11), rng.uniform(0.13, 0.21)
-    hold = rng.choice((0.0, FRAME), p=(0.7, 0.3))
+    hold = rng.choice((0.0, FRAME), p=(0.35, 0.65))
     down = np.clip(1 + (times - shut) / fall, 0, 1)
     up = np.clip(1 - (times - shut - hold) / rise, 0, 1)
     return np.where(times <= shut, down**1.3, np.where(times <= shut + hold + 1e-9, 1.0, up * up * (3 - 2 * up)))
@@ -35,7 +35,7 @@ def _lid(times: np.ndarray, moment: float, rng: np.random.Generator) -> np.ndarr
 def _moments(
     score: Score, speaker: Speaker, jumps: list[float], seconds: float, rng: np.random.Generator
 ) -> list[float]:
-    interval = INTERVAL * np.exp(-0.3 * speaker.habit("blink_rate"))
+    interval = INTERVAL * np.exp(-0.4 * speaker.habit("blink_rate"))
     wanted = [end + rng.uniform(-0.1, 0.25) for _, end in score.phrases if rng.uniform() < AT_PHRASE_END]
     wanted += [time for time in jumps if rng.uniform() < AT_JUMP]
     clock = rng.uniform(0.2, 1.0) * interval

@@ -48,14 +48,14 @@ def _fixations(
     score: Score, speaker: Speaker, seconds: float, rng: np.random.Generator
 ) -> list[tuple[float, np.ndarray]]:
     """(start, (yaw, pitch) against home) of every fixation, the first at home."""
-    away_share = float(np.clip(0.2 * np.exp(0.45 * speaker.habit("gaze_wander")), 0.03, 0.55))
+    away_share = float(np.clip(0.2 * np.exp(0.55 * speaker.habit("gaze_wander")), 0.03, 0.6))
     reach = np.exp(0.2 * speaker.habit("gaze_wander"))
     fixations, clock, aim = [(0.0, np.zeros(2))], rng.gamma(2.5, 0.4), np.zeros(2)
     while clock < seconds:
         thinking = _before_phrase(score, clock)
         if rng.uniform() < min(away_share * (2.2 if thinking else 1.0), 0.7):
             aim = reach * _glance(rng, thinking)
-            stay = rng.gamma(3.0, 0.22)
+            stay = rng.gamma(3.0, 0.32)
         else:
             aim = rng.normal(0.0, (0.7, 0.5))  # home, not quite the same spot twice
             stay = rng.gamma(2.5, 0.45)
@@ -69,7 +69,7 @@ def _glance(rng: np.random.Generator, thinking: bool) -> np.ndarray:
     side = rng.choice((-1.0, 1.0))
     if thinking:
         return np.array([side * rng.uniform(3, 11), rng.choice((-1, 1), p=(0.55, 0.45)) * rng.uniform(1, 6)])
-    return np.array([side * rng.uniform(2, 8), rng.normal(0.8, 2.2)])
+    return np.array([side * rng.uniform(3, 9), rng.normal(0.8, 2.4)])
 
 
 def _before_phrase(score: Score, time: float) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...timebase import MOTION_RATE
 from .phones import BILABIALS
-from .visemes import COUNT, GESTURES, INDEX, LABIODENTALS, REST, Gesture
+from .visemes import BREATHING, COUNT, GESTURES, INDEX, LABIODENTALS, REST, Gesture
 
 OVERSAMPLING = 4  # grid steps per video frame
 STEP = 1.0 / (MOTION_RATE * OVERSAMPLING)  # seconds; step k is at (k + 0.5) * STEP
@@ -24,7 +24,9 @@ AHEAD = 1  # steps by which lips are ahead of the sound they shape
 # how far an articulator smooths with care 1, in grid steps: the jaw and protrusion are slow, closing lips are fast
 REACH = np.array([4.6, 3.8, 3.8, 5.0, 4.6, 4.6, 3.0, 3.2])  # [A]
 LEAD = 0.11  # the mouth may leave its rest this long before speech (s)
-TRAIL = 0.12  # and need not head for it this long after
+TRAIL = 0.24  # and need not head for it this long after
+REST_AFTER = 0.9  # in a shorter pause the lips stay parted: one goes on any moment (s)
+INHALE = (0.42, 0.14)  # before the phrase after a longer one they part from the first to the second (s)
 FREE_CARE = 0.02  # in between it goes where effort takes it
 CONTACT = 1.06  # reached in the planned frame of a closure
 BUMP = 0.07  # half width of the correction that makes it so (s)
@@ -74,7 +76,7 @@ def paint(phones: Sequence, gain: np.ndarray, steps: int) -> tuple[np.ndarray, n
     care = np.full((steps, COUNT), FREE_CARE)
     for index, phone in enumerate(phones):
         if phone.symbol not in GESTURES:
-            _paint_rest(target, care, *_still_part(phones, index, steps * STEP))
+            _paint_pause(target, care, phones, index)
             continue
         for gesture in GESTURES[phone.symbol]:
             _paint_gesture(target, care, phone, gesture, gain[index])
@@ -91,9 +93,21 @@ def _still_part(phones: Sequence, index: int, end_of_clip: float) -> tuple[float
     return start, end
 
 
-def _paint_rest(target: np.ndarray, care: np.ndarray, start: float, end: float) -> None:
+def _paint_pause(target: np.ndarray, care: np.ndarray, phones: Sequence, index: int) -> None:
+    """Lips together, or parted where speech is about to go on."""
+    start, end = _still_part(phones, index, len(target) * STEP)
+    inside = 0 < index < len(phones) - 1
+    if inside and phones[index].end - phones[index].start < REST_AFTER:
+        _paint_still(target, care, start, end, BREATHING)
+        return
+    _paint_still(target, care, start, end, REST)
+    if index + 1 < len(phones) and phones[index].end > REST_AFTER:
+        _paint_still(target, care, phones[index].end - INHALE[0], phones[index].end - INHALE[1], BREATHING)
+
+
+def _paint_still(target: np.ndarray, care: np.ndarray, start: float, end: float, gesture: Gesture) -> None:
     rows = slice(max(round(start / STEP), 0), max(round(end / STEP), 0))
-    target[rows], care[rows] = REST.target, REST.care
+    target[rows], care[rows] = gesture.target, gesture.care
 
 
 def _paint_gesture(target: np.ndarray, care: np.ndarray, phone, gesture: Gesture, gain: float) -> None:

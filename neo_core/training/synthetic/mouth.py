@@ -88,6 +88,7 @@ def _spread_and_round(mouth: np.ndarray, track: dict, speaker: Speaker) -> None:
     _both(mouth, "mouthSmile", 0.18 * spread, lean)
     _both(mouth, "mouthDimple", 0.12 * spread, lean)
     mouth[:, INDEX["mouthPucker"]] += purse
+    mouth[:, INDEX["mouthRollUpper"]] += 0.2 * purse  # the head model's pucker lifts the upper lip, people's does not
 
 
 def _press(mouth: np.ndarray, track: dict, speaker: Speaker, face: FaceMeasures) -> None:
@@ -99,7 +100,7 @@ def _press(mouth: np.ndarray, track: dict, speaker: Speaker, face: FaceMeasures)
     )
     _both(mouth, "mouthPress", 0.9 * beyond)
     mouth[:, INDEX["mouthRollLower"]] += 0.45 * beyond
-    mouth[:, INDEX["mouthRollUpper"]] += 0.45 * beyond
+    mouth[:, INDEX["mouthRollUpper"]] += 0.7 * beyond
 
 
 def _tuck(mouth: np.ndarray, tuck: np.ndarray) -> None:

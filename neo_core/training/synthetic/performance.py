@@ -5,19 +5,22 @@ blink and wander and the brows rise. So a model trained on performances learns w
 leaves open. These rules are for training only: nothing adds or scales motion after VOCAL.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...motion_space import EXPRESSION, GAZE, INDEX, POSE, SIZE, clamp
 from .blinks import blink
-from .brows import move_brows
+from .brows import laughter, move_brows
 from .curves import smooth
 from .face_measures import FaceMeasures, embedded_measures
 from .gaze import lid_channels, move_gaze
 from .gestures import articulate
 from .head_motion import move_head
 from .mouth import rest_mouth, shape_mouth
+from .phones import VOWELS
 from .prosody import Score, read_score
 from .speakers import Speaker
 
@@ -47,11 +50,17 @@ def perform_score(score: Score, speaker: Speaker, seed: int, reference: Tensor) 
 
 def move_mouth(score: Score, speaker: Speaker, portrait: np.ndarray, face: FaceMeasures) -> np.ndarray:
     """The mouth's channels, the same for every seed. [T, 53]"""
-    emphasis = 0.15 * np.exp(0.35 * speaker.habit("emphasis_gain"))
-    gain = np.exp(np.clip(emphasis * score.stress, -0.45, 0.4))
+    emphasis = 0.17 * np.exp(0.45 * speaker.habit("emphasis_gain"))
+    gain = np.exp(np.clip(emphasis * score.stress, -0.5, 0.45) + _length_gain(score.phones))
     tracks = articulate(score.phones, gain, score.frames, np.exp(0.07 * speaker.habit("tempo_lag")))
-    warmth = 0.06 * (smooth(score.level, 0.6) - 0.5) * score.speaking.max()
+    warmth = 0.06 * (smooth(score.level, 0.6) - 0.5) * score.speaking.max() + 0.5 * laughter(score)
     return shape_mouth(tracks, speaker, rest_mouth(speaker, portrait), warmth, face)
+
+
+def _length_gain(phones: Sequence) -> np.ndarray:
+    """How a vowel's length changes its openness, as a logarithm: hurried ones are reduced, sung ones open wide. [P]"""
+    length = np.array([phone.end - phone.start if phone.symbol in VOWELS else 0.15 for phone in phones])
+    return 0.45 * np.clip((length - 0.22) / 0.3, 0, 1) - 0.45 * np.clip((0.1 - length) / 0.06, 0, 1)
 
 
 def _move_the_rest(motion: np.ndarray, score: Score, speaker: Speaker, seed: int, portrait: np.ndarray) -> None:

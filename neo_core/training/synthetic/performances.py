@@ -30,7 +30,7 @@ from .utterance import Phone, Utterance
 
 SHARD_SIZE = 60  # recordings in one shard, about ten minutes of sound
 LARGEST_GROUP = 2  # utterances joined to one recording
-EMPTY_SHARE = 0.05  # recordings of a room alone
+EMPTY_SHARE = 0.1  # recordings of a room alone
 NEUTRAL_SHARE = 1 / 3  # portraits that are exactly at rest
 SPREAD_FLOOR = 0.01  # smallest deviation a channel may be divided by
 

@@ -5,6 +5,7 @@ Everything is measured on the sound itself, so that a model trained on the perfo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,12 +32,18 @@ class Score:
     phrases: tuple[tuple[float, float], ...]  # (start, end)
     level: np.ndarray  # [T] loudness 0..1
     pitch: np.ndarray  # [T] semitones above the voice's own middle, 0 where unvoiced
+    laughs: tuple[tuple[float, float], ...] = ()  # (start, end)
 
     @property
     def speaking(self) -> np.ndarray:
         """1 inside phrases, 0 in pauses. [T]"""
         times = (np.arange(self.frames) + 0.5) / MOTION_RATE
         return np.sum([(times >= start) & (times < end) for start, end in self.phrases] or [0 * times], axis=0)
+
+    @property
+    def arousal(self) -> np.ndarray:
+        """How high and loud the voice is, over half a second: 0 calm .. 1 excited. [T]"""
+        return np.clip(smooth(np.maximum(self.pitch, 0) * self.level / 3.5, 0.5), 0, 1)
 
 
 def read_score(utterance) -> Score:
@@ -56,6 +63,7 @@ def read_score(utterance) -> Score:
         phrases=phrases,
         level=smooth(_at_frames(level, frames), 0.05),
         pitch=smooth(_at_frames(np.nan_to_num(tone), frames), 0.12),
+        laughs=_laughs(utterance.phones),
     )
 
 
@@ -112,6 +120,19 @@ def _phrases(phones: Sequence) -> tuple[tuple[float, float], ...]:
         else:
             spans.append((phone.start, phone.end))
     return tuple(spans)
+
+
+def _laughs(phones: Sequence) -> tuple[tuple[float, float], ...]:
+    """Stretches of three or more "ha" in a row."""
+    spans: list[tuple[float, float]] = []
+    run: list[float] = []  # start of the first "ha", then the end of each
+    for first, second in pairwise([*phones, None]):
+        if first.symbol == "HH" and second is not None and second.symbol in VOWELS:
+            run = [*(run or [first.start]), second.end]
+        elif first.symbol != "SIL" and not (run and first.start < run[-1]):
+            spans += [(run[0], run[-1])] if len(run) > 3 else []
+            run = []
+    return tuple(spans + ([(run[0], run[-1])] if len(run) > 3 else []))
 
 
 def _stress(phones: Sequence, level: np.ndarray, tone: np.ndarray) -> np.ndarray:

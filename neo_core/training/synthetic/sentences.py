@@ -107,6 +107,10 @@ Nobody was filmed for this. No camera, no actor, no studio.
 A portrait may blink, may nod, and may look at you while it speaks.
 Smile, pause, and speak from the heart.
 Boom! The drum went boom, and the dog went woof.
+Ha ha ha ha! Oh, that is wonderful.
+Ha ha ha ha ha! You should have seen your face.
+Oh no, not again! Ha ha ha ha ha ha!
+Ha ha ha! Sorry, sorry, I am better now. Ha ha ha ha!
 """.strip().splitlines()
 
 _PEOPLE = "Bob;Mabel;Paul;Emma;my brother;our boss;the woman in blue;everybody;Mister Webb;the baker;Maria;Vivian;the whole team;William;Poppy;the boy;a farmer;Joe;Doctor Moore;Ruth"  # noqa: E501

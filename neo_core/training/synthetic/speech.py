@@ -47,7 +47,7 @@ _ENGLISH_ACCENTS = (
     "gmw/en-US", "gmw/en-US", "gmw/en-US", "gmw/en", "gmw/en", "gmw/en-GB-x-rp", "gmw/en-GB-scotland",
     "gmw/en-GB-x-gbclan", "gmw/en-GB-x-gbcwmd", "gmw/en-US-nyc", "gmw/en-029",
 )  # fmt: skip
-_SHARES = (("espeak", 0.36), ("foreign", 0.18), ("flite", 0.24), ("pico", 0.19), ("held out", 0.03))
+_SHARES = (("espeak", 0.32), ("foreign", 0.18), ("flite", 0.23), ("pico", 0.18), ("held", 0.06), ("held out", 0.03))
 _SHARD_SECONDS = 900
 _BIT_RATE = 40000
 
@@ -69,6 +69,8 @@ def sample_voice(kind: str, random: Random) -> Voice:
     rate = random.uniform(0.78, 1.05) + 0.3 * arousal
     pitch = random.uniform(0.85, 1.1) + 0.15 * arousal
     liveliness = random.uniform(0.5, 0.9) + 0.9 * arousal
+    if kind == "held":  # vowels held as in song
+        rate, pitch, kind = random.uniform(0.42, 0.62), random.uniform(0.9, 1.8), random.choice(("flite", "espeak"))
     if kind == "flite":
         name = random.choice(("kal16", "awb", "rms", "slt"))
         return Voice("flite", name, rate, pitch, liveliness, arousal)
