@@ -33,6 +33,7 @@ class AudioEncoderConfig:
     inner: int = 224
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
     phones: int = 40
+    dropout: float = 0.0  # in training, of what a block says
 
     @property
     def layers(self) -> int:
@@ -56,9 +57,10 @@ HEADS = {  # name -> outputs; "phones" is sized by the config
 class GatedConvolution(nn.Module):
     """x + W_o (a * silu(b)) with (a, b) read from three frames, `dilation` apart; frames outside the sound are zero."""
 
-    def __init__(self, width: int, inner: int, dilation: int):
+    def __init__(self, width: int, inner: int, dilation: int, dropout: float = 0.0):
         super().__init__()
         self.dilation = dilation
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width)
         self.mix = nn.Linear(3 * width, 2 * inner)
         self.out = nn.Linear(inner, width)
@@ -67,7 +69,7 @@ class GatedConvolution(nn.Module):
         d, count = self.dilation, x.shape[1]
         around = F.pad(self.norm(x), (0, 0, d, d))
         a, b = self.mix(torch.cat([around[:, k * d : k * d + count] for k in range(3)], -1)).chunk(2, -1)
-        return x + self.out(a * F.silu(b))
+        return x + self.out(self.dropout(a * F.silu(b)))
 
 
 class Stem(nn.Module):
@@ -97,7 +99,9 @@ class AudioEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.stem = Stem(config.width)
-        self.blocks = nn.ModuleList([GatedConvolution(config.width, config.inner, d) for d in config.dilations])
+        self.blocks = nn.ModuleList(
+            [GatedConvolution(config.width, config.inner, d, config.dropout) for d in config.dilations]
+        )
         heads = {"phones": config.phones} | HEADS
         self.heads = nn.ModuleDict({name: nn.Linear(config.width, size) for name, size in heads.items()})
         self.layer_weights = nn.ParameterDict({name: torch.zeros(config.layers) for name in heads})

@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, AudioEncoderConfig, encode, load_audio_encoder, save_audio_encoder
+from ..audio.encoder import AudioEncoder, AudioEncoderConfig, encode, save_audio_encoder
 from ..data_types import Waveform
 from ..weights.manifest import FOLDER
+from ..weights.safetensors_io import load_into
 from .fitting import Plan, fit, follow
 from .sound_batches import AugmentConfig, Batch, SpeechStore, lip_targets
 from .synthetic.librispeech import HELD_OUT_SPEAKERS
@@ -30,6 +31,8 @@ from .synthetic.utterance import RATE, Utterance, labels
 log = logging.getLogger(__name__)
 
 BATCH = 12
+DROPOUT = 0.12
+SMOOTHING = 0.06  # of the phone targets: no frame of a few voices is worth being certain of
 WEIGHTS = {"phones": 1.0, "articulation": 0.6, "melody": 0.3, "emphasis": 0.1, "arousal": 0.1, "pause": 0.2}
 
 
@@ -39,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="start from the weights in --out")
+    parser.add_argument("--start", type=Path, help="weights to start from (default: random ones)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -50,10 +53,9 @@ def run(arguments: argparse.Namespace) -> None:
     store = SpeechStore(corpus[k] for k, name in enumerate(names) if not is_held_out(name)).to(arguments.device)
     judged = [corpus[k] for k, name in enumerate(names) if is_held_out(name) and name.startswith("librispeech")]
     log.info("%.0f minutes of speech to train on", float(store.length.sum()) / RATE / 60)
-    if arguments.resume and arguments.out.exists():
-        encoder = load_audio_encoder(arguments.out)
-    else:
-        encoder = AudioEncoder(AudioEncoderConfig())
+    encoder = AudioEncoder(AudioEncoderConfig(dropout=DROPOUT))
+    if arguments.start:
+        load_into(encoder, arguments.start)
     encoder.to(arguments.device)
     config, made, teacher = AugmentConfig(), _made(arguments), Teacher(encoder)
 
@@ -66,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         save_audio_encoder(average, arguments.out, made)
         return str(frame_scores(deepcopy(average).cpu(), judged[::5]))
 
-    plan = Plan(arguments.minutes, rate=2e-3, average=0.997, report=100.0)
+    plan = Plan(arguments.minutes, rate=2e-3, decay=0.05, average=0.998, report=120.0)
     trained = fit(encoder, loss, plan, report)
     save_audio_encoder(trained, arguments.out, made)
     log.info("held-out speakers: %s", frame_scores(trained.cpu(), judged))
@@ -134,13 +136,19 @@ def head_losses(said: dict[str, Tensor], batch: Batch, phones: Tensor) -> dict[s
     arousal = batch.arousal.nan_to_num(0.0)[:, None].expand_as(batch.pause)
     lips = F.binary_cross_entropy_with_logits(said["articulation"], shape, reduction="none").mean(-1)
     return {
-        "phones": -(phones * said["phones"].log_softmax(-1)).sum() / weight.sum().clamp_min(1.0),
+        "phones": _phone_loss(said["phones"], phones, weight),
         "articulation": _mean(lips, weight),
         "melody": _melody_loss(said["prosody"], batch.melody),
         "emphasis": _mean(_binary(said["emphasis"], batch.emphasis), speech * (batch.emphasis > 0)),
         "arousal": _mean(_binary(said["arousal"], arousal), known),
         "pause": _binary(said["pause"], batch.pause).mean(),
     }
+
+
+def _phone_loss(said: Tensor, phones: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy with smoothed targets (arXiv 1512.00567). said, phones [B, T, phones], weight [B, T]"""
+    target = (1 - SMOOTHING) * phones + SMOOTHING / phones.shape[-1] * weight[..., None]
+    return -(target * said.log_softmax(-1)).sum() / weight.sum().clamp_min(1.0)
 
 
 def _melody_loss(said: Tensor, melody: Tensor) -> Tensor:

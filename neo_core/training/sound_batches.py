@@ -39,13 +39,13 @@ class Batch:
 @dataclass(frozen=True)
 class AugmentConfig:
     frames: int = 160  # T of a crop
-    speed: float = 0.12  # up to 12 % slower or faster
+    speed: float = 0.15  # up to 15 % slower or faster
     reverb: float = 0.25  # probabilities
     noise: float = 0.6
     clipping: float = 0.1
     narrow: float = 0.15
     empty: float = 0.04  # crops that hold noise only
-    real: float = 0.5  # share of crops from recordings of people
+    real: float = 0.6  # share of crops from recordings of people
 
 
 def articulation_table() -> Tensor:
@@ -233,11 +233,17 @@ def _reverberate(sound: Tensor) -> Tensor:
     return torch.fft.irfft(torch.fft.rfft(sound, n=size) * torch.fft.rfft(response, n=size), n=size)[:, :length]
 
 
-_WARPS = tuple(0.88 + 0.03 * k for k in range(9))
+_WARPS = tuple(0.84 + 0.04 * k for k in range(9))
 
 
 def augmented_inputs(sound: Tensor, config: AugmentConfig) -> tuple[Tensor, Tensor]:
     """The encoder's inputs with warped formants, coloured and band-limited, with masks. sound [B, N]"""
+    mel, prosody = other_voice_inputs(sound, config)
+    return _mask(mel), prosody
+
+
+def other_voice_inputs(sound: Tensor, config: AugmentConfig) -> tuple[Tensor, Tensor]:
+    """What the encoder reads of the same words from another throat through another microphone. sound [B, N]"""
     count, extra = sound.shape[0], PITCH_MARGIN - MARGIN
     power = features.power_spectrum(sound[:, extra : sound.shape[1] - extra])  # [B, J, 257]
     filters = torch.stack([features.mel_filters(warp) for warp in _WARPS])[torch.randint(len(_WARPS), (count,))]
@@ -245,7 +251,7 @@ def augmented_inputs(sound: Tensor, config: AugmentConfig) -> tuple[Tensor, Tens
     mel = mel * _colour(count) * _band_limit(count, config.narrow)
     f0, voiced = features.pitch(sound)
     level = features.loudness(mel.mean(-1)) * 10 ** (0.35 * torch.randn(count).clamp(-2, 2))
-    return _mask(features.log_mel(mel, level)), features.prosody_inputs(f0, voiced, mel, level)
+    return features.log_mel(mel, level), features.prosody_inputs(f0, voiced, mel, level)
 
 
 def _colour(count: int) -> Tensor:
@@ -264,13 +270,17 @@ def _band_limit(count: int, chance: float) -> Tensor:
 
 
 def _mask(mel: Tensor) -> Tensor:
-    """SpecAugment (arXiv 1904.08779): hide one stretch of bands and two short stretches of time. [B, J, M]"""
-    count, length, bands = mel.shape
-    first = torch.rand(count, 1) * bands
-    hidden = (torch.arange(bands) >= first) & (torch.arange(bands) < first + 12 * torch.rand(count, 1))
-    mel = mel.masked_fill(hidden[:, None], 0.0)
-    for _ in range(2):
-        first = torch.rand(count, 1) * length
-        hidden = (torch.arange(length) >= first) & (torch.arange(length) < first + 12 * torch.rand(count, 1))
-        mel = mel.masked_fill(hidden[..., None], 0.0)
+    """SpecAugment (arXiv 1904.08779): hide two stretches of bands and three short stretches of time. [B, J, M]"""
+    for axis, times, longest in ((2, 2, 14), (1, 3, 16)):
+        for _ in range(times):
+            mel = mel.masked_fill(_stretch(mel, axis, longest), 0.0)
     return mel
+
+
+def _stretch(mel: Tensor, axis: int, longest: int) -> Tensor:
+    """One random stretch of up to `longest` bands or frames per sound, elsewhere False."""
+    count, size = mel.shape[0], mel.shape[axis]
+    first = torch.rand(count, 1) * size
+    place = torch.arange(size)
+    hidden = (place >= first) & (place < first + longest * torch.rand(count, 1))
+    return hidden[:, None] if axis == 2 else hidden[..., None]

@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..audio.encoder import encode, load_audio_encoder
+from ..audio.features import FRAME, PITCH_MARGIN, feature_count
 from ..data_types import Waveform
 from ..flow.guidance import SIGNALS
 from ..flow.path import interpolate
@@ -27,12 +29,13 @@ from ..vocal.unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import load_into, save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
+from .sound_batches import AugmentConfig, other_voice_inputs
 from .synthetic.performances import load_performances
 from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
 from .synthetic.utterance import RATE, Utterance
 from .vocal_windows import Windows, WindowStore, spread
 
-SHARES = {"mouth": 3.0, "brows": 1.0, "eyes": 1.0, "pose": 1.0, "gaze": 1.0}  # of the loss, per region
+SHARES = {"mouth": 3.0, "brows": 1.0, "eyes": 1.3, "pose": 1.0, "gaze": 1.0}  # of the loss, per region
 SPEED_SHARE, ACCELERATION_SHARE = 1.0, 0.2
 DROP, DROP_ALL, DROP_PREFIX = 0.1, 0.05, 0.25  # a quarter of the windows has no prefix to begin with
 PREFIX_NOISE = 0.05  # deviations: at sampling the prefix is the network's own work
@@ -65,10 +68,11 @@ def run(arguments: argparse.Namespace) -> None:
     layers, _, width = listen(data.utterances[0]).shape
     config = UnifiedConfig(audio_layers=layers, audio_width=width, residual=arguments.residual)
     store = WindowStore(data, listen, config, held_out=False)
-    exam = WindowStore(data, listen, config, held_out=True)
-    net = _network(config, *spread(data))
+    exam = WindowStore(data, lambda utterance: listen(utterance)[:1], config, held_out=True)
+    net = UnifiedMMDiT(config)
     if arguments.start:
         load_into(net, arguments.start)
+    rescale(net, *spread(data))
     state = Run(net.to(device), Plan(arguments.minutes, arguments.rate))
     del data  # the sound is not needed again
     if arguments.resume:
@@ -143,20 +147,31 @@ def health(net: UnifiedMMDiT, windows: Windows, seed: int = 0) -> dict[str, floa
     return {name: float(value) for name, value in result.items()}
 
 
-def _network(config: UnifiedConfig, mean: Tensor, log_scale: Tensor) -> UnifiedMMDiT:
-    net = UnifiedMMDiT(config)
+@torch.no_grad()
+def rescale(net: UnifiedMMDiT, mean: Tensor, log_scale: Tensor) -> None:
+    """Give a network other units of motion and let it say the same in them, but for channels it hardly knew."""
+    ratio = (log_scale - net.motion_log_scale).clamp(-1, 1).exp()  # [C]
+    shift = ((mean - net.motion_mean) * torch.exp(-net.motion_log_scale)).clamp(-1, 1)
+    for layer in (net.motion_input, net.reference_input):
+        layer.bias += layer.weight @ shift
+        layer.weight *= ratio
+    net.final.weight /= ratio[:, None]
+    net.final.bias /= ratio
     net.motion_mean.copy_(mean)
     net.motion_log_scale.copy_(log_scale)
-    return net
 
 
-def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], Tensor]:
-    """Recording -> hidden states [L, 2 T, F] on the CPU."""
+def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], list[Tensor]]:
+    """Recording -> hidden states [L, 2 T, F] of the sound as it is, and as another voice would have said it."""
     encoder = load_audio_encoder(arguments.audio_weights)
 
     @torch.no_grad()
-    def listen(utterance: Utterance) -> Tensor:
-        return encode(encoder, Waveform(utterance.samples[None], RATE)).hidden_states.cpu()
+    def listen(utterance: Utterance) -> list[Tensor]:
+        plain = encode(encoder, Waveform(utterance.samples[None], RATE)).hidden_states
+        missing = feature_count(len(utterance.samples), RATE) * FRAME - len(utterance.samples)
+        sound = F.pad(utterance.samples[None], (PITCH_MARGIN, PITCH_MARGIN + missing))
+        other = encoder(*other_voice_inputs(sound, AugmentConfig()))[:, 0]
+        return [plain, other]
 
     return listen
 

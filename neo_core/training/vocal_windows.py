@@ -1,7 +1,8 @@
 """Windows of performances for the training of VOCAL: cut exactly as the sampler will meet them.
 
 A window starts either with the sound (no prefix, nothing heard before) or later (with its prefix); one that runs past
-the end hears nothing there and holds its last frame. Sound is encoded once per recording and kept in half precision.
+the end hears nothing there and holds its last frame. Each recording is encoded as it is and as if another voice had
+spoken it: the encoder knows the voices of its own training too well, and VOCAL shall not rely on that.
 """
 
 import logging
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..motion_space import REGIONS, SIZE
+from ..motion_space import INDEX, REGIONS, SIZE
 from ..timebase import FEATURE_RATE, MOTION_RATE
 from ..vocal.unified_mmdit import Conditions, UnifiedConfig
 from .synthetic.performances import Performances, Take
@@ -24,7 +25,10 @@ FIRST_SHARE = 0.25  # of all windows start with the sound
 SHORTEST_REST = 20  # frames of the performance left in the shortest window
 BEYOND_WEIGHT = 0.1  # of frames after the end
 CLOSURE_WEIGHT = 3.0  # of the mouth on P, B and M: lips that stay open there are seen at once
+SHUT_WEIGHT = 3.0  # of the lids while they are shut: a blink is short, and half a blink looks ill
 SPREAD_FLOOR = 0.02  # smallest deviation a channel is divided by
+GRAIN = 1 / 10  # hidden states are kept as whole numbers of these: they are of unit size
+LIDS = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ class WindowStore:
     def __init__(
         self,
         data: Performances,
-        encode: Callable[[Utterance], Tensor],  # -> hidden states [L, 2 T, F]
+        encode: Callable[[Utterance], Sequence[Tensor]],  # -> versions of its hidden states [L, 2 T, F]
         config: UnifiedConfig,
         *,
         held_out: bool,
@@ -55,8 +59,8 @@ class WindowStore:
         self.config = config
         self.takes: list[Take] = [take for take in data.takes if take.held_out == held_out]
         needed = sorted({take.utterance for take in self.takes})
-        self.hidden = {k: encode(data.utterances[k]).half() for k in needed}
-        self.weight = {k: mouth_weight(data.utterances[k].phones, self.hidden[k].shape[1] // PAIR) for k in needed}
+        self.hidden = {k: [_packed(version) for version in encode(data.utterances[k])] for k in needed}
+        self.weight = {k: mouth_weight(data.utterances[k].phones, self.hidden[k][0].shape[1] // PAIR) for k in needed}
         self.odds = torch.tensor([math.sqrt(len(take.motion)) for take in self.takes])
         frames = sum(len(take.motion) for take in self.takes)
         log.info("%d takes, %.2f hours, held out: %s", len(self.takes), frames / MOTION_RATE / 3600, held_out)
@@ -64,15 +68,17 @@ class WindowStore:
     def draw(self, count: int, dice: torch.Generator) -> Windows:
         """A random batch."""
         chosen = torch.multinomial(self.odds, count, replacement=True, generator=dice).tolist()
-        return self.cut([(k, self._start(k, dice)) for k in chosen])
+        heard = torch.randint(2**16, (count,), generator=dice).tolist()
+        return self.cut([(k, self._start(k, dice)) for k in chosen], heard)
 
-    def cut(self, places: Sequence[tuple[int, int]]) -> Windows:
-        """The windows at (take, first frame)."""
-        cuts = [self._cut(self.takes[k], start) for k, start in places]
+    def cut(self, places: Sequence[tuple[int, int]], heard: Sequence[int] | None = None) -> Windows:
+        """The windows at (take, first frame); `heard` picks a version of the sound for each, by default the first."""
+        heard = heard or [0] * len(places)
+        cuts = [self._cut(self.takes[k], start, version) for (k, start), version in zip(places, heard, strict=True)]
         takes = [self.takes[k] for k, _ in places]
         known = torch.ones(len(places), dtype=torch.bool)
         conditions = Conditions(
-            audio=torch.stack([cut["audio"] for cut in cuts]).float(),
+            audio=torch.stack([cut["audio"] for cut in cuts]),
             heard=torch.stack([cut["heard"] for cut in cuts]),
             geometry=torch.stack([take.geometry for take in takes]).float(),
             style=torch.stack([take.style for take in takes]).float(),
@@ -92,8 +98,9 @@ class WindowStore:
             return 0
         return int(torch.randint(self.config.prefix, last, (), generator=dice))
 
-    def _cut(self, take: Take, start: int) -> dict[str, Tensor]:
+    def _cut(self, take: Take, start: int, version: int) -> dict[str, Tensor]:
         config, frames = self.config, len(take.motion)
+        versions = self.hidden[take.utterance]
         moment = torch.arange(start - config.prefix, start - config.prefix + config.audio_tokens)
         heard = (moment >= 0) & (moment < frames)
         rows = (moment.clamp(0, frames - 1)[:, None] * PAIR + torch.arange(PAIR)).flatten()
@@ -101,14 +108,20 @@ class WindowStore:
         held = shown.clamp(max=frames - 1)
         weight = torch.where(shown < frames, 1.0, BEYOND_WEIGHT)[:, None].repeat(1, SIZE)
         weight[:, REGIONS["mouth"]] *= self.weight[take.utterance][held, None]
+        weight[:, LIDS] *= torch.where(take.motion[held][:, LIDS] > 0.6, SHUT_WEIGHT, 1.0)
         before = take.motion[start - config.prefix : start] if start else torch.zeros(config.prefix, SIZE)
         return {
-            "audio": self.hidden[take.utterance][:, rows],
+            "audio": GRAIN * versions[version % len(versions)][:, rows].float(),
             "heard": heard,
             "motion": take.motion[held].float(),
             "weight": weight,
             "prefix": before.float(),
         }
+
+
+def _packed(hidden: Tensor) -> Tensor:
+    """Hidden states as int8, a quarter of their size."""
+    return (hidden / GRAIN).round().clamp(-127, 127).to(torch.int8)
 
 
 def mouth_weight(phones: Sequence[Phone], frames: int) -> Tensor:

@@ -30,7 +30,9 @@ def test_targets_follow_the_sound_at_any_speed(store):
         loud = batch.melody[..., 1] > -1
         vowel = batch.phones[..., INDEX["AA"]] > 0.5
         assert (loud == vowel).float().mean() > 0.97
-        assert ((batch.heard[0].mean(-1).unflatten(1, (-1, 2)).mean(-1) > -0.6) == vowel).float().mean() > 0.9
+        assert (
+            (batch.heard[0].mean(-1).unflatten(1, (-1, 2)).mean(-1) > -0.6) == vowel
+        ).float().mean() > 0.85  # some frames are hidden
         assert batch.trust[vowel].max() == pytest.approx(0.25)
         assert batch.pause[vowel].max() == 0
 
@@ -53,10 +55,10 @@ def test_noise_alone_is_silence(store):
     assert (batch.trust == 1).all()
 
 
-def test_half_of_the_crops_are_recordings(store):
+def test_most_of_the_crops_are_recordings(store):
     torch.manual_seed(1)
     which = store._choose(4000, PLAIN)
-    assert store.real[which].float().mean() == pytest.approx(0.5, abs=0.05)
+    assert store.real[which].float().mean() == pytest.approx(PLAIN.real, abs=0.05)
 
 
 def test_the_articulation_table_covers_all_phones():

@@ -8,8 +8,8 @@ from neo_core.motion_space import INDEX, REGIONS
 from neo_core.training.flow_matching import Plan, Run
 from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
-from neo_core.training.vocal import balanced, drop_conditions, health, windows_loss
-from neo_core.training.vocal_windows import CLOSURE_WEIGHT, WindowStore, mouth_weight, spread
+from neo_core.training.vocal import balanced, drop_conditions, health, rescale, windows_loss
+from neo_core.training.vocal_windows import CLOSURE_WEIGHT, GRAIN, SHUT_WEIGHT, WindowStore, mouth_weight, spread
 from neo_core.vocal.sampler import audio_windows, window_conditions
 from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
@@ -36,9 +36,10 @@ def performances() -> Performances:
     return Performances(tuple(utterances), tuple(takes), every.mean(0), every.std(0).clamp(min=0.01))
 
 
-def listen(utterance: Utterance) -> torch.Tensor:
+def listen(utterance: Utterance) -> list[torch.Tensor]:
     level = utterance.samples.unflatten(0, (-1, 320)).std(-1)  # [2 T]
-    return torch.stack((level, 0.6 - level, level.square(), *torch.full((3, len(level)), 0.3)), -1).expand(2, -1, -1)
+    states = torch.stack((level, 0.6 - level, level.square(), *torch.full((3, len(level)), 0.3)), -1)
+    return [10 * states.expand(2, -1, -1)]
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_windows_are_cut_as_the_sampler_cuts_them(store, start):
     """Same sound, same marks, same prefix: the first window, one inside, one past the end."""
     take = store.takes[0]
     trained = store.cut([(0, start)]).conditions
-    window = list(audio_windows([store.hidden[take.utterance].float()], CONFIG))[start // CONFIG.window]
+    window = list(audio_windows([GRAIN * store.hidden[take.utterance][0].float()], CONFIG))[start // CONFIG.window]
     prefix = take.motion[start - CONFIG.prefix : start].float() if start else None
     net = network()
     sampled = window_conditions(net, window, Identity(take.geometry, take.style, take.reference), prefix)
@@ -87,6 +88,32 @@ def test_doubtful_phones_count_less_and_closures_more_for_the_mouth_only():
     weight = WindowStore(performances(), listen, CONFIG, held_out=False).cut([(0, 31)]).weight[0]
     assert weight[:, list(REGIONS["mouth"])].eq(0.25 * CLOSURE_WEIGHT).all()
     assert weight[:, list(REGIONS["pose"])].eq(1).all()
+
+
+def test_shut_lids_count_more():
+    data = performances()
+    data.takes[0].motion[10:13, INDEX["eyeBlink_L"]] = 1
+    weight = WindowStore(data, listen, CONFIG, held_out=False).cut([(0, 0)]).weight[0, :, INDEX["eyeBlink_L"]]
+    assert weight[10:13].eq(SHUT_WEIGHT).all()
+    assert weight[:10].eq(1).all()
+
+
+def test_each_version_of_a_sound_is_heard():
+    store = WindowStore(performances(), lambda u: [listen(u)[0], 2 + listen(u)[0]], CONFIG, held_out=False)
+    one, other = store.cut([(0, 0), (0, 0)], [0, 1]).conditions.audio
+    assert (other - one)[:, 2 * CONFIG.prefix :].sub(2).abs().max() <= GRAIN
+
+
+def test_other_units_of_motion_leave_the_performance_as_it_is(store):
+    net, other = network().eval(), network().eval()
+    torch.nn.init.normal_(net.final.weight, std=0.1)
+    other.load_state_dict(net.state_dict())
+    rescale(other, net.motion_mean + 0.02, net.motion_log_scale + 0.3)
+    conditions = store.cut([(0, 16)]).conditions
+    motion = store.takes[0].motion[None, 16:32].float()
+    said = [n.denormalise(n(n.normalise(motion), torch.ones(1), conditions.normalised(n))) for n in (net, other)]
+    assert torch.allclose(said[0], said[1], atol=1e-4)
+    assert said[0].std() > 0.01
 
 
 def test_held_out_voices_stay_out():
