@@ -42,6 +42,14 @@ class AudioWindow:
     frames: int  # how many frames of the window the sound covers
 
 
+@dataclass(frozen=True)
+class Held:
+    """Frames of a window that are known before it is denoised."""
+
+    frames: Tensor  # [W] bool
+    motion: Tensor  # [W, C] in its own units
+
+
 def generate_motion(
     vocal: UnifiedMMDiT,
     features: AudioFeatures,
@@ -105,17 +113,26 @@ def sample(
     times: Tensor,
     weights: Tensor = NEUTRAL,
     on_pass: Callable[[], None] = lambda: None,
+    held: Held | None = None,
 ) -> Tensor:
     """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU.
 
     `weights` [W, 3] of `Guidance`. Euler down to the last time above 0; the step from there to 0 lands on the
-    prediction of the data itself.
+    prediction of the data itself. Frames that are `held` go straight to their motion, and the others see them coming.
     """
     predict = guided_prediction(vocal, conditions, weights, on_pass)
+    if held is not None:
+        predict = _holding(predict, held.frames, vocal.normalise(held.motion.to(vocal.motion_mean)))
     device = vocal.motion_mean.device
     noise, times = noise.to(device), times.to(device)
     x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
     return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu().float())
+
+
+def _holding(predict: Callable[[Tensor, Tensor], Tensor], frames: Tensor, motion: Tensor) -> Callable:
+    """The same prediction, but for the frames that are known. `frames` [W] bool, `motion` [W, C] normalised"""
+    frames = frames.to(motion.device)[:, None]
+    return lambda x, t: torch.where(frames, motion, predict(x, t))
 
 
 def guided_prediction(
