@@ -1,4 +1,4 @@
-"""`animate PHOTO AUDIO -o OUT.mp4`: the person in the photo speaks the sound."""
+"""`animate PHOTO AUDIO -o OUT.mp4`: the person in the photo speaks the sound; with `--idle`, waits without one."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pipelines import motion_file
-from ..pipelines.clip import make_video
+from ..pipelines.clip import make_idle, make_video
 from ..pipelines.talking_head import Settings
 from . import options
 from .progress import ProgressBar, clock
@@ -21,7 +21,9 @@ STEERING = {"audio": "the voice", "identity": "the person", "reference": "the ph
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="a picture with one face (or --face K)")
-    parser.add_argument("audio", type=Path, metavar="AUDIO", help="any sound, or a video with sound")
+    parser.add_argument("audio", type=Path, metavar="AUDIO", nargs="?", help="any sound, or a video with sound")
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help="no sound: breathe, blink and look for so long")
+    parser.add_argument("--loop", action="store_true", help="with --idle: end where it began")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_size(parser)
     parser.add_argument("--fps", type=options.fps, default=DEFAULTS.fps, help="25, 29.97, 30000/1001 (default: 25)")
@@ -43,24 +45,31 @@ def execute(arguments: argparse.Namespace) -> int:
     guidance = Guidance(**{name: getattr(arguments, f"guidance_{name}") for name in (*SIGNALS, "start", "end")})
     settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
-    output = check_writable(arguments.output, SUFFIXES, (photo, audio))
-    if audio.suffix.lower() in WRITABLE:
+    _check_wish(audio, arguments.idle, arguments.loop)
+    inputs = (photo, audio) if audio else (photo,)
+    output = check_writable(arguments.output, SUFFIXES, inputs)
+    if audio and audio.suffix.lower() in WRITABLE:
         raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
     if motion:
-        check_writable(motion, motion_file.SUFFIXES, (photo, audio))
+        check_writable(motion, motion_file.SUFFIXES, inputs)
+    options = {"face": arguments.face, "size": arguments.size, "motion": motion}
     with ProgressBar("rendering") as progress:
-        report = make_video(
-            photo,
-            audio,
-            output,
-            settings,
-            face=arguments.face,
-            size=arguments.size,
-            motion=motion,
-            progress=progress,
-        )
+        if audio:
+            report = make_video(photo, audio, output, settings, **options, progress=progress)
+        else:
+            report = make_idle(
+                photo, arguments.idle, output, settings, loop=arguments.loop, **options, progress=progress
+            )
     if arguments.json:
         print(json.dumps(report))
     else:
-        print(f"{output}: {report['frames']} frames, {clock(report['seconds'])} of sound")
+        print(f"{output}: {report['frames']} frames, {clock(report['seconds'])}{' of sound' if audio else ''}")
     return 0
+
+
+def _check_wish(audio: Path | None, idle: float | None, loop: bool) -> None:
+    """A sound or --idle, and --loop with the latter only."""
+    if (audio is None) == (idle is None):
+        raise InputError(f"{'a sound and' if audio else 'no sound and no'} --idle found, expected either")
+    if loop and idle is None:
+        raise InputError("--loop found without --idle, expected both")

@@ -8,9 +8,10 @@ import torch
 from ..data_types import MotionLatents, Progress
 from ..governance import TALKING_HEAD, authorise, fingerprint
 from ..media.audio import inspect_sound
+from .idle import idle
 from .motion_file import save_motion
 from .portrait import open_portrait
-from .talking_head import Avatar, Models, Settings, enrol, load_models, speak
+from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
 
 
 def make_video(
@@ -33,11 +34,40 @@ def make_video(
     frames = speak(models, avatar, sound, output, settings, progress, kept)
     if motion:
         save_motion(motion, MotionLatents(torch.cat(kept), settings.fps, avatar.identity.reference))
+    return _report(output, frames, sound.seconds, settings, avatar, started)
+
+
+def make_idle(
+    photo: Path,
+    seconds: float,
+    output: Path,
+    settings: Settings,
+    *,
+    loop: bool = False,
+    face: int | None = None,
+    size: int | None = None,
+    motion: Path | None = None,
+    progress: Progress,
+) -> dict:
+    """The person in a photo waits and listens; returns the same report. No sound is written."""
+    started = time.monotonic()
+    models = load_models()
+    avatar = enrol_photo(models, photo, face, size)
+    latents = idle(models, avatar.identity, seconds, settings, loop=loop)
+    frames = write_video(avatar.volume, latents, output, None, progress)
+    if motion:
+        save_motion(motion, latents)
+    return _report(output, frames, float(frames / settings.fps), settings, avatar, started)
+
+
+def _report(
+    output: Path, frames: int, seconds: float, settings: Settings, avatar: Avatar, started: float
+) -> dict[str, object]:
     return {
         "output": str(output),
         "frames": frames,
         "fps": str(settings.fps),
-        "seconds": sound.seconds,
+        "seconds": seconds,
         "seed": settings.seed,
         "steps": settings.steps,
         **describe(avatar),

@@ -1,0 +1,50 @@
+"""A portrait that lives while nobody speaks: silence goes through the same stages as a sound."""
+
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from ..audio.encoder import AudioEncoder, encode
+from ..audio.features import FRAME, RATE
+from ..data_types import Identity, InputError, MotionLatents, Progress, Waveform, silent
+from ..runtime.threads import one_thread
+from ..timebase import MOTION_RATE
+from ..vocal.idle import SHORTEST_LOOP, generate_idle, generate_loop
+from .frame_rate import resample_motion
+from .talking_head import Models, Settings
+
+SHORTEST, LONGEST = 0.04, 3600.0  # seconds
+LONGEST_LOOP = 600.0
+
+
+@one_thread()
+def idle(
+    models: Models, identity: Identity, seconds: float, settings: Settings, *, loop: bool, progress: Progress = silent
+) -> MotionLatents:
+    """The performance of `seconds` of silence; a loop ends where it began."""
+    shortest, longest = (SHORTEST_LOOP / MOTION_RATE, LONGEST_LOOP) if loop else (SHORTEST, LONGEST)
+    if not shortest <= seconds <= longest:
+        raise InputError(f"{seconds:g} seconds to idle found, expected {shortest:g} to {longest:g}")
+    frames = round(seconds * MOTION_RATE)
+    silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
+    options = {"seed": settings.seed, "steps": settings.steps, "progress": progress}
+    if loop:
+        motion = _around(generate_loop(models.vocal, silence, identity, frames, **options), settings.fps)
+    else:
+        pieces = generate_idle(models.vocal, silence, identity, frames, **options)
+        motion = torch.cat(list(resample_motion(pieces, settings.fps, round(frames * settings.fps / MOTION_RATE))))
+    return MotionLatents(motion, settings.fps, identity.reference.float().cpu())
+
+
+def silent_states(encoder: AudioEncoder, frames: int) -> Tensor:
+    """Hidden states of the encoder in the middle of a long silence, `frames` at 25 a second. [L, 2 frames, F]"""
+    count, margin = 2 * frames, encoder.config.reach
+    states = encode(encoder, Waveform(torch.zeros(1, (count + 2 * margin) * FRAME), RATE)).hidden_states
+    return states[:, margin : margin + count]
+
+
+def _around(loop: Tensor, fps: Fraction) -> Tensor:
+    """A loop at another frame rate: read with itself before and after it. [T, 63] -> [n, 63]"""
+    frames = round(len(loop) * fps / MOTION_RATE)
+    return torch.cat(list(resample_motion([loop, loop, loop], fps, 3 * frames)))[frames : 2 * frames]
