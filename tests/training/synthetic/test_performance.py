@@ -168,3 +168,28 @@ def test_eyes_stay_on_the_camera_while_the_head_turns(spoken):
     motion = torch.cat([perform(spoken, AVERAGE, seed, rest()) for seed in range(10)])
     yaw, eyes = motion[:, INDEX["yaw"]], motion[:, INDEX["gaze_yaw_L"]]
     assert torch.corrcoef(torch.stack([yaw, eyes]))[0, 1] < -0.4
+
+
+def test_laughter_shows_in_mouth_cheeks_and_head(utter):
+    line = "SIL HH AA HH AA HH AA HH AA SIL"
+    motion = perform(utter(line, (0.6, *[0.08, 0.12] * 4, 1.4)), AVERAGE, 0, rest())
+    laughing, later = slice(18, 34), slice(-8, None)
+    for name in ("mouthSmile_L", "cheekSquint_L", "eyeSquint_R"):
+        assert motion[laughing, INDEX[name]].max() > motion[later, INDEX[name]].max() + 0.2
+    assert motion[laughing, INDEX["pitch"]].mean() < motion[later, INDEX["pitch"]].mean()  # the head goes back
+
+
+def test_a_held_vowel_opens_wider_than_a_hurried_one(utter):
+    held, plain, hurried = (
+        perform(utter("SIL B AA B SIL", (0.5, 0.08, length, 0.08, 0.5)), AVERAGE, 0, rest())[:, INDEX["jawOpen"]].max()
+        for length in (0.6, 0.2, 0.06)
+    )
+    assert held > 1.15 * plain > 1.3 * hurried
+
+
+def test_listeners_nod(utter):
+    """Over many seeds the head moves more in the middle of a long pause than in that of a short one."""
+    speaker = Speaker(torch.zeros(GEOMETRY_SIZE), torch.zeros(STYLE_SIZE))
+    long = utter("SIL AA SIL AA SIL", (0.3, 0.2, 6.0, 0.2, 0.3))
+    speed = torch.stack([perform(long, speaker, k, rest())[:, INDEX["pitch"]].diff().abs() for k in range(12)]).mean(0)
+    assert speed[50:130].mean() > 0.05

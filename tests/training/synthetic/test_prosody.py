@@ -46,3 +46,19 @@ def test_silence_can_be_read():
     assert score.accents == score.phrases == ()
     assert np.isfinite(score.level).all()
     assert np.isfinite(score.pitch).all()
+
+
+def test_laughter_is_three_ha_in_a_row(utter):
+    laugh = utter("SIL HH AA HH AA HH AA SIL OW SIL", (0.3, *[0.08, 0.12] * 3, 0.3, 0.2, 0.3))
+    twice = utter("SIL HH AA HH AA SIL AE T SIL", (0.3, *[0.08, 0.12] * 2, 0.3, 0.1, 0.06, 0.3))
+    (start, end), *others = read_score(laugh).laughs
+    assert np.isclose((start, end), (0.3, 0.9)).all()
+    assert not others
+    assert read_score(twice).laughs == ()
+
+
+def test_a_higher_and_louder_voice_is_more_excited(utter):
+    score = read_score(utter())
+    high = score.pitch > 1
+    assert 0 <= score.arousal.min() <= score.arousal.max() <= 1
+    assert score.arousal[high].mean() > score.arousal[~high].mean()
