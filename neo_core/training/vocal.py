@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     device = torch.device(arguments.device)
     data = load_performances(arguments.data)
     listen = _listener(arguments)
-    layers, _, width = listen(data.utterances[0]).shape
+    layers, _, width = listen(data.utterances[0])[0].shape
     config = UnifiedConfig(audio_layers=layers, audio_width=width, residual=arguments.residual)
     store = WindowStore(data, listen, config, held_out=False)
     exam = WindowStore(data, lambda utterance: listen(utterance)[:1], config, held_out=True)
