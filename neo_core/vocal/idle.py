@@ -15,7 +15,7 @@ from ..flow.guidance import NEUTRAL
 from ..flow.schedule import timesteps
 from ..timebase import MOTION_RATE
 from .sampler import PAIR, SHIFT, STEPS, AudioWindow, Held, frame_noise, generate_windows, sample, window_conditions
-from .unified_mmdit import UnifiedMMDiT
+from .unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
 SHORTEST_LOOP = MOTION_RATE  # frames; a shorter one would twitch
 
@@ -48,25 +48,36 @@ def generate_loop(
     """Motion [frames, 63] of silence whose last frame leads to its first."""
     if frames < SHORTEST_LOOP:
         raise ValueError(f"a loop of {frames} frames found, expected at least {SHORTEST_LOOP}")
-    config, overlap = vocal.config, vocal.config.prefix
-    once = list(generate_idle(vocal, silence, identity, frames, seed=seed, steps=steps, progress=progress))
-    motion = torch.cat(once)  # all but its end stays
-    begin = max(0, frames + overlap - config.window)  # of the window that is denoised again
-    if begin < overlap:
-        begin = 0
-    place = torch.arange(begin, begin + config.window)
-    held = (place >= frames) & (place < frames + overlap)
-    if begin == 0:
-        held |= place < min(overlap, frames // 2)
-    target = motion[torch.where(place < frames, place, place - frames).clamp(0, frames - 1)]
-    heard = torch.arange(begin - overlap, begin - overlap + config.audio_tokens) >= 0
-    hidden = torch.cat(list(_repeated(silence, PAIR * config.audio_tokens)), 1)
-    window = AudioWindow(hidden, heard, begin, config.window)
-    prefix = motion[begin - overlap : begin] if begin else None
+    motion = torch.cat(list(generate_idle(vocal, silence, identity, frames, seed=seed, steps=steps, progress=progress)))
+    begin = _closing_window(frames, vocal.config)  # what comes before it stays as it is
+    window = _silent_window(silence, begin, vocal.config)
+    prefix = motion[begin - vocal.config.prefix : begin] if begin else None
     conditions = window_conditions(vocal, window, identity, prefix)
-    noise = frame_noise(seed, begin, config.window)[None]
-    end = sample(vocal, conditions, noise, timesteps(steps, SHIFT), NEUTRAL, held=Held(held, target))[0]
+    noise = frame_noise(seed, begin, vocal.config.window)[None]
+    held = _held(motion, begin, vocal.config)
+    end = sample(vocal, conditions, noise, timesteps(steps, SHIFT), NEUTRAL, held=held)[0]
     return torch.cat((motion[:begin], end[: frames - begin]))
+
+
+def _closing_window(frames: int, config: UnifiedConfig) -> int:
+    """First frame of the window that covers the loop's end and, after it, as many frames of its start as a prefix."""
+    begin = frames + config.prefix - config.window
+    return begin if begin >= config.prefix else 0  # without a whole prefix it starts with the loop
+
+
+def _silent_window(silence: Tensor, begin: int, config: UnifiedConfig) -> AudioWindow:
+    hidden = torch.cat(list(_repeated(silence, PAIR * config.audio_tokens)), 1)
+    heard = torch.arange(begin - config.prefix, begin - config.prefix + config.audio_tokens) >= 0
+    return AudioWindow(hidden, heard, begin, config.window)
+
+
+def _held(motion: Tensor, begin: int, config: UnifiedConfig) -> Held:
+    """The loop's start after its end; and at its own place where the closing window starts with it."""
+    frames = len(motion)
+    place = torch.arange(begin, begin + config.window)
+    after = (place >= frames) & (place < frames + config.prefix)
+    start = (place < min(config.prefix, frames // 2)) & (begin == 0)
+    return Held(after | start, motion[torch.where(after, place - frames, place).clamp(0, frames - 1)])
 
 
 def _repeated(piece: Tensor, count: int) -> Iterator[Tensor]:
