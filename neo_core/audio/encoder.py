@@ -33,7 +33,6 @@ class AudioEncoderConfig:
     inner: int = 224
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
     phones: int = 40
-    dropout: float = 0.0  # in training, of what a block says
 
     @property
     def layers(self) -> int:
@@ -95,12 +94,12 @@ def _windows(x: Tensor, size: int, before: int, stride: int) -> Tensor:
 class AudioEncoder(nn.Module):
     """mel [B, 2T, M] and prosody [B, T, 3] -> hidden states [L, B, T, D], each frame of each layer of unit size."""
 
-    def __init__(self, config: AudioEncoderConfig):
+    def __init__(self, config: AudioEncoderConfig, dropout: float = 0.0):  # of what a block says, in training
         super().__init__()
         self.config = config
         self.stem = Stem(config.width)
         self.blocks = nn.ModuleList(
-            [GatedConvolution(config.width, config.inner, d, config.dropout) for d in config.dilations]
+            [GatedConvolution(config.width, config.inner, d, dropout) for d in config.dilations]
         )
         heads = {"phones": config.phones} | HEADS
         self.heads = nn.ModuleDict({name: nn.Linear(config.width, size) for name, size in heads.items()})

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     store = SpeechStore(corpus[k] for k, name in enumerate(names) if not is_held_out(name)).to(arguments.device)
     judged = [corpus[k] for k, name in enumerate(names) if is_held_out(name) and name.startswith("librispeech")]
     log.info("%.0f minutes of speech to train on", float(store.length.sum()) / RATE / 60)
-    encoder = AudioEncoder(AudioEncoderConfig(dropout=DROPOUT))
+    encoder = AudioEncoder(AudioEncoderConfig(), DROPOUT)
     if arguments.start:
         load_into(encoder, arguments.start)
     encoder.to(arguments.device)

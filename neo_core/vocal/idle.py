@@ -72,11 +72,11 @@ def _silent_window(silence: Tensor, begin: int, config: UnifiedConfig) -> AudioW
 
 
 def _held(motion: Tensor, begin: int, config: UnifiedConfig) -> Held:
-    """The loop's start after its end; and at its own place where the closing window starts with it."""
+    """The loop's start after its end, and the first frames of the closing window as they are."""
     frames = len(motion)
     place = torch.arange(begin, begin + config.window)
     after = (place >= frames) & (place < frames + config.prefix)
-    start = (place < min(config.prefix, frames // 2)) & (begin == 0)
+    start = place < begin + min(config.prefix, frames // 2)
     return Held(after | start, motion[torch.where(after, place - frames, place).clamp(0, frames - 1)])
 
 

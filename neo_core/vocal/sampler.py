@@ -1,10 +1,12 @@
 """Sound and identity -> motion, window after window: unlimited duration in flat memory.
 
-Each window of W frames is denoised from noise in a few Euler steps, with the last P finished frames as its clean prefix
-and the portrait's own motion given anew, so nothing drifts. The first window has no prefix, as trained. The noise of a
-frame depends on the seed and the frame's number only: the same seed gives the same performance on every device. The
-mouth's share of it knows no seed and is drawn at a low temperature: what the sound settles is not left to chance. What
-the network yields is denormalised and clamped to the ranges of the motion space; nothing else touches it.
+Each window of W frames is denoised from noise in a few Euler steps, with the P frames before it as its clean prefix and
+the portrait's own motion given anew, so nothing drifts. The first window has no prefix, as trained. Windows overlap:
+the first frames of a window are finished already and held while the others are denoised beside them, so that no kink
+shows where two windows meet. The noise of a frame depends on the seed and the frame's number only: the same seed gives
+the same performance on every device. The mouth's share of it knows no seed and is drawn at a low temperature: what the
+sound settles is not left to chance. What the network yields is denormalised and clamped to the ranges of the motion
+space; nothing else touches it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +30,9 @@ from .unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
 STEPS = 8
 SHIFT = 0.5  # of the times: small steps near the data leave no noise in head and brows
 MOUTH_TEMPERATURE = 0.25  # of the mouth's noise (arXiv 1807.03039): towards the likeliest lips; 1 would sample them
+DRAWN = [k for region in ("pose", "gaze", "brows") for k in REGIONS[region]]  # what has a long memory
+ROUNDING = 1e-5  # deviations: what units and back may cost, and nobody needs to be drawn by
+DRAWN_FOR = 12.0  # frames after which a third of it is left
 EASE = 12  # frames in which guidance comes and goes: switched at once, the reference's share of the face would jump
 PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 
@@ -40,6 +45,7 @@ class AudioWindow:
     heard: Tensor  # [A] bool
     first: int  # number of the window's first frame
     frames: int  # how many frames of the window the sound covers
+    known: int = 0  # how many of them the window before has finished
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,28 @@ def generate_windows(
     `progress` is called before every pass of the network, with the frames that are finished.
     """
     times = timesteps(steps, SHIFT)
-    prefix = None
-    for window in audio_windows(hidden, vocal.config):
+    prefix = held = None
+    for window in audio_windows(hidden, vocal.config, overlap(vocal.config)):
         conditions = window_conditions(vocal, window, identity, prefix)
         noise = frame_noise(seed, window.first, vocal.config.window)
         weights = window_weights(guidance, window.first, vocal.config.window, total)
         on_pass = partial(progress, window.first, total or 0, None)
-        motion = sample(vocal, conditions, noise[None], times, weights, on_pass)[0]
-        prefix = motion[-vocal.config.prefix :]
-        yield motion[: window.frames]
+        motion = sample(vocal, conditions, noise[None], times, weights, on_pass, held)[0]
+        prefix, held = handed_over(motion, vocal.config)
+        yield motion[window.known : window.frames]
+
+
+def overlap(config: UnifiedConfig) -> int:
+    """Frames that two windows share."""
+    return config.window // 10
+
+
+def handed_over(motion: Tensor, config: UnifiedConfig) -> tuple[Tensor, Held]:
+    """What a finished window [W, C] gives the next: its prefix [P, C], and the first frames it is to hold."""
+    shared = overlap(config)
+    begin = config.window - shared
+    frames = torch.arange(config.window) < shared
+    return motion[begin - config.prefix : begin], Held(frames, F.pad(motion[begin:], (0, 0, 0, begin)))
 
 
 def window_weights(guidance: Guidance, first: int, frames: int, total: int | None) -> Tensor:
@@ -122,17 +141,31 @@ def sample(
     """
     predict = guided_prediction(vocal, conditions, weights, on_pass)
     if held is not None:
-        predict = _holding(predict, held.frames, vocal.normalise(held.motion.to(vocal.motion_mean)))
+        predict = holding(predict, held.frames, vocal.normalise(held.motion.to(vocal.motion_mean)))
     device = vocal.motion_mean.device
     noise, times = noise.to(device), times.to(device)
     x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
     return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu().float())
 
 
-def _holding(predict: Callable[[Tensor, Tensor], Tensor], frames: Tensor, motion: Tensor) -> Callable:
-    """The same prediction, but for the frames that are known. `frames` [W] bool, `motion` [W, C] normalised"""
-    frames = frames.to(motion.device)[:, None]
-    return lambda x, t: torch.where(frames, motion, predict(x, t))
+def holding(predict: Callable[[Tensor, Tensor], Tensor], frames: Tensor, motion: Tensor) -> Callable:
+    """The same prediction, but right where frames are known and drawn along beside them: at every step the error there
+    is taken back, less and less with the distance. `frames` [W] bool, `motion` [W, C] normalised"""
+    frames = frames.to(motion.device)
+    index = torch.arange(len(frames), device=motion.device)
+    apart = (index[:, None] - index[frames]).abs()  # [W, held]
+    nearest = index[frames][apart.argmin(1)]  # [W]
+    pull = torch.zeros_like(motion)
+    pull[:, DRAWN] = torch.exp(-apart.amin(1) / DRAWN_FOR)[:, None]
+    pull[frames] = 1
+
+    def drawn(x: Tensor, t: Tensor) -> Tensor:
+        data = predict(x, t)
+        error = motion - data  # [B, W, C]
+        error = torch.where(error.abs() < ROUNDING, 0.0, error)
+        return data + pull * error[:, nearest]
+
+    return drawn
 
 
 def guided_prediction(
@@ -175,9 +208,9 @@ def window_conditions(
     return conditions.normalised(vocal)
 
 
-def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig) -> Iterator[AudioWindow]:
-    """Cut a stream of hidden states into windows, holding no more of it than one window needs."""
-    pieces = iter(hidden)
+def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig, shared: int = 0) -> Iterator[AudioWindow]:
+    """Cut a stream of hidden states into windows that share frames, holding no more of it than one window needs."""
+    pieces, step, known = iter(hidden), config.window - shared, 0
     buffer, silent, first = next(pieces, None), config.prefix, 0  # `silent`: frames in the buffer before the sound
     if buffer is None:
         return
@@ -186,7 +219,7 @@ def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig) -> Iterator[A
         while buffer.shape[1] < PAIR * config.audio_tokens and (piece := next(pieces, None)) is not None:
             buffer = torch.cat((buffer, piece), dim=1)
         filled = buffer.shape[1] // PAIR  # frames in the buffer
-        if filled <= config.prefix:
+        if filled <= config.prefix + known:
             return
         moment = torch.arange(config.audio_tokens)
         missing = max(0, config.audio_tokens - filled)
@@ -195,8 +228,9 @@ def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig) -> Iterator[A
             heard=(moment >= silent) & (moment < filled),
             first=first,
             frames=min(config.window, filled - config.prefix),
+            known=known,
         )
-        buffer, silent, first = buffer[:, PAIR * config.window :], 0, first + config.window
+        buffer, silent, first, known = buffer[:, PAIR * step :], max(0, silent - step), first + step, shared
 
 
 def frame_noise(seed: int, first: int, frames: int) -> Tensor:

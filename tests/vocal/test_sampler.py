@@ -15,11 +15,15 @@ from neo_core.vocal.sampler import (
     EASE,
     MOUTH_TEMPERATURE,
     SHIFT,
+    Held,
     audio_windows,
     frame_noise,
     generate_motion,
     generate_windows,
     guided_prediction,
+    handed_over,
+    holding,
+    overlap,
     sample,
     unit_noise,
     window_conditions,
@@ -61,14 +65,46 @@ def test_any_length(model, identity, frames):
 
 def test_windows_are_the_same_chained_by_hand(model, features, identity):
     whole = generate_motion(model, features, identity, seed=5, steps=2).motion
-    prefix, parts = None, []
-    for window in audio_windows([features.hidden_states], model.config):
+    prefix, held, parts = None, None, []
+    for window in audio_windows([features.hidden_states], model.config, overlap(model.config)):
         noise = frame_noise(5, window.first, model.config.window)[None]
         conditions = window_conditions(model, window, identity, prefix)
-        motion = sample(model, conditions, noise, timesteps(2, SHIFT))[0]
-        parts.append(motion[: window.frames])
-        prefix = motion[-model.config.prefix :]
+        motion = sample(model, conditions, noise, timesteps(2, SHIFT), held=held)[0]
+        parts.append(motion[window.known : window.frames])
+        prefix, held = handed_over(motion, model.config)
     assert torch.equal(whole, torch.cat(parts))
+
+
+def test_held_frames_go_where_they_are_held_and_the_others_take_notice(model, conditions):
+    config, dice = model.config, torch.Generator().manual_seed(4)
+    noise = torch.randn(2, config.window, 63, generator=dice)
+    motion = clamp(torch.rand(config.window, 63, generator=dice))
+    held = Held(torch.arange(config.window) < 4, motion)
+    free, tied = (sample(model, conditions, noise, timesteps(3, SHIFT), held=h) for h in (None, held))
+    assert torch.allclose(tied[:, :4], motion[:4].expand(2, -1, -1), atol=1e-5)
+    assert (tied - free)[:, 4:].abs().max() > 1e-3
+
+
+def test_head_gaze_and_brows_go_on_from_held_frames_without_a_kink(model, conditions):
+    """Held far from where the network would be, the next frame is near them and the way back is gradual."""
+    config, dice = model.config, torch.Generator().manual_seed(4)
+    noise = torch.randn(2, config.window, 63, generator=dice)
+    free = model.normalise(sample(model, conditions, noise, timesteps(3, SHIFT)))
+    held = Held(torch.arange(config.window) < 2, model.denormalise(free[0] + 3))
+    head = list(REGIONS["pose"])
+    away = (model.normalise(sample(model, conditions, noise, timesteps(3, SHIFT), held=held)) - free)[0, :, head].mean(
+        1
+    )
+    assert away[1] > 1.5
+    assert away[2] > 0.8 * away[1]
+    assert away[-1] < 0.7 * away[1]
+
+
+def test_windows_share_frames_and_each_frame_is_made_once(features, model):
+    windows = list(audio_windows([features.hidden_states], model.config, shared=3))
+    made = [range(w.first + w.known, w.first + w.frames) for w in windows]
+    assert [frame for frames in made for frame in frames] == list(range(FRAMES))
+    assert [w.known for w in windows] == [0, *[3] * (len(windows) - 1)]
 
 
 @pytest.mark.parametrize("piece", [1, 3, 7, 24, 60])
@@ -153,8 +189,8 @@ def test_steady_guidance_is_bit_for_bit_what_it_was_without_a_clock(model, featu
     """Against the sampler of plain weights: one product over the passes with coefficients summed as plain numbers."""
     extra = {name: w - 1.0 for name, w in zip(SIGNALS, values, strict=True) if w != 1}
     coefficients = torch.tensor([1.0 + sum(extra.values()), *(-w for w in extra.values())])
-    times, prefix, parts = timesteps(3, SHIFT), None, []
-    for window in audio_windows([features.hidden_states], model.config):
+    times, prefix, held, parts = timesteps(3, SHIFT), None, None, []
+    for window in audio_windows([features.hidden_states], model.config, overlap(model.config)):
         conditions = window_conditions(model, window, identity, prefix)
         batch = Conditions.stack([conditions, *(conditions.without(name) for name in extra)])
 
@@ -163,11 +199,13 @@ def test_steady_guidance_is_bit_for_bit_what_it_was_without_a_clock(model, featu
             data = model(x.repeat(len(coefficients), 1, 1), t.repeat(len(coefficients)), batch)
             return torch.einsum("pbtc,p->btc", data.unflatten(0, (len(coefficients), -1)), coefficients)
 
+        if held is not None:
+            predict = holding(predict, held.frames, model.normalise(held.motion))
         noise = frame_noise(9, window.first, model.config.window)[None]
         x = euler(lambda x, t, predict=predict: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
         motion = clamp(model.denormalise(predict(x, times[-2].expand(1)))).detach()[0]
-        parts.append(motion[: window.frames])
-        prefix = motion[-model.config.prefix :]
+        parts.append(motion[window.known : window.frames])
+        prefix, held = handed_over(motion, model.config)
     made = generate_motion(model, features, identity, seed=9, steps=3, guidance=Guidance(*values)).motion
     assert torch.equal(made, torch.cat(parts))
 
@@ -183,8 +221,9 @@ def test_a_window_pays_only_for_the_signals_that_steer_in_it(model, features, id
 def test_before_its_start_guidance_changes_nothing(model, features, identity):
     plain = generate_motion(model, features, identity, steps=2).motion
     late = generate_motion(model, features, identity, steps=2, guidance=Guidance(2, 2, 0, start=0.8)).motion
-    assert torch.equal(late[: 2 * model.config.window], plain[: 2 * model.config.window])
-    assert not torch.equal(late[2 * model.config.window :], plain[2 * model.config.window :])
+    begin = 2 * model.config.window - overlap(model.config)  # of the third window's own frames
+    assert torch.equal(late[:begin], plain[:begin])
+    assert not torch.equal(late[begin:], plain[begin:])
 
 
 def test_weights_follow_the_clock_of_the_clip_however_it_is_cut():
@@ -222,8 +261,9 @@ def test_a_long_clip_holds_one_window_at_a_time(model, identity):
 
     guidance = Guidance(2, 1, 0, start=0.0001, reference_over_time=(0.0, 1.0) * 500)
     windows = generate_windows(model, sound(), identity, steps=1, guidance=guidance, total=total)
+    next(windows)
     for _ in range(20):
-        assert len(next(windows)) == model.config.window
+        assert len(next(windows)) == model.config.window - overlap(model.config)
         held = sum(reference() is not None for reference in alive)
         assert held <= model.config.audio_tokens
 
@@ -231,10 +271,10 @@ def test_a_long_clip_holds_one_window_at_a_time(model, identity):
 def test_progress_is_asked_before_every_pass_and_may_stop(model, features, identity):
     told = []
     generate_motion(model, features, identity, steps=2, progress=lambda *step: told.append(step))
-    assert told == [(done, FRAMES, None) for done in (0, 0, 12, 12, 24, 24, 30)]
+    assert told == [(done, FRAMES, None) for done in (0, 0, 11, 11, 22, 22, 30)]
 
     def stop(done: int, *_: object) -> None:
-        if done == 12:
+        if done == 11:
             raise KeyboardInterrupt
 
     passes = []
