@@ -1,8 +1,8 @@
 """Nobody speaks and the portrait lives on: VOCAL performs silence, for any time, or as a loop without a seam.
 
-A loop is a performance that ends where it began. Its first frames are performed as always; the window that reaches the
-end is then denoised with those very frames held after it, as its prefix is held before it, so the network itself finds
-the way back. Played in a circle, the last frame is followed by the first.
+A loop is a performance that ends where it began: in the midst of idling, so that nothing starts from a standstill. The
+window that reaches the end is denoised once more with the loop's first frames held after it, as its prefix is held
+before it, so the network itself finds the way back. Played in a circle, the last frame is followed by the first.
 """
 
 from collections.abc import Iterator
@@ -48,27 +48,22 @@ def generate_loop(
     """Motion [frames, 63] of silence whose last frame leads to its first."""
     if frames < SHORTEST_LOOP:
         raise ValueError(f"a loop of {frames} frames found, expected at least {SHORTEST_LOOP}")
-    motion = torch.cat(list(generate_idle(vocal, silence, identity, frames, seed=seed, steps=steps, progress=progress)))
-    begin = _closing_window(frames, vocal.config)  # what comes before it stays as it is
-    window = _silent_window(silence, begin, vocal.config)
-    prefix = motion[begin - vocal.config.prefix : begin] if begin else None
-    conditions = window_conditions(vocal, window, identity, prefix)
-    noise = frame_noise(seed, begin, vocal.config.window)[None]
-    held = _held(motion, begin, vocal.config)
+    config, lead = vocal.config, vocal.config.window // 2
+    options = {"seed": seed, "steps": steps, "progress": progress}
+    whole = torch.cat(list(generate_idle(vocal, silence, identity, lead + frames, **options)))
+    motion = whole[lead:]
+    begin = max(0, frames + config.prefix - config.window)  # of the closing window; what comes before it stays
+    prefix = whole[lead + begin - config.prefix : lead + begin]
+    conditions = window_conditions(vocal, _silent_window(silence, lead + begin, config), identity, prefix)
+    noise = frame_noise(seed, lead + begin, config.window)[None]
+    held = _held(motion, begin, config)
     end = sample(vocal, conditions, noise, timesteps(steps, SHIFT), NEUTRAL, held=held)[0]
     return torch.cat((motion[:begin], end[: frames - begin]))
 
 
-def _closing_window(frames: int, config: UnifiedConfig) -> int:
-    """First frame of the window that covers the loop's end and, after it, as many frames of its start as a prefix."""
-    begin = frames + config.prefix - config.window
-    return begin if begin >= config.prefix else 0  # without a whole prefix it starts with the loop
-
-
 def _silent_window(silence: Tensor, begin: int, config: UnifiedConfig) -> AudioWindow:
     hidden = torch.cat(list(_repeated(silence, PAIR * config.audio_tokens)), 1)
-    heard = torch.arange(begin - config.prefix, begin - config.prefix + config.audio_tokens) >= 0
-    return AudioWindow(hidden, heard, begin, config.window)
+    return AudioWindow(hidden, torch.ones(config.audio_tokens, dtype=torch.bool), begin, config.window)
 
 
 def _held(motion: Tensor, begin: int, config: UnifiedConfig) -> Held:

@@ -5,7 +5,7 @@ import torch
 
 from neo_core.data_types import Identity
 from neo_core.motion_space import SIZE, rest
-from neo_core.vocal.idle import SHORTEST_LOOP, generate_idle, generate_loop
+from neo_core.vocal.idle import SHORTEST_LOOP, _held, generate_idle, generate_loop
 
 
 @pytest.fixture
@@ -31,13 +31,27 @@ def test_the_length_of_the_piece_of_silence_does_not_matter(model, silence):
 
 
 @pytest.mark.parametrize("frames", [25, 26, 34, 60])
-def test_a_loop_begins_as_idling_does_and_ends_where_it_began(model, silence, frames):
-    """The frames after the last one are those at the start, so what leads to them is the loop's end."""
+def test_a_loop_is_idling_with_another_end(model, silence, frames):
+    """It is taken from the midst of idling, not from its start, where the head still rests."""
     loop = generate_loop(model, silence, IDENTITY, frames, steps=4)
-    idle = torch.cat(list(generate_idle(model, silence, IDENTITY, frames, steps=4)))
+    lead = model.config.window // 2
+    idle = torch.cat(list(generate_idle(model, silence, IDENTITY, lead + frames, steps=4)))[lead:]
     assert loop.shape == (frames, SIZE)
-    assert torch.equal(loop[:10], idle[:10])
+    assert torch.allclose(loop[:3], idle[:3], atol=1e-4)
     assert not torch.equal(loop[-1], idle[-1])
+
+
+@pytest.mark.parametrize("frames", [8, 20, 60])
+def test_the_closing_window_sees_the_start_of_the_loop_after_its_end(model, frames):
+    config = model.config
+    motion = torch.rand(frames, SIZE)
+    begin = max(0, frames + config.prefix - config.window)
+    held = _held(motion, begin, config)
+    after = slice(frames - begin, frames - begin + config.prefix)
+    assert held.frames[after].all()
+    assert torch.equal(held.motion[after], motion[: len(held.motion[after])])
+    assert torch.equal(held.motion[: config.prefix], motion[begin : begin + config.prefix])
+    assert not held.frames[config.prefix : frames - begin].any()
 
 
 def test_a_loop_that_would_twitch_is_refused(model, silence):
