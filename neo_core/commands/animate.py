@@ -52,13 +52,13 @@ def execute(arguments: argparse.Namespace) -> int:
         raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
     if motion:
         check_writable(motion, motion_file.SUFFIXES, inputs)
-    options = {"face": arguments.face, "size": arguments.size, "motion": motion}
+    chosen = {"face": arguments.face, "size": arguments.size, "motion": motion}
     with ProgressBar("rendering") as progress:
         if audio:
-            report = make_video(photo, audio, output, settings, **options, progress=progress)
+            report = make_video(photo, audio, output, settings, **chosen, progress=progress)
         else:
             report = make_idle(
-                photo, arguments.idle, output, settings, loop=arguments.loop, **options, progress=progress
+                photo, arguments.idle, output, settings, loop=arguments.loop, **chosen, progress=progress
             )
     if arguments.json:
         print(json.dumps(report))
