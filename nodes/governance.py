@@ -4,11 +4,14 @@ import time
 
 from comfy_api.v0_0_2 import io
 
+from ..neo_core.data_types import InputError
 from ..neo_core.governance import (
     TALKING_HEAD,
     ConsentLedger,
+    ConsentRecord,
     ConsentRequired,
     Grant,
+    InvalidRequest,
     authorise,
     fingerprint,
     portrait_id,
@@ -55,8 +58,7 @@ def granted(portrait: Portrait, face: int) -> Grant:
     name = portrait_id(person)
     statement = refusals.taken_request(name)
     if statement is not None and not covered(person):
-        record = record_from_request(statement, person, refusals.QUESTIONS, now=int(time.time()))
-        ConsentLedger().add(record)
+        ConsentLedger().add(stated(statement, person))
     try:
         grant = authorise(person, TALKING_HEAD, source=f"portrait {name}", command=adding(name, face))
     except ConsentRequired as refusal:
@@ -64,6 +66,18 @@ def granted(portrait: Portrait, face: int) -> Grant:
         raise ConsentRequired(f"{refusal}\n{otherwise(name)}") from None
     refusals.forget(name)
     return grant
+
+
+def stated(statement: bytes, person: Person) -> ConsentRecord:
+    """The record that a request asks for. Who was asked and stated what no record can hold is asked again."""
+    try:
+        return record_from_request(statement, person, refusals.QUESTIONS, now=int(time.time()))
+    except InvalidRequest:
+        raise
+    except InputError as objection:
+        name = portrait_id(person)
+        way_out = f"To state it anew, press Give consent (portrait {name}, question {refusals.QUESTIONS.ask(name)})."
+        raise type(objection)(f"{objection}\n{way_out} {records()}") from None
 
 
 def covered(person: Person) -> bool:
@@ -85,6 +99,9 @@ def adding(name: str, face: int) -> str:
 def otherwise(name: str) -> str:
     """The rest of a refusal: the question that the dialog answers, and how records are seen and ended."""
     dialog = "" if refusals.several_users() else f"or press Give consent (question {refusals.QUESTIONS.ask(name)}). "
-    return (
-        f"{dialog}Records are listed and revoked with:\n  {consent_command('list')}\n  {consent_command('revoke')} ID"
-    )
+    return dialog + records()
+
+
+def records() -> str:
+    """How records are seen and ended."""
+    return f"Records are listed and revoked with:\n  {consent_command('list')}\n  {consent_command('revoke')} ID"

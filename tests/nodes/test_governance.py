@@ -209,6 +209,17 @@ def test_a_request_of_another_form_is_refused_and_forgotten(files, ask, pack, ch
     assert not pack("neo_core.governance").ConsentLedger().records()
 
 
+@pytest.mark.parametrize("changes", [{"name": "Taylor Swift"}, {"expires": "2001-01-01"}])
+def test_who_stated_what_cannot_be_recorded_is_asked_again(files, ask, pack, changes):
+    files.request.write_text(statement(files, **changes))
+    with pytest.raises(pack("neo_core.data_types").InputError) as caught:
+        ask()
+    (files.question,) = re.findall(r"\bquestion ([0-9a-f]{32})\b", str(caught.value))
+    assert re.search(rf"\bportrait {files.name}\b", str(caught.value))
+    files.request.write_text(statement(files))
+    assert ask().name == NAME
+
+
 def test_a_request_placed_before_anybody_was_asked_gives_nothing(files, ask, pack, required):
     """Whoever has the picture can work out its id; the question is known to those only who see the refusal."""
     for guess in ("", "0" * 32, files.question.upper()):

@@ -11,7 +11,8 @@ const NODE = "NEO_Consent";
 const KINDS = ["self", "authorised", "synthetic", "artwork"];
 const SCOPES = ["talking-head", "reenactment", "full-body"];
 const NEEDED = "talking-head"; // the Consent node asks for it, so a record without it would help nobody
-let refused = null; // what the Consent node said last: {portrait, question, commands}
+let refused = null; // what the Consent node said last: {portrait, question, commands, objection}
+let answer = null; // what was stated last, to be put right if the Consent node objects to it
 
 app.registerExtension({
   name: "NEO.Consent",
@@ -29,10 +30,11 @@ app.registerExtension({
 
 function onError({ node_type: type, exception_type: exception = "", exception_message: message = "" }) {
   const portrait = message.match(/\bportrait ([0-9a-f]{16})\b/)?.[1];
-  if (type !== NODE || !exception.endsWith("ConsentRequired") || !portrait) return;
+  if (type !== NODE || !portrait) return;
   const question = message.match(/\bquestion ([0-9a-f]{32})\b/)?.[1];
   const commands = [...message.matchAll(/^ {2}(.* consent (?:list|revoke ID))$/gm)].map((line) => line[1]);
-  refused = { portrait, question, commands };
+  const objection = exception.endsWith("ConsentRequired") ? "" : message.split("\n", 1)[0];
+  refused = { portrait, question, commands, objection };
   ask();
 }
 
@@ -48,7 +50,7 @@ function toast(severity, detail) {
 }
 
 function open(refusal) {
-  const questions = [intro(refusal.portrait), who(), details(), use(), adult()];
+  const questions = [intro(refusal.portrait), who(), details(), objection(refusal), use(), adult()];
   const form = element("form", {}, header(), ...questions, later(refusal.commands), problem(), footer());
   const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
   form.addEventListener("change", () => askForName(form));
@@ -61,21 +63,25 @@ function open(refusal) {
   dialog.addEventListener("keydown", (event) => event.stopPropagation()); // what is typed is no shortcut of the canvas
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
+  if (refusal.objection && answer?.portrait === refusal.portrait) fillIn(form, answer);
   askForName(form);
   dialog.showModal();
+  if (refusal.objection) form.elements.name.select();
 }
 
 /** Cancelled: the picture of somebody who has not consented is not kept. Put aside (Escape, the cross), it is. */
 function forget({ portrait }) {
   refused = null;
+  answer = null;
   return api.deleteUserData(pictureFile(portrait));
 }
 
 const pictureFile = (portrait) => `neo/portraits/${portrait}.png`;
 
 async function submit(dialog, form, refusal, next) {
+  answer = statement(form, refusal);
   try {
-    await api.storeUserData(`neo/consent_requests/${refusal.portrait}.json`, statement(form, refusal));
+    await api.storeUserData(`neo/consent_requests/${refusal.portrait}.json`, answer);
   } catch (error) {
     form.querySelector(".neo-problem").textContent = text("consent.notStored", { reason: error.message });
     return;
@@ -98,6 +104,14 @@ function statement(form, { portrait, question }) {
     scope: [...scope].filter((box) => box.checked).map((box) => box.value),
     expires: expires.value || null,
   };
+}
+
+function fillIn({ elements }, { kind, name, expires, adult, scope }) {
+  elements.kind.value = kind;
+  elements.name.value = name;
+  elements.expires.value = expires ?? "";
+  elements.adult.checked = adult;
+  for (const box of elements.scope) box.checked = scope.includes(box.value);
 }
 
 // ---- the parts of the dialog, from top to bottom
@@ -136,13 +150,18 @@ function who() {
 
 function details() {
   const rules = { required: "", pattern: ".*\\S.*", maxlength: "200", autocomplete: "off" };
-  const name = element("input", { name: "name", ...rules });
+  const name = element("input", { name: "name", "aria-describedby": "neo-consent-objection", ...rules });
   const today = new Date().toISOString().slice(0, 10);
   const expires = element("input", { name: "expires", type: "date", min: today });
   const until = element("span", {}, text("consent.expires"), " ", element("small", {}, text("consent.noEnd")));
   const whose = element("span", { class: "neo-whose" });
   return element("div", { class: "neo-pair" }, element("label", {}, whose, name), element("label", {}, until, expires));
 }
+
+/** Why the Consent node made no record of the last answer. */
+const objection = (refusal) => {
+  return element("p", { class: "neo-objection", id: "neo-consent-objection", role: "alert" }, refusal.objection);
+};
 
 function askForName(form) {
   form.querySelector(".neo-whose").textContent = text(`consent.name.${form.elements.kind.value || "person"}`);

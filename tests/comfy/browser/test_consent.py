@@ -129,15 +129,42 @@ def test_the_dialog_shows_how_to_end_a_consent(refused):
     assert revoke.endswith("consent revoke ID")
 
 
-def test_a_public_figure_is_refused_after_the_dialog_as_well(refused, host, ledger, until):
+def test_a_public_figure_is_refused_after_the_dialog_and_another_name_can_be_given(refused, host, ledger, until):
     records = len(ledger.records())
-    fill(refused, "Taylor Swift", kind="self")
+    fill(refused, "Taylor Swift")
+    refused.locator(f"{DIALOG} input[value=reenactment]").check()
+    before = host.get("/history")
+    refused.locator(f"{DIALOG} button[value=run]").click()
+    assert last_run(host, before, until).exception.endswith("ProtectedPerson")
+    assert len(ledger.records()) == records
+    assert requests(host) == []
+    objection = refused.locator(f"{DIALOG} .neo-objection")
+    objection.wait_for()
+    assert "'Taylor Swift' is that of a public figure" in objection.inner_text()
+    assert "question" not in objection.inner_text()
+    assert refused.evaluate("getSelection().toString()") == "Taylor Swift"
+    refused.keyboard.type("Nobody")  # all else is as it was stated
     before = host.get("/history")
     refused.locator(f"{DIALOG} button[value=run]").click()
     outcome = last_run(host, before, until)
-    assert outcome.exception.endswith("ProtectedPerson")
-    assert len(ledger.records()) == records
-    assert requests(host) == []
+    assert outcome.status == "success", outcome.error
+    record = ledger.records()[-1]
+    assert (record.kind, record.name, record.scope) == ("synthetic", "Nobody", ("talking-head", "reenactment"))
+
+
+def test_an_objection_is_text_and_belongs_to_its_answer(refused, host, until):
+    fill(refused, "Taylor Swift <img src=x onerror='window.broken_into = true'>")
+    before = host.get("/history")
+    refused.locator(f"{DIALOG} button[value=run]").click()
+    last_run(host, before, until)
+    refused.locator(f"{DIALOG} .neo-objection").wait_for()
+    assert "<img" in refused.locator(f"{DIALOG} .neo-objection").inner_text()
+    assert refused.evaluate("window.broken_into") is None
+    refused.locator(f"{DIALOG} footer [data-forget]").click()
+    refused.evaluate(RUN)
+    refused.wait_for_selector(DIALOG, timeout=120_000)  # asked afresh
+    assert refused.locator(f"{DIALOG} input[name=name]").input_value() == ""
+    assert not refused.locator(f"{DIALOG} .neo-objection").is_visible()
 
 
 def test_saving_alone_stores_what_was_stated(refused, host):
