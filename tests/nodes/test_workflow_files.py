@@ -129,6 +129,13 @@ def test_ends_in_a_saved_video_and_starts_from_samples(path):
 
 
 @workflows
+def test_the_note_names_the_button_that_answers_a_refusal(path):
+    (note,) = (node for node in read(path)["nodes"] if node["type"] == "MarkdownNote")
+    texts = json.loads((ROOT / "locales" / "en" / "main.json").read_text(encoding="utf-8"))["neo"]["consent"]
+    assert f"**{texts['saveAndRun']}**" in note["widgets_values"][0]
+
+
+@workflows
 def test_nothing_overlaps_and_groups_hold_whole_nodes(path):
     graph = read(path)
     boxes = [box(node) for node in graph["nodes"]]
