@@ -11,6 +11,7 @@ from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pipelines import motion_file
 from ..pipelines.clip import make_idle, make_video
+from ..pipelines.idle import idle, idle_loop
 from ..pipelines.talking_head import Settings
 from . import options
 from .progress import ProgressBar, clock
@@ -57,9 +58,8 @@ def execute(arguments: argparse.Namespace) -> int:
         if audio:
             report = make_video(photo, audio, output, settings, **chosen, progress=progress)
         else:
-            report = make_idle(
-                photo, arguments.idle, output, settings, loop=arguments.loop, **chosen, progress=progress
-            )
+            perform = idle_loop if arguments.loop else idle
+            report = make_idle(photo, arguments.idle, output, settings, perform, **chosen, progress=progress)
     if arguments.json:
         print(json.dumps(report))
     else:

@@ -1,17 +1,19 @@
 """From files to a file: a photo and a sound are opened, allowed, animated and written."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from ..data_types import MotionLatents, Progress
+from ..data_types import Identity, MotionLatents, Progress
 from ..governance import TALKING_HEAD, authorise, fingerprint
 from ..media.audio import inspect_sound
-from .idle import idle
 from .motion_file import save_motion
 from .portrait import open_portrait
 from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
+
+Idling = Callable[[Models, Identity, float, Settings], MotionLatents]
 
 
 def make_video(
@@ -42,18 +44,18 @@ def make_idle(
     seconds: float,
     output: Path,
     settings: Settings,
+    perform: Idling,
     *,
-    loop: bool = False,
     face: int | None = None,
     size: int | None = None,
     motion: Path | None = None,
     progress: Progress,
 ) -> dict:
-    """The person in a photo waits and listens; returns the same report. No sound is written."""
+    """The person in a photo waits and listens, as `perform` (`idle` or `idle_loop`) has it; returns the same report."""
     started = time.monotonic()
     models = load_models()
     avatar = enrol_photo(models, photo, face, size)
-    latents = idle(models, avatar.identity, seconds, settings, loop=loop)
+    latents = perform(models, avatar.identity, seconds, settings)
     frames = write_video(avatar.volume, latents, output, None, progress)
     if motion:
         save_motion(motion, latents)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..audio.encoder import AudioEncoder, encode
 from ..audio.features import FRAME, RATE
-from ..data_types import Identity, InputError, MotionLatents, Progress, Waveform, silent
+from ..data_types import Identity, InputError, MotionLatents, Waveform
 from ..runtime.threads import one_thread
 from ..timebase import MOTION_RATE
 from ..vocal.idle import SHORTEST_LOOP, generate_idle, generate_loop
@@ -19,22 +19,28 @@ LONGEST_LOOP = 600.0
 
 
 @one_thread()
-def idle(
-    models: Models, identity: Identity, seconds: float, settings: Settings, *, loop: bool, progress: Progress = silent
-) -> MotionLatents:
-    """The performance of `seconds` of silence; a loop ends where it began."""
-    shortest, longest = (SHORTEST_LOOP / MOTION_RATE, LONGEST_LOOP) if loop else (SHORTEST, LONGEST)
+def idle(models: Models, identity: Identity, seconds: float, settings: Settings) -> MotionLatents:
+    """The performance of `seconds` of silence."""
+    frames = _frames(seconds, SHORTEST, LONGEST)
+    silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
+    pieces = generate_idle(models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps)
+    motion = torch.cat(list(resample_motion(pieces, settings.fps, round(frames * settings.fps / MOTION_RATE))))
+    return MotionLatents(motion, settings.fps, identity.reference.float().cpu())
+
+
+@one_thread()
+def idle_loop(models: Models, identity: Identity, seconds: float, settings: Settings) -> MotionLatents:
+    """The same, ending where it began."""
+    frames = _frames(seconds, SHORTEST_LOOP / MOTION_RATE, LONGEST_LOOP)
+    silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
+    loop = generate_loop(models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps)
+    return MotionLatents(_around(loop, settings.fps), settings.fps, identity.reference.float().cpu())
+
+
+def _frames(seconds: float, shortest: float, longest: float) -> int:
     if not shortest <= seconds <= longest:
         raise InputError(f"{seconds:g} seconds to idle found, expected {shortest:g} to {longest:g}")
-    frames = round(seconds * MOTION_RATE)
-    silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
-    options = {"seed": settings.seed, "steps": settings.steps, "progress": progress}
-    if loop:
-        motion = _around(generate_loop(models.vocal, silence, identity, frames, **options), settings.fps)
-    else:
-        pieces = generate_idle(models.vocal, silence, identity, frames, **options)
-        motion = torch.cat(list(resample_motion(pieces, settings.fps, round(frames * settings.fps / MOTION_RATE))))
-    return MotionLatents(motion, settings.fps, identity.reference.float().cpu())
+    return round(seconds * MOTION_RATE)
 
 
 def silent_states(encoder: AudioEncoder, frames: int) -> Tensor:

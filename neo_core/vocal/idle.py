@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..data_types import Identity, Progress, silent
+from ..data_types import Identity
 from ..flow.guidance import NEUTRAL
 from ..flow.schedule import timesteps
 from ..timebase import MOTION_RATE
@@ -28,11 +28,10 @@ def generate_idle(
     *,
     seed: int = 0,
     steps: int = STEPS,
-    progress: Progress = silent,
 ) -> Iterator[Tensor]:
     """Motion [n, 63] of `frames` silent frames at 25 a second, in pieces, in flat memory."""
     hidden = _repeated(silence, PAIR * frames)
-    return generate_windows(vocal, hidden, identity, seed=seed, steps=steps, total=frames, progress=progress)
+    return generate_windows(vocal, hidden, identity, seed=seed, steps=steps)
 
 
 def generate_loop(
@@ -43,14 +42,12 @@ def generate_loop(
     *,
     seed: int = 0,
     steps: int = STEPS,
-    progress: Progress = silent,
 ) -> Tensor:
     """Motion [frames, 63] of silence whose last frame leads to its first."""
     if frames < SHORTEST_LOOP:
         raise ValueError(f"a loop of {frames} frames found, expected at least {SHORTEST_LOOP}")
     config, lead = vocal.config, vocal.config.window // 2
-    options = {"seed": seed, "steps": steps, "progress": progress}
-    whole = torch.cat(list(generate_idle(vocal, silence, identity, lead + frames, **options)))
+    whole = torch.cat(list(generate_idle(vocal, silence, identity, lead + frames, seed=seed, steps=steps)))
     motion = whole[lead:]
     begin = max(0, frames + config.prefix - config.window)  # of the closing window; what comes before it stays
     prefix = whole[lead + begin - config.prefix : lead + begin]

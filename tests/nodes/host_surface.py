@@ -20,7 +20,6 @@ MODULES = (
     "comfy.cli_args",
     "comfy.model_management",
     "comfy.model_patcher",
-    "comfy.utils",
     "comfy_execution.progress",
     "comfy_execution.utils",
     "folder_paths",
