@@ -46,7 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
     guidance = Guidance(**{name: getattr(arguments, f"guidance_{name}") for name in (*SIGNALS, "start", "end")})
     settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
-    _check_wish(audio, arguments.idle, arguments.loop)
+    _check_wish(audio, arguments.idle, arguments.loop, guidance)
     inputs = (photo, audio) if audio else (photo,)
     output = check_writable(arguments.output, SUFFIXES, inputs)
     if audio and audio.suffix.lower() in WRITABLE:
@@ -67,9 +67,11 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_wish(audio: Path | None, idle: float | None, loop: bool) -> None:
-    """A sound or --idle, and --loop with the latter only."""
+def _check_wish(audio: Path | None, idle: float | None, loop: bool, guidance: Guidance) -> None:
+    """A sound or --idle; --loop with the latter only, guidance with the former."""
     if (audio is None) == (idle is None):
         raise InputError(f"{'a sound and' if audio else 'no sound and no'} --idle found, expected either")
     if loop and idle is None:
         raise InputError("--loop found without --idle, expected both")
+    if idle is not None and guidance != Guidance():
+        raise InputError("guidance found with --idle, expected it with a sound")

@@ -37,6 +37,7 @@ def photo(tmp_path):
         ("animate me.png -o out.mp4", "no sound and no --idle"),
         ("animate me.png hello.mp4 --idle 3 -o out.mp4", "a sound and --idle"),
         ("animate me.png hello.mp4 --loop -o out.mp4", "without --idle"),
+        ("animate me.png --idle 3 --guidance-reference 2 -o out.mp4", "guidance found with --idle"),
         (f"animate {'x' * 300}.png hello.mp4 -o {'y' * 300}.mp4", "expected a short name"),
         (f"animate me.png {'x' * 300}.wav -o out.mp4", "does not exist"),
         ("animate hello.mp4 me.png -o out.mp4", "expected the order PHOTO AUDIO"),
