@@ -67,8 +67,14 @@ def measure_comfyui(arguments: argparse.Namespace, work: Path) -> tuple[dict[str
     if arguments.comfyui is None or not (arguments.comfyui / "main.py").is_file():
         raise InputError(f"--comfyui is {arguments.comfyui}; expected the folder of a ComfyUI checkout")
     checkout = Checkout(arguments.comfyui.resolve(), arguments.python)
-    runs = [comfyui.run_workflow(checkout, file, work / file.stem) for file in comfyui.workflow_files()]
-    return comfyui.figures(runs), f"\n\n{comfyui.times(runs)}"
+    runs: list[comfyui.WorkflowRun] = []
+
+    def workflows() -> dict[str, float]:
+        runs.extend(comfyui.run_workflow(checkout, file, work / file.stem) for file in comfyui.workflow_files())
+        return comfyui.figures(runs)
+
+    values = run({"workflows": workflows})
+    return values, f"\n\n{comfyui.times(runs)}"
 
 
 def talking_head_parts(studio: Studio) -> dict[str, Measurement]:

@@ -70,9 +70,13 @@ def _twice(host: Host, workflow: dict, info: dict) -> tuple[float, float, str]:
     try:
         prompt = api_prompt(workflow, info)
         first, again = (host.run(prompt, workflow, LONGEST) for _ in range(2))
-    except HostError as error:
+        return first.seconds, again.seconds, fault_of(first) or _fault_of_cached(again)
+    except (HostError, InputError) as error:  # refused, or a video that does not decode
         return float("nan"), float("nan"), str(error)
-    return first.seconds, again.seconds, fault_of(first)
+
+
+def _fault_of_cached(outcome: Outcome) -> str:
+    return "" if outcome.status == "success" else f"cached run, {outcome.status}: {outcome.error}"
 
 
 def fault_of(outcome: Outcome) -> str:

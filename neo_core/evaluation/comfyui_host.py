@@ -1,6 +1,6 @@
 """A ComfyUI of our own: started from a checkout with nothing of the user's, driven through its HTTP interface, stopped.
 
-Only the standard library is used, so that it runs beside any checkout and any interpreter.
+It needs nothing beyond the standard library, so it runs beside any checkout and any interpreter.
 """
 
 import json
@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .bench import CouldNotRun
+
 FOLDERS = ("custom_nodes", "models", "input", "output", "temp", "user/default")
 IGNORED = ("Note", "MarkdownNote")  # drawn by the browser only
 CHOICE_WITH_INPUTS = "COMFY_DYNAMICCOMBO_V3"  # each choice brings inputs of its own
@@ -24,7 +26,7 @@ WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "CURVE", CHOICE_WITH_IN
 OFF = (2, 4)  # modes of a node that is muted or bypassed
 
 
-class HostError(RuntimeError):
+class HostError(CouldNotRun):
     """The host did not start, or an answer is not what a ComfyUI answers."""
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from neo_core.data_types import Waveform
+from neo_core.evaluation import comfyui
 from neo_core.evaluation.comfyui import fault_of
 from neo_core.evaluation.comfyui_host import HostError, Outcome, api_prompt, prepare
 from neo_core.media.video import VideoWriter
@@ -128,3 +129,26 @@ def test_a_silent_a_missing_and_a_failed_video_are_faults(video):
     assert "silent" in fault_of(outcome(video(1.0, 0.0)))
     assert "no video" in fault_of(outcome())
     assert "error" in fault_of(outcome(video(1.0, 0.5), status="error"))
+
+
+def test_a_video_that_cannot_be_read_is_a_failed_workflow_not_a_failed_bench(tmp_path, monkeypatch):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    monkeypatch.setattr(comfyui, "api_prompt", lambda *_: {})
+
+    class Host:
+        def run(self, *_):
+            return outcome(tmp_path / "broken.mp4")
+
+    assert "cannot be read" in comfyui._twice(Host(), {}, {})[2]
+
+
+def test_a_cached_run_that_fails_is_a_failed_workflow(monkeypatch):
+    monkeypatch.setattr(comfyui, "api_prompt", lambda *_: {})
+    monkeypatch.setattr(comfyui, "fault_of", lambda _: "")
+    outcomes = iter((outcome(), outcome(status="error")))
+
+    class Host:
+        def run(self, *_):
+            return next(outcomes)
+
+    assert "cached run, error" in comfyui._twice(Host(), {}, {})[2]
