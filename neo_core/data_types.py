@@ -55,17 +55,6 @@ class AudioFeatures:
 
 
 @dataclass(frozen=True)
-class Speech:
-    """A sound and what the audio encoder hears in it."""
-
-    features: AudioFeatures
-    waveform: Waveform
-
-    def __repr__(self) -> str:
-        return f"Speech({self.waveform.seconds:.2f} s)"
-
-
-@dataclass(frozen=True)
 class Identity:
     """Who speaks, for VOCAL: structure (geometry, not texture), habits, and the portrait's own pose and expression."""
 

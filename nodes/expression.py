@@ -3,7 +3,15 @@
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import MotionLatents
-from ..neo_core.pictar.expression import PRESETS, ExpressionEdit, edit_expression, parse_keyframes
+from ..neo_core.pictar.expression import (
+    AMPLITUDE,
+    PRESETS,
+    SLIDERS,
+    STRENGTH,
+    ExpressionEdit,
+    edit_expression,
+    parse_keyframes,
+)
 from . import inputs
 from .sockets import NeoMotion, genuine
 
@@ -32,18 +40,16 @@ class EditExpression(io.ComfyNode):
                     tooltip="Expression that is added to the performance; lips still close for p, b and m. Not used "
                     "when there are key-frames: they take its place",
                 ),
-                number("strength", 1.0, 0.0, 1.5, "How strong the preset is; not used when there are key-frames"),
-                number("head_pitch", 0.0, -20.0, 20.0, "Head down (+) or up (-), degrees", 0.5),
-                number("head_yaw", 0.0, -20.0, 20.0, "Head to the person's left (+) or right (-), degrees", 0.5),
-                number(
-                    "head_roll", 0.0, -20.0, 20.0, "Head tipped to the person's right (+) or left (-), degrees", 0.5
-                ),
-                number("gaze_yaw", 0.0, -25.0, 25.0, "Eyes to the person's left (+) or right (-), degrees", 0.5),
-                number("gaze_pitch", 0.0, -25.0, 25.0, "Eyes down (+) or up (-), degrees", 0.5),
-                number("brows", 0.0, -1.0, 1.0, "Brows raised (+) or drawn down (-)"),
-                number("lids", 0.0, -1.0, 1.0, "Eyes wider (+) or narrower (-)"),
-                number("smile", 0.0, -1.0, 1.0, "Corners of the mouth up (+) or down (-)"),
-                number("jaw", 0.0, 0.0, 1.0, "Mouth held open"),
+                inputs.slider("strength", STRENGTH, "How strong the preset is; not used when there are key-frames"),
+                offset("head_pitch", "Head down (+) or up (-), degrees", 0.5),
+                offset("head_yaw", "Head to the person's left (+) or right (-), degrees", 0.5),
+                offset("head_roll", "Head tipped to the person's right (+) or left (-), degrees", 0.5),
+                offset("gaze_yaw", "Eyes to the person's left (+) or right (-), degrees", 0.5),
+                offset("gaze_pitch", "Eyes down (+) or up (-), degrees", 0.5),
+                offset("brows", "Brows raised (+) or drawn down (-)"),
+                offset("lids", "Eyes wider (+) or narrower (-)"),
+                offset("smile", "Corners of the mouth up (+) or down (-)"),
+                offset("jaw", "Mouth held open"),
                 amplitude("amplitude_head", "the head moves"),
                 amplitude("amplitude_gaze", "the gaze moves"),
                 amplitude("amplitude_brows", "the brows move"),
@@ -67,11 +73,10 @@ class EditExpression(io.ComfyNode):
         return io.NodeOutput(edit_expression(performance, edit))
 
 
-def number(name: str, default: float, low: float, high: float, meaning: str, step: float = 0.05) -> io.Float.Input:
-    return io.Float.Input(
-        name, default=default, min=low, max=high, step=step, display_mode=io.NumberDisplay.slider, tooltip=meaning
-    )
+def offset(name: str, meaning: str, step: float = 0.05) -> io.Float.Input:
+    return inputs.slider(name, SLIDERS[name], meaning, default=0.0, step=step)
 
 
 def amplitude(name: str, what: str, but: str = "") -> io.Float.Input:
-    return number(name, 1.0, 0.0, 2.0, f"How much {what}: 0 not at all, 1 as performed, 2 twice as much{but}")
+    meaning = f"How much {what}: 0 not at all, 1 as performed, 2 twice as much{but}"
+    return inputs.slider(name, AMPLITUDE, meaning)

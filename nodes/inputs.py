@@ -3,11 +3,11 @@
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import InputError
+from ..neo_core.vocal.sampler import LARGEST_SEED
 from .sockets import NeoAudio, NeoGrant, NeoGuidance, NeoIdentity, NeoModel, NeoMotion, NeoVolume
 
 FRAMINGS = ("head and shoulders", "whole photo")
 FRAME_RATES = ("25", "23.976", "24", "29.97", "30", "48", "50", "59.94", "60")
-LARGEST_SEED = 2**64 - 1
 SIDES = (128, 2048)
 FACES = (0, 64)
 
@@ -103,6 +103,20 @@ def fps() -> io.Combo.Input:
         options=list(FRAME_RATES),
         default=FRAME_RATES[0],
         tooltip="Frames per second of the video; the length follows the sound exactly at every rate",
+    )
+
+
+def slider(
+    name: str, limits: tuple[float, float], meaning: str, default: float = 1.0, step: float = 0.05
+) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=default,
+        min=limits[0],
+        max=limits[1],
+        step=step,
+        display_mode=io.NumberDisplay.slider,
+        tooltip=meaning,
     )
 
 

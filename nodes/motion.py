@@ -4,13 +4,14 @@ from comfy_api.v0_0_2 import io, ui
 
 from ..neo_core.data_types import MotionLatents
 from ..neo_core.evaluation.motion_plot import PARTS, plot_motion
-from ..neo_core.pipelines.motion_file import load_motion, save_motion
+from ..neo_core.pipelines.motion_file import SUFFIXES, load_motion, save_motion
 from . import inputs
 from .folders import input_file, motion_files, output_file, state
 from .media import to_image
 from .sockets import NeoMotion, genuine
 
 WIDTH, HEIGHT = 1280, 720
+FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
 
 
 class PlotMotion(io.ComfyNode):
@@ -51,8 +52,8 @@ class SaveMotion(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "format",
-                    options=["safetensors", "json"],
-                    default="safetensors",
+                    options=list(FORMATS),
+                    default=FORMATS[0],
                     tooltip="safetensors is exact and small; json can be read and edited by hand",
                 ),
             ],

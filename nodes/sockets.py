@@ -12,7 +12,7 @@ from ..neo_core.data_types import InputError
 
 Value = TypeVar("Value")
 
-NeoAudio = io.Custom("NEO_AUDIO")  # data_types.Speech
+NeoAudio = io.Custom("NEO_AUDIO")  # data_types.AudioFeatures
 NeoIdentity = io.Custom("NEO_IDENTITY")  # data_types.Identity
 NeoGrant = io.Custom("NEO_GRANT")  # governance.Grant
 NeoGuidance = io.Custom("NEO_GUIDANCE")  # flow.guidance.Guidance

@@ -2,11 +2,11 @@
 
 from comfy_api.v0_0_2 import io
 
-from ..neo_core.data_types import Identity, InputError, Speech
+from ..neo_core.data_types import AudioFeatures, Identity, InputError
 from ..neo_core.flow.guidance import Guidance
 from ..neo_core.pipelines.talking_head import Settings, generate
 from ..neo_core.timebase import parse_fps
-from ..neo_core.vocal.sampler import STEPS
+from ..neo_core.vocal.sampler import LARGEST_SEED, STEPS
 from . import inputs
 from .curves import over_time
 from .model_patcher import on_device
@@ -14,6 +14,7 @@ from .progress import NodeProgress
 from .sockets import NeoGuidance, NeoMotion, genuine
 
 STEP_COUNTS = (2, 50)
+WEIGHTS = (0.0, 3.0)
 Curve = io.Custom("CURVE")  # io.Curve has no `forceInput`: it would draw an editor on the node for each of them
 
 
@@ -85,7 +86,7 @@ class GenerateMotion(io.ComfyNode):
 
     @classmethod
     def execute(cls, models, speech, identity, seed, steps, fps, guidance=None):
-        heard = genuine(speech, Speech, "speech", "Encode Audio")
+        heard = genuine(speech, AudioFeatures, "speech", "Encode Audio")
         person = genuine(identity, Identity, "identity", "Enrol From Photo")
         settings = performance(seed, fps, guidance, steps)
         with on_device(models) as engine:
@@ -96,7 +97,7 @@ def performance(seed: int, fps: str, guidance: object, steps: int = STEPS) -> Se
     """The settings of a performance; without guidance every signal counts as trained."""
     mixed = Guidance() if guidance is None else genuine(guidance, Guidance, "guidance", "Guidance Mixer")
     rate = parse_fps(inputs.chosen(fps, inputs.FRAME_RATES, "fps"))
-    inputs.within(seed, (0, inputs.LARGEST_SEED), "seed")
+    inputs.within(seed, (0, LARGEST_SEED), "seed")
     return Settings(rate, seed, inputs.within(steps, STEP_COUNTS, "steps"), mixed)
 
 
@@ -111,10 +112,7 @@ def stretch(start: float, end: float) -> tuple[float, float]:
 
 
 def slider(name: str, meaning: str) -> io.Float.Input:
-    tooltip = f"{meaning}; 1 as trained, 0 not at all, above 1 more than that"
-    return io.Float.Input(
-        name, default=1.0, min=0.0, max=3.0, step=0.05, display_mode=io.NumberDisplay.slider, tooltip=tooltip
-    )
+    return inputs.slider(name, WEIGHTS, f"{meaning}; 1 as trained, 0 not at all, above 1 more than that")
 
 
 def percent(name: str, default: float, meaning: str) -> io.Float.Input:

@@ -4,6 +4,7 @@ import argparse
 from fractions import Fraction
 
 from ..timebase import parse_fps
+from ..vocal.sampler import LARGEST_SEED
 
 MIN_SIZE, MAX_SIZE = 64, 4096
 
@@ -31,7 +32,7 @@ def steps(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    return _whole_number(text, 0, 2**63 - 1, "seed")
+    return _whole_number(text, 0, LARGEST_SEED, "seed")
 
 
 def guidance(text: str) -> float:

@@ -37,7 +37,6 @@ class Grant:
     """Permission to move one portrait, made by `authorise` only and valid in this process only."""
 
     record: str
-    name: str
     portrait: Portrait
     scope: tuple[str, ...]
     expires: int | None
@@ -135,13 +134,13 @@ def bundled_records() -> list[ConsentRecord]:
 
 
 def _grant(record: ConsentRecord, portrait: Portrait, folder: Path) -> Grant:
-    grant = Grant(record.id, record.name, portrait, record.scope, record.expires, folder)
+    grant = Grant(record.id, portrait, record.scope, record.expires, folder)
     return replace(grant, seal=_seal(grant))
 
 
 def _seal(grant: Grant) -> bytes:
     picture = [grant.portrait.pixels_sha256, grant.portrait.perceptual_hash, list(grant.portrait.face_template)]
-    fields = [grant.record, grant.name, picture, list(grant.scope), grant.expires, str(grant.folder)]
+    fields = [grant.record, picture, list(grant.scope), grant.expires, str(grant.folder)]
     return hmac.digest(_PROCESS_SECRET, json.dumps(fields).encode(), hashlib.sha256)
 
 

@@ -27,7 +27,7 @@ from ..audio.encoder import (
     watched,
 )
 from ..audio.features import RATE
-from ..data_types import STYLE_SIZE, Identity, MotionLatents, Progress, Speech, Waveform, silent
+from ..data_types import STYLE_SIZE, AudioFeatures, Identity, MotionLatents, Progress, Waveform, silent
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import TALKING_HEAD, Grant
@@ -114,17 +114,17 @@ def enrol(
     return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()), mask)
 
 
-def hear(models: Models, waveform: Waveform, progress: Progress = silent) -> Speech:
+def hear(models: Models, waveform: Waveform, progress: Progress = silent) -> AudioFeatures:
     """What the audio encoder makes of a whole sound."""
-    return Speech(encode(models.audio_encoder, check_waveform(waveform), progress), waveform)
+    return encode(models.audio_encoder, check_waveform(waveform), progress)
 
 
 @one_thread()
 def generate(
-    models: Models, speech: Speech, identity: Identity, settings: Settings, progress: Progress = silent
+    models: Models, features: AudioFeatures, identity: Identity, settings: Settings, progress: Progress = silent
 ) -> MotionLatents:
     """The performance of a whole sound: one motion vector per frame of a video that covers it."""
-    features, fps = speech.features, settings.fps
+    fps = settings.fps
     latents = generate_motion(
         models.vocal,
         features,

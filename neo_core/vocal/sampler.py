@@ -33,6 +33,7 @@ MOUTH_TEMPERATURE = 0.25  # of the mouth's noise (arXiv 1807.03039): towards the
 DRAWN = [k for region in ("pose", "gaze", "brows") for k in REGIONS[region]]  # what has a long memory
 ROUNDING = 1e-5  # deviations: what units and back may cost, and nobody needs to be drawn by
 DRAWN_FOR = 12.0  # frames after which a third of it is left
+LARGEST_SEED = 2**64 - 1
 EASE = 12  # frames in which guidance comes and goes: switched at once, the reference's share of the face would jump
 PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 

@@ -1,6 +1,7 @@
 import dataclasses
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -76,7 +77,9 @@ def test_looking_writes_nothing(tmp_path, image, landmarks):
     assert not (tmp_path / "neo").exists()
 
 
-@pytest.mark.parametrize("change", [{"scope": ("full-body",)}, {"record": "0" * 32}, {"expires": 1}, {"name": "x"}])
+@pytest.mark.parametrize(
+    "change", [{"scope": ("full-body",)}, {"record": "0" * 32}, {"expires": 1}, {"folder": Path("x")}]
+)
 def test_a_changed_grant_is_refused(grant_for, image, landmarks, change):
     forged = dataclasses.replace(grant_for(image, landmarks), **change)
     with pytest.raises(ConsentRequired, match="not made by the consent gate"):

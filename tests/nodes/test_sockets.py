@@ -28,10 +28,9 @@ def genuine(pack):
     """Values as the nodes make them, for the inputs that are not forged."""
     types = pack("neo_core.data_types")
     zeros = torch.zeros(63)
-    features = types.AudioFeatures(torch.zeros(1, 2, 4), 640, 16000)
     return {
         "models": pack("nodes.model_patcher").host_models(),
-        "speech": types.Speech(features, types.Waveform(torch.zeros(1, 640), 16000)),
+        "speech": types.AudioFeatures(torch.zeros(1, 2, 4), 640, 16000),
         "identity": types.Identity(torch.zeros(60), torch.zeros(16), zeros),
         "motion": types.MotionLatents(torch.zeros(3, 63), 25),
     }
