@@ -19,13 +19,10 @@ const MOVES = {
 };
 const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 5, PageDown: -5 };
 const mixers = new Set();
+let looking = 0; // the frame asked for, 0 while no mixer is there
 
 app.registerExtension({
   name: "NEO.GuidanceMixer",
-  async setup() {
-    await textsLoaded;
-    lookEachFrame();
-  },
   nodeCreated(node) {
     if (node.comfyClass === "NEO_GuidanceMixer") addMixer(node);
   },
@@ -33,7 +30,7 @@ app.registerExtension({
 
 /** Values change by typing, undo, loading, links and scripts, and no one event tells of all of them: so look. */
 function lookEachFrame() {
-  requestAnimationFrame(lookEachFrame);
+  looking = mixers.size ? requestAnimationFrame(lookEachFrame) : 0;
   for (const mixer of mixers) mixer.look();
 }
 
@@ -43,6 +40,7 @@ function addMixer(node) {
   node.addDOMWidget("balance", "neo_balance", mixer.root, options).serialize = false;
   node.setSize([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
   mixers.add(mixer);
+  textsLoaded.then(() => (looking ||= requestAnimationFrame(lookEachFrame)));
   const { onRemoved } = node;
   node.onRemoved = function (...rest) {
     mixers.delete(mixer);
