@@ -6,9 +6,9 @@ from .curves import FRAME, frame_times
 from .prosody import Score
 from .speakers import Speaker
 
-INTERVAL = 4.4  # seconds between the spontaneous blinks of an average speaker
+INTERVAL = 5.0  # seconds between the spontaneous blinks of an average speaker
 REFRACTORY = 0.8  # no second blink within this time (s)
-AT_PHRASE_END, AT_JUMP = 0.3, 0.25  # chance of a blink there
+AT_PHRASE_END, AT_JUMP = 0.27, 0.22  # chance of a blink there
 PARTIAL = 0.05  # share of blinks that do not close
 
 
@@ -35,9 +35,10 @@ def _lid(times: np.ndarray, moment: float, rng: np.random.Generator) -> np.ndarr
 def _moments(
     score: Score, speaker: Speaker, jumps: list[float], seconds: float, rng: np.random.Generator
 ) -> list[float]:
-    interval = INTERVAL * np.exp(-0.4 * speaker.habit("blink_rate"))
-    wanted = [end + rng.uniform(-0.1, 0.25) for _, end in score.phrases if rng.uniform() < AT_PHRASE_END]
-    wanted += [time for time in jumps if rng.uniform() < AT_JUMP]
+    often = np.exp(0.6 * speaker.habit("blink_rate"))
+    interval = INTERVAL / often
+    wanted = [end + rng.uniform(-0.1, 0.25) for _, end in score.phrases if rng.uniform() < often * AT_PHRASE_END]
+    wanted += [time for time in jumps if rng.uniform() < often * AT_JUMP]
     clock = rng.uniform(0.2, 1.0) * interval
     while clock < seconds:
         wanted.append(clock)

@@ -48,8 +48,8 @@ def _fixations(
     score: Score, speaker: Speaker, seconds: float, rng: np.random.Generator
 ) -> list[tuple[float, np.ndarray]]:
     """(start, (yaw, pitch) against home) of every fixation, the first at home."""
-    away_share = float(np.clip(0.2 * np.exp(0.55 * speaker.habit("gaze_wander")), 0.03, 0.6))
-    reach = np.exp(0.2 * speaker.habit("gaze_wander"))
+    away_share = float(np.clip(0.2 * np.exp(0.7 * speaker.habit("gaze_wander")), 0.03, 0.6))
+    reach = np.exp(0.3 * speaker.habit("gaze_wander"))
     fixations, clock, aim = [(0.0, np.zeros(2))], rng.gamma(2.5, 0.4), np.zeros(2)
     while clock < seconds:
         thinking = _before_phrase(score, clock)

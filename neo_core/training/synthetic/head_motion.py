@@ -23,7 +23,7 @@ LEAVING = 0.6  # seconds in which a performance leaves the portrait's pose
 def move_head(score: Score, speaker: Speaker, rng: np.random.Generator) -> np.ndarray:
     """Pitch, yaw, roll in degrees, x, y, z in head units. [T, 6]"""
     times = frame_times(score.frames)
-    range_ = np.exp(0.32 * speaker.habit("sway_range"))
+    range_ = np.exp(0.4 * speaker.habit("sway_range"))
     lean = np.array([0.0, 0.0, 1.0 * speaker.habit("tilt_bias")])
     angles = settle(range_ * _postures(score, times, rng) + lean, 0.55)
     energy = smooth(0.55 + 0.45 * score.speaking, 0.3)[:, None]

@@ -13,6 +13,7 @@ from .visemes import INDEX as TRACK
 
 PRESSED = -0.03  # lip gap in contact (cm): lips are soft
 TOOTH = 0.13  # gap that is left when the lower lip touches the upper teeth
+LIFT = 0.8  # of the upper lip: the head model bares its teeth sooner than people do
 MOST_PRESS = 0.5  # how far beyond contact lips are pressed at most
 OPENING = ("jawOpen", "mouthLowerDown", "mouthUpperUp", "mouthFunnel", "mouthShrugUpper")  # what a rest closes again
 LEFT_BEHIND = 0.25  # share of the portrait's opening that stays in the shape of the rest
@@ -60,7 +61,7 @@ def _open(mouth: np.ndarray, track: dict, speaker: Speaker, face: FaceMeasures) 
     geometry = np.asarray(speaker.geometry, dtype=float)
     lean = 0.13 * np.tanh(speaker.habit("mouth_asymmetry"))
     drop = np.exp(0.16 * speaker.habit("jaw_range") + 0.08 * face.lower_face.deviation(geometry))
-    lift = np.exp(0.22 * speaker.habit("upper_lip"))
+    lift = LIFT * np.exp(0.22 * speaker.habit("upper_lip"))
     mouth[:, INDEX["jawOpen"]] += drop * track["jaw"]
     _both(mouth, "mouthLowerDown", drop**0.5 * track["lower"], lean)
     _both(mouth, "mouthUpperUp", lift * track["upper"], lean)

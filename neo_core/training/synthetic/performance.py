@@ -50,8 +50,8 @@ def perform_score(score: Score, speaker: Speaker, seed: int, reference: Tensor) 
 
 def move_mouth(score: Score, speaker: Speaker, portrait: np.ndarray, face: FaceMeasures) -> np.ndarray:
     """The mouth's channels, the same for every seed. [T, 53]"""
-    emphasis = 0.17 * np.exp(0.45 * speaker.habit("emphasis_gain"))
-    gain = np.exp(np.clip(emphasis * score.stress, -0.5, 0.45) + _length_gain(score.phones))
+    emphasis = 0.3 * np.exp(0.45 * speaker.habit("emphasis_gain"))
+    gain = np.exp(np.clip(emphasis * score.stress, -0.9, 0.5) + _length_gain(score.phones))
     tracks = articulate(score.phones, gain, score.frames, np.exp(0.07 * speaker.habit("tempo_lag")))
     warmth = 0.06 * (smooth(score.level, 0.6) - 0.5) * score.speaking.max() + 0.5 * laughter(score)
     return shape_mouth(tracks, speaker, rest_mouth(speaker, portrait), warmth, face)
@@ -60,7 +60,7 @@ def move_mouth(score: Score, speaker: Speaker, portrait: np.ndarray, face: FaceM
 def _length_gain(phones: Sequence) -> np.ndarray:
     """How a vowel's length changes its openness, as a logarithm: hurried ones are reduced, sung ones open wide. [P]"""
     length = np.array([phone.end - phone.start if phone.symbol in VOWELS else 0.15 for phone in phones])
-    return 0.45 * np.clip((length - 0.22) / 0.3, 0, 1) - 0.45 * np.clip((0.1 - length) / 0.06, 0, 1)
+    return 0.45 * np.clip((length - 0.22) / 0.3, 0, 1) - 0.6 * np.clip((0.11 - length) / 0.06, 0, 1)
 
 
 def _move_the_rest(motion: np.ndarray, score: Score, speaker: Speaker, seed: int, portrait: np.ndarray) -> None:

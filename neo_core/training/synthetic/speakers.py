@@ -8,10 +8,10 @@ What a habit at +1 does (all effects are monotone):
     closure_firmness  lips press harder on /p b m/ and roll in
     mouth_asymmetry   the left side moves more, the right side less
     smile_rest        the mouth rests, and speaks, with a smile (-1: none)
-    blink_rate        blinks 50 % more often
+    blink_rate        blinks 82 % more often
     gaze_wander       looks away from the camera more often and further
     nod_gain          nods 57 % deeper on accents, and follows the melody more
-    sway_range        the head travels 38 % further between and within phrases
+    sway_range        the head travels 49 % further between and within phrases
     tilt_bias         the head leans to the speaker's right by one degree
     brow_gain         brows rise 57 % more with the melody and on accents, and more often
     tempo_lag         slower articulators: softer, smaller, more blended movements

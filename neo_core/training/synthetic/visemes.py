@@ -88,7 +88,7 @@ _APART = 0.8  # care of every other sound that the lips do not touch
 REST = Gesture(np.array([0.0] * 6 + [1.0, 0.0]), np.array([0.7] * 6 + [0.7, 0.7]))  # silence: lips together, no press
 
 # breathing in, or about to go on: lips part a little
-BREATHING = Gesture(np.array([0.07, 0.12, 0.06, 0.0, 0.0, 0.0, 0.25, 0.0]), np.array([0.7] * 8))
+BREATHING = Gesture(np.array([0.11, 0.18, 0.07, 0.0, 0.0, 0.0, 0.0, 0.0]), np.array([0.7] * 8))
 
 
 def _vowel(name: str, care: tuple[float, ...], start: float, end: float) -> Gesture:
