@@ -19,8 +19,8 @@ from ..training import renderer_truth
 
 BENCHES = ("talking-head", "comfyui")
 PARTS = (
-    *("faces", "landmarks", "silence", "seeds", "zeroed", "region", "bad-input", "same-seed", "truth"),
-    *("lip-sync", "time", "memory"),
+    *("faces", "landmarks", "silence", "seeds", "zeroed", "region", "bad-input", "same-seed", "first-frame"),
+    *("truth", "lip-sync", "languages", "time", "memory"),
 )
 
 
@@ -89,8 +89,10 @@ def talking_head_parts(studio: Studio) -> dict[str, Measurement]:
         "region": partial(talking_head.region, studio),
         "bad-input": partial(talking_head.bad_input, studio),
         "same-seed": partial(talking_head.same_seed, studio),
+        "first-frame": partial(talking_head.first_frame, studio),
         "truth": renderer_truth.bench,
         "lip-sync": partial(talking_head.lip_sync, studio),
+        "languages": partial(talking_head.languages, studio),
         "time": partial(talking_head.cost, studio),
         "memory": partial(talking_head.memory, studio),
     }

@@ -67,6 +67,6 @@ def run(measurements: Mapping[str, Measurement]) -> dict[str, float]:
 
 def _row(bar: dict, value: float | None) -> Row:
     low, high = bar.get("at_least"), bar.get("at_most")
-    text = f"≥ {low}" if low is not None else f"≤ {high}"
+    text = f"{low} to {high}" if None not in (low, high) else f"≥ {low}" if low is not None else f"≤ {high}"
     met = value is not None and (low is None or value >= low) and (high is None or value <= high)
     return Row(bar["name"], None if value is None else float(value), bar["unit"], text, met)

@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..media.audio import read_waveform
@@ -33,6 +34,21 @@ def looped(sound: Path, seconds: int, path: Path) -> Path:
     count = seconds * wave.sample_rate
     repeats = -(-count // wave.samples.shape[1])
     path.write_bytes(float_wav(wave.samples.mean(0).repeat(repeats)[:count], wave.sample_rate))
+    return path
+
+
+def first_part(sound: Path, seconds: float, path: Path) -> Path:
+    """Write the begin of a sound."""
+    wave = read_waveform(sound)
+    path.write_bytes(float_wav(wave.samples.mean(0)[: round(seconds * wave.sample_rate)], wave.sample_rate))
+    return path
+
+
+def moved(sound: Path, seconds: float, path: Path) -> Path:
+    """Write a sound that comes later by some seconds, silence before it; earlier where they are negative."""
+    wave = read_waveform(sound)
+    mono, shift = wave.samples.mean(0), round(seconds * wave.sample_rate)
+    path.write_bytes(float_wav(F.pad(mono, (shift, 0)), wave.sample_rate))
     return path
 
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from neo_core.data_types import InputError
@@ -16,6 +18,9 @@ def bars(**bounds):
         ({"at_most": 2}, 2, True),
         ({"at_most": 2}, 2.01, False),
         ({"at_most": 0}, 0, True),
+        ({"at_least": 1, "at_most": 3}, 0.9, False),
+        ({"at_least": 1, "at_most": 3}, 1, True),
+        ({"at_least": 1, "at_most": 3}, 3.1, False),
     ],
 )
 def test_a_row_is_met_up_to_its_bar(bounds, value, ok):
@@ -49,11 +54,14 @@ def test_a_bug_is_not_swallowed():
 
 
 @pytest.mark.parametrize("name", ["talking-head", "comfyui"])
-def test_every_bar_has_words_a_unit_and_one_bound(name):
-    for bar in load_bars(name, BARS):
+def test_every_bar_has_a_name_of_its_own_words_a_unit_and_a_bound(name):
+    bars = load_bars(name, BARS)
+    assert len({bar["name"] for bar in bars}) == len(bars)
+    for bar in bars:
         assert bar["words"]
         assert bar["unit"]
-        assert ("at_least" in bar) != ("at_most" in bar)
+        assert "at_least" in bar or "at_most" in bar
+        assert bar.get("at_least", -math.inf) < bar.get("at_most", math.inf)
 
 
 def test_unknown_bench_names_what_exists():
