@@ -27,8 +27,7 @@ FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most o
 GRID_CELL = 4  # flow samples per cell of the follow grid
 BEHIND_SIDE = 768  # pixels of the background painted behind the person
 FIRM = (0.2, 0.8)  # mask values that count as nobody and as somebody
-SKIN_TINT = (1.22, 0.97, 0.81)  # of skin under white light, over its mean
-CAST = 0.7  # of the picture's colour cast that is believed
+CAST = 0.33  # power of the lit skin's colour that is the light's, not the skin's
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.35  # cosine to the lens below which a triangle is too aslant to carry the photo
 MARGIN = 0.02  # of it kept back for what flow samples round up
@@ -104,6 +103,7 @@ def lift(
     alpha = _alpha(mask[window.rows, window.columns], drawn)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
     person, background = split_layers(view, alpha)
+    light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
     return Volume(
         photo=photo,
         grant=grant,
@@ -118,10 +118,10 @@ def lift(
         picture=picture,
         skin=skin,
         normal=normal,
-        light=estimate_light(picture, start.screen[carrying, :2], normal[carrying]),
+        light=light,
         step=step,
         follow=follow,
-        mouth=build_mouth(bust, start, window, white_light(view, drawn, model, front), worn),
+        mouth=build_mouth(bust, start, picture, window, white_light(view, drawn, model, front), light, worn),
         eyes=tuple(build_eye(bust, start, picture, window, side, worn) for side in (0, 1)),
         refiner=refiner,
     )
@@ -156,10 +156,8 @@ def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor)
     small = resize(view, *drawn.triangle.shape)
     face = (drawn.triangle >= 0) & (model.triangle_part[front][drawn.triangle.clamp(min=0)] == 0)
     bright = small[:, face].quantile(0.8, dim=1).clamp(min=0.02)
-    cast = bright / bright.mean() / torch.tensor(SKIN_TINT)
-    belief = CAST if cast[0] > cast[2] else 0.2 * CAST  # pale skin is no blue light
-    level = (0.27 + 0.7 * bright.amax()).clamp(max=0.96)
-    return (level * cast.clamp(0.5, 1.1) ** belief).clamp(max=1)
+    level = (0.5 + 0.45 * bright.amax()).clamp(max=0.97)
+    return level * (bright / bright.amax()) ** CAST
 
 
 def _region_window(start: Deformation, model: HeadModel, height: int, width: int) -> Window:

@@ -1,32 +1,30 @@
-"""The inside of the mouth: the photo's own pixels where it showed them, lit and toned model teeth, gums and tongue
-elsewhere."""
+"""The mouth: lips carry the photo; between them stands what the photo showed there, and painted teeth and tongue."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ...geometry.head_model import PARTS, HeadModel, vertex_normals
-from ...geometry.rasteriser import rasterise
-from .bust import MOUTH, Bust, Deformation
-from .contact import Pairs, hats, points
+from ...geometry.head_model import HeadModel
+from .bust import Bust, Deformation
+from .contact import hats, points
 from .follow import smoothstep
-from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, window_around
-from .sampling import blur, dilate, pixel_centres, sample, sample_linear
+from .inside import FLESH, Inside, build_inside, draw_inside
+from .lips import lip_shade, lip_source, lower_lip, mouth_cut
+from .patch import Cut, Layers, Window, draw_layers, window_around
+from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
-INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
-SEAM = 0.12  # head units about the lips' seam that the photo may show as its dark line
-SLIT = 0.025  # of the window's width: slits between teeth up to twice this are closed
-PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
-ALBEDO = {  # of the parts, under white light
-    "mouth_socket": (0.36, 0.10, 0.09),
-    "gums": (0.70, 0.36, 0.35),
-    "tongue": (0.70, 0.36, 0.35),
-    "teeth_upper": (0.94, 0.91, 0.86),
-    "teeth_lower": (0.88, 0.85, 0.79),
-}
+CAVITY = (0.34, 0.13, 0.12)  # of the lining near the lips, under white light, as a display shows it
 WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
+REACH = 1.0  # pixels that the skin is continued into what the mesh leaves open
+SOFT_PIXELS, SOFT_LIP = 0.8, 0.045  # blur of the lips' edge: at least so many pixels, or so many head units
+CONTACT = 0.11  # head units over which a lip shades what it touches
+SKY = 0.34  # head units over which lips take light from what lies between them
+SKY_SIDE = 64  # pixels in which that is computed
+VISIBLE = 0.02  # alpha below which nothing is painted
+FEW = 12  # pixels of teeth are not enough to tell their colour
+TINT = (0.6, 1.5)  # how far the photo's own teeth may be from the painted ones
+CLEAR = (0.35, 0.7)  # gap between the lips, head units, from which the photo shows the inside: hardly, well
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,14 @@ class Mouth:
 
     window: Window
     cut: Cut
-    inside: Tensor  # [I, 3] triangles of the inside, for its normals
-    albedo: Tensor  # [V, 3] lit by the photo's light
-    teeth: Tensor  # [V] 1 on teeth
-    seen: Tensor  # [1, h, w] where the photo shows the inside
+    inside: Inside
+    depth: Tensor  # [V] 0..1 how much light reaches the lining
+    white: Tensor  # [3] what white looks like in the photo, and what its own teeth make of that
+    flesh: Tensor  # [3] factor on the colour of tongue and gums
+    light: Tensor  # [9] spherical harmonics
+    seen: Tensor  # [1, h, w] where the photo shows the inside clearly
     opening: Tensor  # [] gap between the lips in the photo, head units
+    lower: Tensor  # [V] 1 on the lower lip
     lip_shade: Tensor  # [V] 1 on the lips, less behind their seam
     lip_source: Tensor  # [V, 2] photo position of the lips' skin; hidden skin takes its neighbours'
 
@@ -51,57 +52,214 @@ class MouthNow:
     window: Window
     layers: Layers  # the first two skin values are the flow into the photo
     inside: Tensor  # [4, h, w] colour and alpha
-    lip_shade: Tensor  # [h, w] factor on the skin: the inner lips lie in shadow
+    shade: Tensor  # [3, h, w] factor on the skin: the inner lips lie in shadow, closed lips share pixels
     maps: Tensor  # [6, h, w] for the refiner: see `refine.MAPS`
 
 
-def build_mouth(bust: Bust, start: Deformation, bounds: Window, light: Tensor, worn: Tensor) -> Mouth:
-    """The mouth of a bust; light [3] is what white looks like in the photo, worn [F] the triangles that carry it."""
-    model, pairs = bust.model, bust.contact.lips
+@dataclass(frozen=True)
+class Gap:
+    """What can be seen between the lips, over the smallest window around it."""
+
+    window: Window
+    place: tuple[slice, slice]  # its rows and columns in the window of the whole mouth
+    alpha: Tensor  # [h, w]
+    sky: Tensor  # [h, w] how much of the opening lies around each pixel
+    depth: Tensor  # [h, w] light on the lining
+    flow: Tensor  # [h, w, 2] of what stands in the mouth
+
+
+def build_mouth(
+    bust: Bust, start: Deformation, photo: Tensor, bounds: Window, white: Tensor, light: Tensor, worn: Tensor
+) -> Mouth:
+    """The mouth of a bust; white [3] is what white looks like in the photo [3, H, W], light [9] where it comes from,
+    worn [F] the triangles that carry the photo."""
+    model, pairs, unit = bust.model, bust.contact.lips, float(start.unit)
     lips, width = _lips(model, start)
     window = window_around(lips, 0.4 * width, bounds)
-    cut = _cut(model, pairs, worn)
-    layers = draw_layers(start.screen, model, cut, window, torch.zeros(len(model.template), 1))
-    albedo = torch.zeros(len(model.template), 3)
-    for name, colour in ALBEDO.items():
-        albedo[model.vertex_part == PARTS.index(name)] = torch.tensor(colour) * light
-    inside = model.triangles[torch.isin(model.triangle_part, MOUTH)]
-    seen = smoothstep(blur((layers.inner * _parted(bust, start, window))[None], 0.7), 0.35, 0.75)
-    behind = (_behind_lips(model) / INNER_LIP).clamp(max=1)
-    lining = model.vertex_part == PARTS.index("mouth_socket")
-    teeth = (model.vertex_part == PARTS.index("teeth_upper")) | (model.vertex_part == PARTS.index("teeth_lower"))
-    return Mouth(
+    clear = smoothstep(start.opening, *CLEAR)
+    cut = mouth_cut(model, pairs, worn, whole=bool(clear > 0))
+    depth = smoothstep(model.template[:, 2], 6.0, 11.5)
+    values = torch.cat([torch.zeros(len(depth), 2), depth[:, None]], 1)
+    layers = draw_layers(start.screen, model, cut, window, values)
+    alpha = layers.inner * _parted(bust, start, window)
+    seen = blur(erode(alpha * clear > 0.9, max(1, round(0.1 * unit)))[None], 0.08 * unit)
+    mouth = Mouth(
         window=window,
         cut=cut,
-        inside=inside,
-        albedo=albedo,
-        teeth=teeth.float(),
+        inside=build_inside(model),
+        depth=depth,
+        white=white,
+        flesh=_flesh(model, start, photo, white),
+        light=light,
         seen=seen,
         opening=start.opening,
-        lip_shade=torch.where(lining, 1 - 0.4 * behind, torch.ones_like(behind)),
-        lip_source=_borrow(model, start.screen[:, :2], _hidden_lips(bust, start, window)),
+        lower=lower_lip(model, pairs),
+        lip_shade=lip_shade(model),
+        lip_source=lip_source(bust, start, window),
     )
+    gap = _gap(layers, alpha, window, unit)
+    return mouth if gap is None else _tinted(mouth, start, gap, photo)
 
 
 def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> MouthNow:
     """The mouth at a deformation. source [V, 3] is the photo's own screen."""
-    model = bust.model
-    lips, width = _lips(model, now)
+    lips, width = _lips(bust.model, now)
     window = window_around(lips, 0.28 * width, bounds)
-    change = _change(bust, source, now)
+    change, unit = _change(bust, source, now), float(now.unit)
     flow = source[:, :2] - now.screen[:, :2] + change * (mouth.lip_source - source[:, :2])
-    values = torch.cat([flow, _lit(mouth, now), mouth.lip_shade[:, None], mouth.teeth[:, None]], 1)
-    layers = draw_layers(now.screen, model, mouth.cut, window, values)
+    lower = mouth.lower[:, None]
+    values = torch.cat([flow, mouth.depth[:, None], mouth.lip_shade[:, None], lower, flow * lower], 1)
+    drawn = draw_layers(now.screen, bust.model, mouth.cut, window, values)
+    layers, seam = _one_lip(drawn, window, photo)
+    alpha = blur(layers.inner[None], max(SOFT_PIXELS, SOFT_LIP * unit))[0] * _parted(bust, now, window)
+    inside, teeth = torch.zeros(4, *alpha.shape), torch.zeros_like(alpha)
+    gap = _gap(layers, alpha, window, unit)
+    if gap is not None:
+        painted, teeth[gap.place] = _painted(mouth, now, gap)
+        colour = _with_own(mouth, bust, source, now, photo, gap, painted, change)
+        inside[(slice(None), *gap.place)] = torch.cat([colour, gap.alpha[None]])
+    inner_lip = change * (1 - layers.skin_values[3]) * (layers.skin > 0)
+    maps = _maps(inside[3], inner_lip, teeth, change)
+    return MouthNow(window, layers, inside, seam * (1 - inner_lip), maps)
+
+
+def _one_lip(layers: Layers, window: Window, photo: Tensor) -> tuple[Layers, Tensor]:
+    """Layers in which every pixel follows one lip, and the factor [3, h, w] that makes it the mean of both.
+
+    The mean flow of two lips that meet in a pixel would fetch what lies between them in the photo. Skin values: mean
+    flow (2), two more, share of the lower lip, its part of the flow (2).
+    """
+    values, skin = layers.skin_values, layers.skin[None]
+    share, below = values[4], values[5:7]
+    lower, upper = below / share.clamp(min=0.02), (values[:2] - below) / (1 - share).clamp(min=0.02)
+    flow = torch.where(share > 0.5, lower, upper)
+    values = torch.cat([flow, values[2:4]])
+    near = blur(torch.cat([values * skin, skin]), REACH)
+    hole = (skin < 0.05) & (near[-1:] > 0.02)  # the mesh leaves some open at the corners of the mouth
+    values = torch.where(hole, near[:-1] / near[-1:].clamp(min=0.02), values)
+    closed = replace(layers, skin=torch.where(hole, near[-1:], skin)[0], skin_values=values)
+    return closed, _seam(share, lower, upper, window, photo)
+
+
+def _seam(share: Tensor, lower: Tensor, upper: Tensor, window: Window, photo: Tensor) -> Tensor:
+    """Factor from the lip that has most of a pixel to the mean of both; 1 beside the seam. [3, h, w]"""
+    factor = torch.ones(3, *share.shape)
+    both = (share > 0.02) & (share < 0.98)
+    row, column = torch.nonzero(both, as_tuple=True)
+    if len(row):
+        at = torch.stack([column + window.left, row + window.top], 1) + 0.5
+        flows = torch.stack([lower[:, row, column].T, upper[:, row, column].T])  # [2, N, 2]
+        first, second = sample_linear(photo, at + flows).unbind(1)  # [3, N]
+        part = share[row, column]
+        mean = part * first + (1 - part) * second
+        factor[:, row, column] = (mean + 0.02) / (torch.where(part > 0.5, first, second) + 0.02)
+    return factor.clamp(0.3, 2.0)
+
+
+def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | None:
+    """The gap between the lips, or none where they touch."""
+    seen = alpha > VISIBLE
+    if not seen.any():
+        return None
+    rows, columns = (torch.nonzero(seen.any(axis))[[0, -1], 0].tolist() for axis in (1, 0))
+    place = slice(rows[0], rows[1] + 1), slice(columns[0], columns[1] + 1)
+    own = alpha[place]
+    inner, values = layers.inner[place], layers.inner_values[(slice(3), *place)]
+    near = blur(torch.stack([values[2] * inner, inner]), 1.0)
+    return Gap(
+        window=Window(window.top + rows[0], window.left + columns[0], *own.shape),
+        place=place,
+        alpha=own,
+        sky=_sky(alpha, unit)[place],
+        depth=near[0] / near[1].clamp(min=0.01),
+        flow=values[:2].permute(1, 2, 0),
+    )
+
+
+def _painted(mouth: Mouth, now: Deformation, gap: Gap) -> tuple[Tensor, Tensor]:
+    """Teeth, gums and tongue before the dark, in the light that comes in between the lips [3, h, w]; cover of the teeth
+    [h, w]."""
+    unit = float(now.unit)
+    drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light)
+    warm = torch.tensor(WARMTH)[:, None, None]
+    dark = torch.tensor(CAVITY)[:, None, None] * (0.25 + 0.75 * gap.depth) ** (1.6 * warm)
+    touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
+    touch = (0.78 + 0.22 * touch) ** warm
+    flesh = touch * (0.25 + 0.75 * gap.sky) ** warm * mouth.flesh[:, None, None]
+    enamel = touch * (0.6 + 0.4 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6)
+    shade = flesh + drawn.teeth * (enamel - flesh)
+    return mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark), drawn.teeth
+
+
+def _sky(alpha: Tensor, unit: float) -> Tensor:
+    """How much of the opening lies around and above each pixel. [h, w]"""
+    height, width = alpha.shape
+    ratio = min(1.0, SKY_SIDE / max(height, width))
+    rows, columns = max(2, round(height * ratio)), max(2, round(width * ratio))
+    around = blur(resize(alpha[None], rows, columns), SKY * unit * ratio)
+    above = max(1, round(0.25 * SKY * unit * ratio))
+    fallen = torch.cat([around[:, :1].expand(1, above, columns), around[:, :-above]], 1)
+    return resize(fallen, height, width)[0]
+
+
+def _with_own(
+    mouth: Mouth,
+    bust: Bust,
+    source: Tensor,
+    now: Deformation,
+    photo: Tensor,
+    gap: Gap,
+    painted: Tensor,
+    change: Tensor,
+) -> Tensor:
+    """The inside with the photo's own pixels: a clear view moves with skull and jaw, a mere slit is stretched between
+    the lips while it stays one. [3, h, w]"""
+    window = gap.window
     at = pixel_centres(window.height, window.width) + torch.tensor([window.left, window.top])
-    at = at + layers.inner_values[:2].permute(1, 2, 0)
-    corner = torch.tensor([mouth.window.left, mouth.window.top], dtype=at.dtype)
-    seen = sample_linear(mouth.seen, at - corner) * _keeping(mouth.opening, now.opening)
-    own = 1 - change * (1 - seen)  # the photo's own pixels, all of them while nothing has moved
-    inside = sample(photo, at) * own + _joined(_shadowed(layers), layers) * (1 - own)
-    alpha = layers.inner * _parted(bust, now, window)
-    shade = 1 - change * (1 - layers.skin_values[5]) * (layers.skin > 0)
-    maps = _maps(alpha, alpha * (1 - own[0]) + (1 - shade), layers.inner_values[6], change)
-    return MouthNow(window, layers, torch.cat([inside, alpha[None]]), shade, maps)
+    colour = painted
+    slit = smoothstep(now.opening / mouth.opening.clamp(min=0.02), 2.0, 1.25) * smoothstep(mouth.opening, *CLEAR[::-1])
+    if slit > 0:
+        colour = colour + slit * (sample(photo, _between_lips(bust, source, now, window)) - colour)
+    corner = torch.tensor([mouth.window.left, mouth.window.top])
+    kept = torch.maximum(sample_linear(mouth.seen, at + gap.flow - corner), 1 - change)
+    return colour + kept * (sample(photo, at + gap.flow) - colour) if kept.any() else colour
+
+
+def _between_lips(bust: Bust, source: Tensor, now: Deformation, window: Window) -> Tensor:
+    """Where in the photo lies what has the same place between the lips. [h, w, 2]"""
+    pairs = bust.contact.lips
+    rims = [points(bust.model, screen, n)[:, :2] for screen in (now.screen, source) for n in (pairs.upper, pairs.lower)]
+    column = torch.arange(window.width) + 0.5 + window.left
+    along = hats(column, (rims[0][:, 0] + rims[1][:, 0]) / 2)
+    along = along / along.sum(1, keepdim=True).clamp(min=1e-3)
+    above, below, top, bottom = (along @ rim for rim in rims)  # [w, 2]
+    row = (torch.arange(window.height) + 0.5 + window.top)[:, None]
+    share = ((row - above[:, 1]) / (below - above)[:, 1].clamp(min=0.5)).clamp(0, 1)[..., None]  # [h, w, 1]
+    return top + share * (bottom - top)
+
+
+def _tinted(mouth: Mouth, start: Deformation, gap: Gap, photo: Tensor) -> Mouth:
+    """The mouth with its paint in the colour of the teeth that the photo shows, where it shows some."""
+    painted, teeth = _painted(mouth, start, gap)
+    mask = (teeth > 0.9) & (erode(gap.alpha > 0.95, max(1, round(0.06 * float(start.unit)))) > 0)
+    if int(mask.sum()) < FEW:
+        return mouth
+    own, painted = photo[:, gap.window.rows, gap.window.columns][:, mask], painted[:, mask]
+    bright = own.mean(0) >= own.mean(0).quantile(0.6)  # gaps, shadow and tongue are darker than teeth
+    ratio = own[:, bright].mean(1) / painted[:, bright].mean(1).clamp(min=0.02)
+    belief = 0.2 + 0.8 * smoothstep(start.opening, 0.45, 1.2)  # in a slit teeth lie in shadow and mix with lips
+    return replace(mouth, white=mouth.white * ratio.clamp(*TINT) ** belief)
+
+
+def _flesh(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor) -> Tensor:
+    """Factor on the colour of tongue and gums: some of what the lips have, all of it where they are grey stone. [3]"""
+    outer, inner = (torch.tensor(model.landmark_groups[f"lips_{name}_lower"]) for name in ("outer", "inner"))
+    middle = outer[4:9], inner[6:15:2]
+    at = sum(points(model, start.screen, rim)[:, :2] for rim in middle) / 2  # [5, 2]
+    lips = (sample_linear(photo, at[None])[:, 0].median(1).values / white).clamp(min=0.02)
+    lips = lips / lips.amax()
+    usual = torch.tensor(FLESH) / max(FLESH)
+    return (lips / usual).clamp(0.7, 2.0) ** (0.3 + 0.7 * smoothstep(lips.amin(), 0.72, 0.9))
 
 
 def _lips(model: HeadModel, now: Deformation) -> tuple[Tensor, float]:
@@ -111,29 +269,13 @@ def _lips(model: HeadModel, now: Deformation) -> tuple[Tensor, float]:
     return lips, float(lips[:, 0].amax() - lips[:, 0].amin())
 
 
-def _maps(inner: Tensor, new: Tensor, teeth: Tensor, change: Tensor) -> Tensor:
-    """What the refiner is told about the mouth. [6, h, w]"""
+def _maps(inner: Tensor, shadow: Tensor, teeth: Tensor, change: Tensor) -> Tensor:
+    """What the refiner is told about the mouth: lips are new, what stands between them is painted as it should be.
+    [6, h, w]"""
     reach = max(1, round(0.02 * inner.shape[1]))
-    around = blur(dilate(new, reach)[None], 0.7 * reach)[0].clamp(0, 1) * change
+    around = blur(dilate(inner + shadow, reach)[None], 0.7 * reach)[0].clamp(0, 1) * (1 - inner) * change
     none = torch.zeros_like(inner)
     return torch.stack([around, inner, inner * teeth, inner * (1 - teeth), none, none])
-
-
-def _lit(mouth: Mouth, now: Deformation) -> Tensor:
-    """Colour of every vertex of the inside: light falls in through the lips and dies with depth. [V, 3]"""
-    normal = vertex_normals(now.screen * torch.tensor([1.0, -1.0, -now.unit]), mouth.inside)
-    height = now.vertices[:, 2]
-    depth = smoothstep(height - height[mouth.teeth > 0].amax(), -7.0, -0.2)
-    facing = 0.62 + 0.38 * normal[:, 2].clamp(min=0)
-    return mouth.albedo * ((0.08 + 0.92 * depth) * facing)[:, None] ** torch.tensor(WARMTH)
-
-
-def _keeping(before: Tensor, after: Tensor) -> Tensor:
-    """How much of what the photo shows of the inside is kept: a clear view always, a mere slit only while it stays
-    one. []"""
-    clear = smoothstep(before, 0.45, 0.9)
-    slit = smoothstep(after / before.clamp(min=0.02), 2.0, 1.2)
-    return torch.maximum(clear, slit)
 
 
 def _parted(bust: Bust, now: Deformation, window: Window) -> Tensor:
@@ -150,24 +292,6 @@ def _parted(bust: Bust, now: Deformation, window: Window) -> Tensor:
     return near * smoothstep(below - above, 0.3, 1.3) * (along.sum(1) > 0)
 
 
-def _shadowed(layers: Layers) -> Tensor:
-    """The inside with the soft shadow of the upper lip on it. [3, h, w]"""
-    near = max(1.0, 0.02 * layers.inner.shape[1])
-    open_sky = torch.roll(blur(layers.inner[None], near), round(near), 1)
-    shade = 0.72 + 0.28 * smoothstep(open_sky, 0.2, 0.95)
-    return layers.inner_values[2:5] * shade ** torch.tensor(WARMTH)[:, None, None]
-
-
-def _joined(colour: Tensor, layers: Layers) -> Tensor:
-    """Close the dark slits between neighbouring teeth, which a coarse mesh leaves too wide. colour [3, h, w]"""
-    teeth = (layers.inner_values[6] * layers.inner)[None]
-    reach = max(1, round(SLIT * teeth.shape[2]))
-    wide = F.max_pool2d(teeth, (1, 2 * reach + 1), 1, (0, reach))
-    row = -F.max_pool2d(-wide, (1, 2 * reach + 1), 1, (0, reach))
-    near = blur(torch.cat([colour * teeth, teeth]), reach)
-    return colour + (row - teeth).clamp(min=0) * (0.85 * near[:3] / near[3:].clamp(min=1e-3) - colour)
-
-
 def _change(bust: Bust, source: Tensor, now: Deformation) -> Tensor:
     """0 while the lips are as in the photo, 1 once they have moved by a pixel against each other. []"""
     pairs = bust.contact.lips
@@ -176,53 +300,3 @@ def _change(bust: Bust, source: Tensor, now: Deformation) -> Tensor:
         return points(bust.model, screen, pairs.upper)[:, :2] - points(bust.model, screen, pairs.lower)[:, :2]
 
     return smoothstep((gap(now.screen) - gap(source)).norm(dim=1).amax(), 0.05, 1.2)
-
-
-def _cut(model: HeadModel, pairs: Pairs, worn: Tensor) -> Cut:
-    """The inside, the lips, and the skin around them as far as it carries the photo."""
-    rim = torch.cat([points(model, model.template, pairs.upper), points(model, model.template, pairs.lower)])
-    low, high = rim.amin(0) - 3.5, rim.amax(0) + 5.5
-    centre = model.template[model.triangles].mean(1)
-    near = ((centre > low) & (centre < high))[:, :2].all(1) & (centre[:, 2] > rim[:, 2].amin() - 5)
-    lips = ((pairs.upper_weight + pairs.lower_weight).sum(1) > 0.3)[model.triangles].all(1)
-    layer = torch.where(worn | lips, SKIN, BLANK)
-    behind = _behind_lips(model)[model.triangles].amax(1)
-    layer = torch.where(torch.isin(model.triangle_part, MOUTH) & (behind > INNER_LIP), INNER, layer)
-    chosen = torch.nonzero((near & (model.triangle_part < 2)) | torch.isin(model.triangle_part, MOUTH))[:, 0]
-    return Cut(chosen, layer[chosen], torch.isin(model.vertex_part, MOUTH).float() * PUSH)
-
-
-def _behind_lips(model: HeadModel) -> Tensor:
-    """Distance of the mouth's lining from the seam of the lips, head units; far for teeth, gums and tongue. [V]"""
-    lining = model.vertex_part == PARTS.index("mouth_socket")
-    rim = torch.cat([torch.tensor(model.landmark_groups[f"lips_inner_{name}"]) for name in ("upper", "lower")])
-    gap = torch.cdist(model.template, points(model, model.template, rim)).amin(1)
-    return torch.where(lining | (model.vertex_part == 0), gap, torch.full_like(gap, 99.0))
-
-
-def _hidden_lips(bust: Bust, start: Deformation, window: Window) -> Tensor:
-    """Lip skin the photo does not show, or shows only as the dark line between the lips. bool [V]"""
-    model = bust.model
-    behind = _behind_lips(model)
-    triangles = model.triangles[model.triangle_part < 2]
-    local = start.screen - torch.tensor([window.left, window.top, 0.0])
-    depth = rasterise(local, triangles, window.height, window.width).depth
-    column = local[:, 0].long().clamp(0, window.width - 1)
-    row = local[:, 1].long().clamp(0, window.height - 1)
-    hidden = (local[:, 2] > depth[row, column] + 0.12) & (behind < INNER_LIP)
-    return (hidden | (behind < SEAM)) & (model.vertex_part < 3)
-
-
-def _borrow(model: HeadModel, position: Tensor, hidden: Tensor) -> Tensor:
-    """Positions where hidden vertices take the mean of their known neighbours, ring by ring. [V, 2]"""
-    edge = torch.cat([model.triangles[:, [0, 1]], model.triangles[:, [1, 2]], model.triangles[:, [2, 0]]])
-    edge = torch.cat([edge, edge.flip(1)])
-    out, known = position.clone(), ~hidden
-    for _ in range(24):
-        weight = known[edge[:, 1]].float()
-        total = torch.zeros_like(out).index_add_(0, edge[:, 0], out[edge[:, 1]] * weight[:, None])
-        count = torch.zeros(len(out)).index_add_(0, edge[:, 0], weight)
-        fresh = ~known & (count > 0)
-        out[fresh] = total[fresh] / count[fresh, None]
-        known = known | fresh
-    return out

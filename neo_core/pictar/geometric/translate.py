@@ -60,7 +60,7 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
     for part in (*eyes, mouth):
         _refine_flow(flow, part.layers, window, part.window)
     view = _composed(volume, flow, shine)
-    _darken(view, window, mouth.window, mouth.lip_shade)
+    _darken(view, window, mouth.window, mouth.shade)
     _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
     for eye in eyes:
         _over(view, window, eye.window, eye.lid[:3], eye.lid[3] * eye.layers.skin)
@@ -101,7 +101,7 @@ def _over(view: Tensor, window: Window, at: Window, colour: Tensor, alpha: Tenso
 
 
 def _darken(view: Tensor, window: Window, at: Window, factor: Tensor) -> None:
-    """Multiply a window of the region's picture by a factor [h, w]."""
+    """Multiply a window of the region's picture by a factor [h, w] or [3, h, w]."""
     rows, columns = _inside(window, at)
     view[:, rows, columns] *= factor
 

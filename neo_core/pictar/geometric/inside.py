@@ -1,0 +1,226 @@
+"""Teeth, gums and tongue as smooth painted sheets instead of hard little objects.
+
+The head model's thirty-two teeth are a few dozen triangles each: at the size of a face in a video they alias into grey
+saw-teeth. Here each row of teeth is one curved sheet that rides rigidly on the model's teeth, the upper row on the
+skull and the lower one on the jaw, and single teeth are drawn into it by formula: edges, gaps and gums have a width in
+pixels, so they are smooth at every size and fade where a tooth is only a few pixels wide. The tongue is a sheet too.
+
+Letters: V vertices, N of them on teeth, S points of all sheets, h, w pixels of the window.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ...geometry.head_model import PARTS, HeadModel, vertex_normals
+from ...geometry.rasteriser import interpolate, rasterise
+from .follow import smoothstep
+from .light import DISPLAY, harmonics
+from .patch import Window, facing
+
+# of the head model's template, from the middle to the back, in head units: where the outer face of each tooth is (x, z)
+# and how high its edge
+UPPER = ((0.40, 10.83, -3.76), (1.13, 10.50, -3.66), (1.72, 10.00, -3.72), (2.10, 9.26, -3.58), (2.39, 8.60, -3.50),
+         (2.71, 7.91, -3.46), (2.98, 6.96, -3.30), (3.26, 5.82, -3.20))  # fmt: skip
+LOWER = ((0.38, 10.62, -3.60), (1.01, 10.36, -3.58), (1.57, 9.85, -3.54), (2.00, 9.20, -3.64), (2.26, 8.55, -3.72),
+         (2.53, 7.84, -3.74), (2.74, 6.88, -3.60), (2.96, 5.91, -3.64))  # fmt: skip
+CROWN = (1.06, 0.92)  # height of a crown, upper and lower
+WIDTH = ((0.88, 0.68, 0.76, 0.70, 0.68, 1.0, 1.0, 1.0), (0.56, 0.60, 0.68, 0.70, 0.72, 1.0, 1.0, 1.0))
+ROUND = ((0.09, 0.13, 0.17, 0.12, 0.10, 0.08, 0.08, 0.08), (0.06, 0.07, 0.15, 0.12, 0.10, 0.08, 0.08, 0.08))
+TONE = (1.0, 0.985, 0.93, 0.95, 0.94, 0.92, 0.9, 0.9)  # canines are darker than incisors
+POINTED = (5.0, 4.0, 1.7, 2.0, 2.4, 3.0, 3.0, 3.0)  # power of the rounding across a tooth
+SHARE = (1.0, 0.86)  # of the light, upper and lower
+GAP = 0.028  # half width of the line between two teeth
+TEETH = 7  # drawn to each side
+PER_TOOTH = 4  # columns of a sheet
+HEIGHTS = (-0.9, -0.1, 0.5, 1.15)  # rows of a sheet: 0 at the gum, 1 at the edge of the teeth
+TONGUE_CENTRE, TONGUE_RADII = (0.0, -4.5, 6.4), (1.95, 1.4, 3.3)  # of a rounded box
+TONGUE_FULL = 0.6  # power of its rounding: 1 is an ellipsoid
+TONGUE_WITH_JAW = 0.76  # of the jaw's way that the tongue goes
+SPARSE = 8  # every so many vertices of the teeth are enough to know where their row is
+DETAIL = 22.0  # samples per head unit that small faces are drawn with
+MOST_DETAIL = 4  # samples per pixel and side
+
+ENAMEL = (0.955, 0.925, 0.875)  # colours under white light, as a display shows them
+GUM = (0.72, 0.42, 0.41)
+FLESH = (0.78, 0.43, 0.42)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A grid of points in which things are painted by coordinates."""
+
+    first: int  # of its points among those of all sheets
+    count: int
+    triangles: Tensor  # [F, 3] its points from 0
+    place: Tensor  # [count, 2] coordinates: tooth number and height, or across and along the tongue
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What a bust has in its mouth."""
+
+    anchors: Tensor  # [N] vertices on teeth
+    ride: Tensor  # [S, N] points of the sheets from the anchors
+    upper: Sheet
+    lower: Sheet
+    tongue: Sheet
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What stands in the mouth, over a window."""
+
+    colour: Tensor  # [3, h, w] times its cover
+    cover: Tensor  # [h, w]
+    teeth: Tensor  # [h, w] cover of teeth and gums alone
+
+
+def build_inside(model: HeadModel) -> Inside:
+    """Sheets for a head model; they find their place on every head by its teeth."""
+    rows = [
+        torch.nonzero(model.vertex_part == PARTS.index(f"teeth_{name}"))[::SPARSE, 0] for name in ("upper", "lower")
+    ]
+    skull, jaw = (_affine(model.template[row]) for row in rows)  # [4, N of a row]
+    upper, lower, tongue = _row(UPPER, CROWN[0]), _row(LOWER, -CROWN[1]), _tongue()
+    none = [torch.zeros(4, len(row)) for row in rows]
+    share = TONGUE_WITH_JAW
+    maps = (
+        torch.cat([skull, none[1]], 1),
+        torch.cat([none[0], jaw], 1),
+        torch.cat([(1 - share) * skull, share * jaw], 1),
+    )
+    sheets, ride, first = [], [], 0
+    for (points, place, triangles), by in zip((upper, lower, tongue), maps, strict=True):
+        sheets.append(Sheet(first, len(points), triangles, place))
+        ride.append(torch.cat([points, torch.ones(len(points), 1)], 1) @ by)
+        first += len(points)
+    return Inside(torch.cat(rows), torch.cat(ride), *sheets)
+
+
+def draw_inside(inside: Inside, screen: Tensor, unit: float, window: Window, light: Tensor) -> Drawn:
+    """Teeth over tongue in a window. screen [V, 3]; unit in pixels; light [9] spherical harmonics."""
+    density = max(1, min(MOST_DETAIL, round(DETAIL / unit)))
+    points = _placed(inside, screen)
+    size = (window.height, window.width)
+    near = (points - points.new_tensor([window.left, window.top, 0.0])) * points.new_tensor([density, density, 1.0])
+    pixels = unit * density  # samples per head unit
+    colour = torch.zeros(4, size[0] * density, size[1] * density)
+    teeth = torch.zeros(size[0] * density, size[1] * density)
+    teeth_of = [partial(_paint_row, row, pixels) for row in (0, 1)]
+    for sheet, paint in ((inside.tongue, _paint_tongue), (inside.lower, teeth_of[1]), (inside.upper, teeth_of[0])):
+        values = _values(sheet, near, pixels, light)
+        own = slice(sheet.first, sheet.first + sheet.count)
+        front = sheet.triangles[facing(near[own], sheet.triangles)]
+        fragments = rasterise(near[own], front, *colour.shape[1:])
+        shown = interpolate(fragments, front, values).permute(2, 0, 1)  # [4, H, W]
+        rgb, alpha = paint(shown)
+        alpha = alpha * (fragments.triangle >= 0)
+        colour = colour * (1 - alpha) + torch.cat([rgb * alpha, alpha[None]])
+        teeth = teeth * (1 - alpha) + alpha * (sheet is not inside.tongue)
+    all_ = torch.nn.functional.avg_pool2d(torch.cat([colour, teeth[None]])[None], density)[0]
+    return Drawn(all_[:3], all_[3], all_[4])
+
+
+def _affine(template: Tensor) -> Tensor:
+    """Matrix that takes positions of the vertices to the affine map that moved them, by least squares. [4, N]"""
+    return torch.linalg.pinv(torch.cat([template, torch.ones(len(template), 1)], 1))
+
+
+def _placed(inside: Inside, screen: Tensor) -> Tensor:
+    """Points of all sheets on the screen: affine in space, so exact under perspective. [S, 3]"""
+    anchors = screen[inside.anchors]
+    point = inside.ride @ torch.cat([anchors[:, :2] * anchors[:, 2:], anchors[:, 2:]], 1)
+    return torch.cat([point[:, :2] / point[:, 2:], point[:, 2:]], 1)
+
+
+def _grid(rows: int, columns: int) -> Tensor:
+    """Triangles of a grid of points, row by row. [F, 3]"""
+    corner = (torch.arange(rows - 1)[:, None] * columns + torch.arange(columns - 1)).flatten()
+    right, below, across = corner + 1, corner + columns, corner + columns + 1
+    return torch.cat([torch.stack([corner, below, right], 1), torch.stack([right, below, across], 1)])
+
+
+def _row(teeth: tuple, crown: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Points [S, 3], coordinates [S, 2] and triangles of a row; crown > 0 grows downwards."""
+    half = torch.tensor(teeth)
+    knots = torch.cat([half.flip(0) * torch.tensor([-1.0, 1, 1]), half])  # [16, 3] from right to left
+    number = torch.linspace(-TEETH, TEETH, 2 * TEETH * PER_TOOTH + 1)
+    x, z, edge = _smooth(knots, number + len(half) - 0.5).unbind(1)
+    up = torch.tensor(HEIGHTS)[:, None]
+    y = edge + (1 - up) * crown
+    inward = 0.10 * (1 - up).clamp(min=0) + 0.25 * (-up).clamp(min=0)
+    points = torch.stack([(x * (1 - 0.1 * inward)).expand_as(y), y, z - inward], -1).flatten(0, 1)
+    place = torch.stack([number.expand_as(y), up.expand_as(y)], -1).flatten(0, 1)
+    triangles = _grid(len(HEIGHTS), len(number))
+    return points, place, triangles if crown > 0 else triangles[:, [0, 2, 1]]
+
+
+def _smooth(knots: Tensor, at: Tensor) -> Tensor:
+    """Catmull-Rom curve through knots [K, C] at positions [S] in knots. [S, C]"""
+    k = at.floor().clamp(0, len(knots) - 2).long()
+    t = (at - k)[:, None]
+    a, b, c, d = (knots[(k + step).clamp(0, len(knots) - 1)] for step in (-1, 0, 1, 2))
+    return b + t * ((c - a) / 2 + t * ((2 * a - 5 * b + 4 * c - d) / 2 + t * (3 * (b - c) + d - a) / 2))
+
+
+def _tongue() -> tuple[Tensor, Tensor, Tensor]:
+    """The upper front of a rounded box; coordinates: across -1..1, and from the back 0 to the tip 1."""
+    across, along = torch.linspace(-1, 1, 17), torch.linspace(0.98, -0.35, 13)[:, None]
+    turn, rise = across * torch.pi / 2, along * torch.pi / 2
+    side, ahead = torch.sin(turn), torch.cos(turn)
+    shape = torch.stack([
+        side.sign() * side.abs() ** TONGUE_FULL * torch.cos(rise) ** TONGUE_FULL,
+        torch.sin(rise).expand(13, 17),
+        ahead.clamp(min=0) ** TONGUE_FULL * torch.cos(rise) ** TONGUE_FULL,
+    ], -1)  # fmt: skip
+    points = torch.tensor(TONGUE_CENTRE) + shape * torch.tensor(TONGUE_RADII)
+    place = torch.stack([shape[..., 0], shape[..., 2]], -1)
+    return points.flatten(0, 1), place.flatten(0, 1), _grid(13, 17)
+
+
+def _values(sheet: Sheet, near: Tensor, pixels: float, light: Tensor) -> Tensor:
+    """Coordinates, how much a surface faces the lens, and the light it gets. [count, 4]"""
+    own = near[sheet.first : sheet.first + sheet.count]
+    normal = vertex_normals(own * own.new_tensor([1.0, -1.0, -pixels]), sheet.triangles)
+    ahead = harmonics(normal.new_tensor([0.0, 0.0, 1.0])) @ light
+    lit = ((harmonics(normal) @ light) / ahead.clamp(min=0.2)).clamp(0.45, 1.3) ** DISPLAY
+    return torch.cat([sheet.place, normal[:, 2:], lit[:, None]], 1)
+
+
+def _paint_row(row: int, pixels: float, shown: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour [3, H, W] and cover [H, W] of teeth, row 0 upper or 1 lower; shown are tooth, height, facing and light."""
+    number, up, ahead, lit = shown
+    tooth = number.abs().floor().clamp(max=TEETH)
+    across = 2 * (number.abs() - tooth) - 1  # -1..1 over a tooth
+    index = tooth.long()
+    width, rounding, power, tone = (torch.tensor(t)[index] for t in (WIDTH[row], ROUND[row], POINTED, TONE))
+    sample = 1 / pixels  # head units
+    edge = 1 - rounding * across.abs() ** power
+    soft = 0.7 * sample / CROWN[row] + 0.02
+    cover = smoothstep(edge - up, -soft, soft) * smoothstep(ahead, 0.1, 0.4) * smoothstep(number.abs(), 6.6, 4.4)
+    gum = smoothstep(up - 0.26 * across.abs() ** 2.5, 1.5 * soft + 0.03, -1.5 * soft - 0.03)
+    aside = (1 - across.abs()) * width / 2 * ahead.clamp(min=0.25)
+    line = (GAP**2 + (0.8 * sample) ** 2) ** 0.5
+    gap = 0.3 * GAP / line * torch.exp(-((aside / line) ** 2)) * smoothstep(up, -0.1, 0.3)
+    bulge = 1 - 0.10 * across**2 - 0.10 * (up - 0.55) ** 2
+    deep = 1 - 0.9 * smoothstep(number.abs(), 2.2, 7.0)
+    enamel = torch.tensor(ENAMEL)[:, None, None] * tone * SHARE[row]
+    enamel = enamel * (1 - (1 - up).clamp(0, 1) ** 2 * torch.tensor([0.03, 0.07, 0.12])[:, None, None])
+    glassy = smoothstep(up, 0.72, 1.0) * torch.tensor([0.09, 0.07, 0.05])[:, None, None]
+    enamel = enamel * (1 - glassy) * bulge * (1 - gap)
+    colour = enamel + gum * (torch.tensor(GUM)[:, None, None] - enamel)
+    return colour * lit * deep ** torch.tensor([0.9, 1.05, 1.1])[:, None, None], cover
+
+
+def _paint_tongue(shown: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour and cover of the tongue: lit in front, dark behind, with its groove."""
+    across, along, ahead, lit = shown
+    near = smoothstep(along, 0.2, 1.0)
+    groove = 1 - 0.16 * torch.exp(-((across / 0.12) ** 2)) * smoothstep(along, 0.98, 0.7)
+    side = 1 - 0.35 * across.abs() ** 3
+    level = (0.12 + 0.82 * near) * groove * side * (0.75 + 0.25 * ahead.clamp(min=0))
+    colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.9, 1.15, 1.15])[:, None, None]
+    return colour, smoothstep(ahead, 0.0, 0.3)

@@ -1,0 +1,89 @@
+"""Mouths close without a trace of what they showed, keep what they show while open, and take their flesh from the
+lips."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neo_core.geometry.camera import project
+from neo_core.geometry.head_model import landmarks, shape, turn_eyes
+from neo_core.motion_space import INDEX
+from neo_core.pictar.crop import whole
+from neo_core.pictar.geometric import deform, lift, translate
+from neo_core.pictar.geometric.mouth import draw_mouth
+
+SKIN, LEAF = (200, 150, 130), (20, 190, 40)
+
+
+def moved(volume, **change):
+    motion = volume.reference.clone()
+    for name, value in change.items():
+        motion[INDEX[name]] = value
+    return deform(volume, motion)
+
+
+def mouth_now(volume, now):
+    return draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, volume.window)
+
+
+def lifted(model, fit, photo, grant_for):
+    vertices = turn_eyes(model, shape(model, fit.identity, fit.expression), fit.identity, fit.gaze)
+    at = landmarks(model, project(fit.camera, vertices)[:, :2] + fit.residual)[:68]
+    return lift(whole(photo), fit, torch.ones(photo.shape[:2]), grant=grant_for(photo, at), model=model)
+
+
+@pytest.fixture
+def open_mouthed(model, fit, grant_for):
+    """A plain face whose wide open mouth is green inside."""
+    expression = fit.expression.clone()
+    expression[INDEX["jawOpen"]] = 0.5
+    fit = replace(fit, expression=expression)
+    photo = torch.tensor(SKIN, dtype=torch.uint8).expand(160, 160, 3).clone()
+    volume = lifted(model, fit, photo, grant_for)
+    now = mouth_now(volume, moved(volume))
+    green = now.inside[3] > 0.5
+    photo[now.window.rows, now.window.columns][green] = torch.tensor(LEAF, dtype=torch.uint8)
+    return lifted(model, fit, photo, grant_for)
+
+
+def greenness(frame):
+    return (frame[..., 1].int() - frame[..., 0].int()).clamp(min=0)
+
+
+def test_closed_lips_show_nothing_of_the_open_mouth(open_mouthed):
+    shown = greenness(translate(open_mouthed, moved(open_mouthed)))
+    frame = translate(open_mouthed, moved(open_mouthed, jawOpen=0.0))
+    assert (shown > 60).sum() > 80
+    assert (greenness(frame) > 20).sum() <= 0.02 * (shown > 60).sum()
+
+
+def test_an_open_mouth_keeps_what_the_photo_shows_of_it(open_mouthed):
+    shown = greenness(translate(open_mouthed, moved(open_mouthed)))
+    frame = translate(open_mouthed, moved(open_mouthed, jawOpen=0.42))
+    assert (greenness(frame) > 60).sum() > 0.25 * (shown > 60).sum()
+
+
+def test_the_refiner_leaves_what_is_painted_in_the_mouth(volume):
+    now = mouth_now(volume, moved(volume, jawOpen=0.6))
+    new, inner = now.maps[:2]
+    assert inner.max() > 0.95
+    assert new[inner > 0.95].max() < 0.06
+    assert new.max() > 0.3  # the lips around it
+
+
+def test_teeth_show_between_parted_lips_and_darkness_deep_inside(volume):
+    now = mouth_now(volume, moved(volume, jawOpen=0.5, mouthUpperUp_L=0.7, mouthUpperUp_R=0.7))
+    inside, teeth = now.inside[3] > 0.95, now.maps[2] > 0.8
+    level = now.inside[:3].mean(0)
+    assert teeth.sum() > 10
+    assert level[teeth].median() > 3 * level[inside].quantile(0.1)
+
+
+def test_grey_lips_hold_a_grey_tongue(model, fit, grant_for):
+    colours = {}
+    for name, skin in (("stone", (180, 180, 180)), ("flesh", (210, 130, 120))):
+        photo = torch.tensor(skin, dtype=torch.uint8).expand(160, 160, 3).clone()
+        colours[name] = lifted(model, fit, photo, grant_for).mouth.flesh
+    assert colours["stone"][1] > 1.5
+    assert 0.7 < colours["flesh"][1] < 1.2
