@@ -28,7 +28,7 @@ LOWER = ((0.38, 10.62, -3.60), (1.01, 10.36, -3.58), (1.57, 9.85, -3.54), (2.00,
          (2.53, 7.84, -3.74), (2.74, 6.88, -3.60), (2.96, 5.91, -3.64))  # fmt: skip
 CROWN = (1.06, 0.92)  # height of a crown, upper and lower
 WIDTH = ((0.88, 0.68, 0.76, 0.70, 0.68, 1.0, 1.0, 1.0), (0.56, 0.60, 0.68, 0.70, 0.72, 1.0, 1.0, 1.0))
-ROUND = ((0.09, 0.13, 0.17, 0.12, 0.10, 0.08, 0.08, 0.08), (0.06, 0.07, 0.15, 0.12, 0.10, 0.08, 0.08, 0.08))
+ROUND = ((0.08, 0.11, 0.13, 0.09, 0.08, 0.07, 0.07, 0.07), (0.06, 0.07, 0.12, 0.10, 0.09, 0.07, 0.07, 0.07))
 TONE = (1.0, 0.985, 0.93, 0.95, 0.94, 0.92, 0.9, 0.9)  # canines are darker than incisors
 POINTED = (5.0, 4.0, 1.7, 2.0, 2.4, 3.0, 3.0, 3.0)  # power of the rounding across a tooth
 SHARE = (1.0, 0.86)  # of the light, upper and lower
@@ -206,7 +206,7 @@ def _paint_row(row: int, pixels: float, shown: Tensor) -> tuple[Tensor, Tensor]:
     line = (GAP**2 + (0.8 * sample) ** 2) ** 0.5
     gap = 0.3 * GAP / line * torch.exp(-((aside / line) ** 2)) * smoothstep(up, -0.1, 0.3)
     bulge = 1 - 0.10 * across**2 - 0.10 * (up - 0.55) ** 2
-    deep = 1 - 0.9 * smoothstep(number.abs(), 2.2, 7.0)
+    deep = 1 - 0.92 * smoothstep(number.abs(), 1.9, 6.2)
     enamel = torch.tensor(ENAMEL)[:, None, None] * tone * SHARE[row]
     enamel = enamel * (1 - (1 - up).clamp(0, 1) ** 2 * torch.tensor([0.03, 0.07, 0.12])[:, None, None])
     glassy = smoothstep(up, 0.72, 1.0) * torch.tensor([0.09, 0.07, 0.05])[:, None, None]
@@ -221,6 +221,6 @@ def _paint_tongue(shown: Tensor) -> tuple[Tensor, Tensor]:
     near = smoothstep(along, 0.2, 1.0)
     groove = 1 - 0.16 * torch.exp(-((across / 0.12) ** 2)) * smoothstep(along, 0.98, 0.7)
     side = 1 - 0.35 * across.abs() ** 3
-    level = (0.12 + 0.82 * near) * groove * side * (0.75 + 0.25 * ahead.clamp(min=0))
+    level = (0.12 + 0.82 * near) * groove * side * (0.5 + 0.5 * ahead.clamp(min=0))
     colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.9, 1.15, 1.15])[:, None, None]
-    return colour, smoothstep(ahead, 0.0, 0.3)
+    return colour, smoothstep(ahead, 0.0, 0.45)

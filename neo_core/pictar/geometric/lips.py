@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ...geometry.head_model import PARTS, HeadModel
 from ...geometry.rasteriser import rasterise
+from ...motion_space import INDEX
 from .bust import MOUTH, Bust, Deformation
 from .contact import Pairs, points
 from .follow import smoothstep
@@ -12,7 +13,7 @@ from .patch import BLANK, INNER, SKIN, Cut, Window
 
 INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
 SEAM = 0.2  # head units about the lips' seam that the photo may show as its dark line
-CORNER = 1.75  # head units from the middle to where lips grow together
+CORNER = 1.85  # head units from the middle to where lips grow together
 PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
 HARD = torch.tensor([PARTS.index(name) for name in ("tongue", "teeth_upper", "teeth_lower")])
 
@@ -36,6 +37,12 @@ def lower_lip(model: HeadModel, pairs: Pairs) -> Tensor:
     """1 on the lower lip, as far as lips are two. [V]"""
     apart = model.template[:, 0].abs() < CORNER
     return (apart & (pairs.lower_weight.sum(1) > pairs.upper_weight.sum(1))).float()
+
+
+def jaw_share(model: HeadModel) -> Tensor:
+    """How far a vertex goes with the jaw: 0 on the skull, 1 on the lower teeth. [V]"""
+    travel = model.expression[INDEX["jawOpen"]].norm(dim=1)
+    return (travel / travel[model.vertex_part == PARTS.index("teeth_lower")].mean()).clamp(max=1)
 
 
 def lip_shade(model: HeadModel) -> Tensor:

@@ -10,7 +10,7 @@ from .bust import Bust, Deformation
 from .contact import hats, points
 from .follow import smoothstep
 from .inside import FLESH, Inside, build_inside, draw_inside
-from .lips import lip_shade, lip_source, lower_lip, mouth_cut
+from .lips import jaw_share, lip_shade, lip_source, lower_lip, mouth_cut
 from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
@@ -38,7 +38,8 @@ class Mouth:
     white: Tensor  # [3] what white looks like in the photo, and what its own teeth make of that
     flesh: Tensor  # [3] factor on the colour of tongue and gums
     light: Tensor  # [9] spherical harmonics
-    seen: Tensor  # [1, h, w] where the photo shows the inside clearly
+    jaw: Tensor  # [V] 0 on the skull, 1 on the jaw
+    seen: Tensor  # [2, h, w] where the photo shows the inside clearly, and whether that is of the jaw
     opening: Tensor  # [] gap between the lips in the photo, head units
     lower: Tensor  # [V] 1 on the lower lip
     lip_shade: Tensor  # [V] 1 on the lips, less behind their seam
@@ -66,6 +67,7 @@ class Gap:
     sky: Tensor  # [h, w] how much of the opening lies around each pixel
     depth: Tensor  # [h, w] light on the lining
     flow: Tensor  # [h, w, 2] of what stands in the mouth
+    jaw: Tensor  # [h, w] 0 where that is of the skull, 1 where it is of the jaw
 
 
 def build_mouth(
@@ -79,7 +81,8 @@ def build_mouth(
     clear = smoothstep(start.opening, *CLEAR)
     cut = mouth_cut(model, pairs, worn, whole=bool(clear > 0))
     depth = smoothstep(model.template[:, 2], 6.0, 11.5)
-    values = torch.cat([torch.zeros(len(depth), 2), depth[:, None]], 1)
+    jaw = jaw_share(model)
+    values = torch.cat([torch.zeros(len(depth), 2), depth[:, None], jaw[:, None]], 1)
     layers = draw_layers(start.screen, model, cut, window, values)
     alpha = layers.inner * _parted(bust, start, window)
     seen = blur(erode(alpha * clear > 0.9, max(1, round(0.1 * unit)))[None], 0.08 * unit)
@@ -91,7 +94,8 @@ def build_mouth(
         white=white,
         flesh=_flesh(model, start, photo, white),
         light=light,
-        seen=seen,
+        jaw=jaw,
+        seen=torch.cat([seen, layers.inner_values[3:]]),
         opening=start.opening,
         lower=lower_lip(model, pairs),
         lip_shade=lip_shade(model),
@@ -108,7 +112,8 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     change, unit = _change(bust, source, now), float(now.unit)
     flow = source[:, :2] - now.screen[:, :2] + change * (mouth.lip_source - source[:, :2])
     lower = mouth.lower[:, None]
-    values = torch.cat([flow, mouth.depth[:, None], mouth.lip_shade[:, None], lower, flow * lower], 1)
+    of_vertex = torch.stack([mouth.depth, mouth.jaw, mouth.lip_shade], 1)
+    values = torch.cat([flow, of_vertex, lower, flow * lower], 1)
     drawn = draw_layers(now.screen, bust.model, mouth.cut, window, values)
     layers, seam = _one_lip(drawn, window, photo)
     alpha = blur(layers.inner[None], max(SOFT_PIXELS, SOFT_LIP * unit))[0] * _parted(bust, now, window)
@@ -118,7 +123,7 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
         painted, teeth[gap.place] = _painted(mouth, now, gap)
         colour = _with_own(mouth, bust, source, now, photo, gap, painted, change)
         inside[(slice(None), *gap.place)] = torch.cat([colour, gap.alpha[None]])
-    inner_lip = change * (1 - layers.skin_values[3]) * (layers.skin > 0)
+    inner_lip = change * (1 - layers.skin_values[4]) * (layers.skin > 0)
     maps = _maps(inside[3], inner_lip, teeth, change)
     return MouthNow(window, layers, inside, seam * (1 - inner_lip), maps)
 
@@ -127,13 +132,13 @@ def _one_lip(layers: Layers, window: Window, photo: Tensor) -> tuple[Layers, Ten
     """Layers in which every pixel follows one lip, and the factor [3, h, w] that makes it the mean of both.
 
     The mean flow of two lips that meet in a pixel would fetch what lies between them in the photo. Skin values: mean
-    flow (2), two more, share of the lower lip, its part of the flow (2).
+    flow (2), three more, share of the lower lip, its part of the flow (2).
     """
     values, skin = layers.skin_values, layers.skin[None]
-    share, below = values[4], values[5:7]
+    share, below = values[5], values[6:8]
     lower, upper = below / share.clamp(min=0.02), (values[:2] - below) / (1 - share).clamp(min=0.02)
     flow = torch.where(share > 0.5, lower, upper)
-    values = torch.cat([flow, values[2:4]])
+    values = torch.cat([flow, values[2:5]])
     near = blur(torch.cat([values * skin, skin]), REACH)
     hole = (skin < 0.05) & (near[-1:] > 0.02)  # the mesh leaves some open at the corners of the mouth
     values = torch.where(hole, near[:-1] / near[-1:].clamp(min=0.02), values)
@@ -164,7 +169,7 @@ def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | No
     rows, columns = (torch.nonzero(seen.any(axis))[[0, -1], 0].tolist() for axis in (1, 0))
     place = slice(rows[0], rows[1] + 1), slice(columns[0], columns[1] + 1)
     own = alpha[place]
-    inner, values = layers.inner[place], layers.inner_values[(slice(3), *place)]
+    inner, values = layers.inner[place], layers.inner_values[(slice(4), *place)]
     near = blur(torch.stack([values[2] * inner, inner]), 1.0)
     return Gap(
         window=Window(window.top + rows[0], window.left + columns[0], *own.shape),
@@ -173,6 +178,7 @@ def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | No
         sky=_sky(alpha, unit)[place],
         depth=near[0] / near[1].clamp(min=0.01),
         flow=values[:2].permute(1, 2, 0),
+        jaw=values[3],
     )
 
 
@@ -182,7 +188,7 @@ def _painted(mouth: Mouth, now: Deformation, gap: Gap) -> tuple[Tensor, Tensor]:
     unit = float(now.unit)
     drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light)
     warm = torch.tensor(WARMTH)[:, None, None]
-    dark = torch.tensor(CAVITY)[:, None, None] * (0.25 + 0.75 * gap.depth) ** (1.6 * warm)
+    dark = torch.tensor(CAVITY)[:, None, None] * (0.5 + 0.5 * gap.depth) ** (1.6 * warm)
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
     touch = (0.78 + 0.22 * touch) ** warm
     flesh = touch * (0.25 + 0.75 * gap.sky) ** warm * mouth.flesh[:, None, None]
@@ -221,7 +227,8 @@ def _with_own(
     if slit > 0:
         colour = colour + slit * (sample(photo, _between_lips(bust, source, now, window)) - colour)
     corner = torch.tensor([mouth.window.left, mouth.window.top])
-    kept = torch.maximum(sample_linear(mouth.seen, at + gap.flow - corner), 1 - change)
+    seen, jaw = sample_linear(mouth.seen, at + gap.flow - corner)
+    kept = torch.maximum(seen * smoothstep((jaw - gap.jaw).abs(), 0.3, 0.15), 1 - change)
     return colour + kept * (sample(photo, at + gap.flow) - colour) if kept.any() else colour
 
 
