@@ -12,6 +12,8 @@ RECIPES = {  # name -> module below `training`
     "audio-encoder": "audio_encoder",
     "vocal": "vocal",
     "vocal-exam": "vocal_exam",
+    "identity-exam": "identity_truth",
+    "guidance-exam": "guidance_sweep",
     "refiner": "refiner",
     "sample-consent": "sample_consent",
 }

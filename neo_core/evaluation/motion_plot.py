@@ -132,14 +132,14 @@ def _draw(draw: ImageDraw.ImageDraw, size: tuple[int, int], lanes: list[Lane], s
     font = ImageFont.load_default(letter)
     left, right, foot = 3.6 * letter, size[0] - 1.2 * letter, size[1] - 2.8 * letter
     share = (foot - 0.4 * letter) / len(lanes)
-    time = Axis(0, seconds, _step(seconds, max(1, round((right - left) / (5 * letter)))))
+    time = Axis(0, seconds, round_step(seconds, max(1, round((right - left) / (5 * letter)))))
     for number, lane in enumerate(lanes):
         top = 0.4 * letter + number * share
         _legend(draw, font, lane, left, top, right)
         _panel(draw, font, lane, time, Box(left, top + 1.6 * letter, right, top + share - 0.5 * letter))
     for moment in time.ticks():
         at = left + (right - left) * moment / seconds
-        draw.text((at, foot), _label(moment, time.step), FAINT, font, anchor="mt")
+        draw.text((at, foot), tick_label(moment, time.step), FAINT, font, anchor="mt")
     draw.text(((left + right) / 2, size[1] - 0.5 * letter), "seconds", TEXT, font, anchor="mb")
 
 
@@ -174,7 +174,8 @@ def _panel(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, lane: Lane, 
         draw.line([place(moment, axis.low), place(moment, axis.high)], GRID, FINE)
     for value in axis.ticks():
         draw.line([place(0, value), place(time.high, value)], ZERO if abs(value) < 1e-9 else GRID, FINE)
-        draw.text((box.left - 0.5 * font.size, place(0, value)[1]), _label(value, axis.step), FAINT, font, anchor="rm")
+        label = tick_label(value, axis.step)
+        draw.text((box.left - 0.5 * font.size, place(0, value)[1]), label, FAINT, font, anchor="rm")
     for curve, colour in zip(lane.curves, COLOURS, strict=False):
         for side in reversed(range(len(curve.values))):  # the left one on top
             shade = colour if side == 0 else tuple(round(DIM * level) for level in colour)
@@ -198,17 +199,17 @@ def value_axis(lane: Lane, labels: int) -> Axis:
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     missing = max(0.0, LEAST[lane.unit] - (high - low))
     low, high = (low, high + missing) if lane.unit == "weight" else (low - missing / 2, high + missing / 2)
-    step = _step(high - low, labels)
+    step = round_step(high - low, labels)
     margin = 0.04 * (high - low)
     return Axis(low - margin, high + margin, step)
 
 
-def _step(span: float, labels: int) -> float:
+def round_step(span: float, labels: int) -> float:
     """The least of 1, 2, 5, 10, ... (and their tenths, hundredths, ...) that needs no more labels than there may be."""
     size = 10.0 ** math.floor(math.log10(span / labels))
     return next(size * digit for digit in (1, 2, 5, 10, 20) if span / (size * digit) <= labels)
 
 
-def _label(value: float, step: float) -> str:
+def tick_label(value: float, step: float) -> str:
     """A number with the decimals that its step has."""
     return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
