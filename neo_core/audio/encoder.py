@@ -22,7 +22,7 @@ from ..runtime.placement import ask
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
 from . import features
-from .features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN
+from .features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN, Voice, clip_voice
 
 PROSODY_INPUTS = 3
 
@@ -146,25 +146,20 @@ def encode(encoder: AudioEncoder, waveform: Waveform, progress: Progress = silen
     def tell() -> None:
         progress(sum(piece.shape[1] for piece in pieces), total, None)
 
-    level = clip_loudness(watched(mono_blocks(waveform), tell))
-    for piece in encode_stream(encoder, watched(mono_blocks(waveform), tell), level):
+    voice = clip_voice(watched(mono_blocks(waveform), tell))
+    for piece in encode_stream(encoder, watched(mono_blocks(waveform), tell), voice):
         pieces.append(piece)
         tell()
     return AudioFeatures(torch.cat(pieces, 1), waveform.samples.shape[1], waveform.sample_rate)
 
 
-def clip_loudness(blocks: Iterable[Tensor]) -> float:
-    """Loudness of a sound that comes in blocks [n] at 16 kHz mono: the first pass before `encode_stream`."""
-    return float(features.loudness(torch.cat(list(features.frame_power(blocks)))))
-
-
 @torch.no_grad()
 def encode_stream(
-    encoder: AudioEncoder, blocks: Iterable[Tensor], level: float, piece: int = PIECE
+    encoder: AudioEncoder, blocks: Iterable[Tensor], voice: Voice, piece: int = PIECE
 ) -> Iterator[Tensor]:
     """Hidden states of a sound that comes in blocks [n] at 16 kHz mono, piece by piece: [L, t, D].
 
-    `level` is the `clip_loudness` of the whole sound. Memory does not grow with its length, and the pieces joined are
+    `voice` is the `clip_voice` of the whole sound. Memory does not grow with its length, and the pieces joined are
     what one pass over the whole would give.
     """
     reach = encoder.config.reach
@@ -173,7 +168,7 @@ def encode_stream(
     for block in blocks:
         sound, received = torch.cat([sound, block]), received + block.shape[0]
         while received >= (done + piece + reach) * FRAME + PITCH_MARGIN:
-            yield _encode_frames(encoder, sound, start, (done, done + piece, done + piece + reach), level)
+            yield _encode_frames(encoder, sound, start, (done, done + piece, done + piece + reach), voice)
             done += piece
             keep = max(0, (done - reach) * FRAME - PITCH_MARGIN - start)
             sound, start = sound[keep:], start + keep
@@ -182,27 +177,27 @@ def encode_stream(
     sound = F.pad(sound, (0, max(0, missing)))
     while done < total:
         last = min(done + piece, total)
-        yield _encode_frames(encoder, sound, start, (done, last, min(last + reach, total)), level)
+        yield _encode_frames(encoder, sound, start, (done, last, min(last + reach, total)), voice)
         done = last
 
 
 def _encode_frames(
-    encoder: AudioEncoder, sound: Tensor, start: int, span: tuple[int, int, int], level: float
+    encoder: AudioEncoder, sound: Tensor, start: int, span: tuple[int, int, int], voice: Voice
 ) -> Tensor:
     """Hidden states of frames first..last, hearing up to `heard` and `reach` frames back. [L, last - first, D]"""
     first, last, heard = span
     low = max(0, first - encoder.config.reach)
     around = sound[low * FRAME - PITCH_MARGIN - start : heard * FRAME + PITCH_MARGIN - start]
-    mel, prosody = network_inputs(around[None], torch.tensor([level]))
-    return ask(encoder, mel, prosody)[:, 0, first - low : last - low]
+    mel, prosody = network_inputs(around, voice)
+    return ask(encoder, mel[None], prosody[None])[:, 0, first - low : last - low]
 
 
-def network_inputs(sound: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-mel [B, 2T, M] and prosody [B, T, 3] of sound [B, N] with `PITCH_MARGIN` around it and its loudness [B]."""
+def network_inputs(sound: Tensor, voice: Voice) -> tuple[Tensor, Tensor]:
+    """Log-mel [..., 2T, M] and prosody [..., T, 3] of sound [..., N] with `PITCH_MARGIN` around it, and its voice."""
     extra = PITCH_MARGIN - MARGIN
-    mel = features.mel_energy(sound[:, extra : sound.shape[1] - extra])
+    mel = features.mel_energy(sound[..., extra : sound.shape[-1] - extra])
     f0, voiced = features.pitch(sound)
-    return features.log_mel(mel, level), features.prosody_inputs(f0, voiced, mel, level)
+    return features.log_mel(mel, voice.loudness), features.prosody_inputs(f0, voiced, mel.mean(-1), voice)
 
 
 def watched(blocks: Iterable[Tensor], on_block: Callable[[], None]) -> Iterator[Tensor]:

@@ -1,15 +1,15 @@
 """From a sound to what the audio encoder reads: log-mel, pitch, energy and voicing on the feature clock.
 
-Everything is a function of a bounded stretch of sound and of one number for the whole clip, its loudness; so the
-features of a piece equal the same stretch of the features of the whole. Feature frame k (50 Hz) is centred on
-20 k + 10 ms, so motion frame m at 25 fps covers feature frames 2m and 2m + 1. Mel frames come twice as often (100 Hz),
-frame j centred on 10 j + 5 ms.
+Everything is a function of a bounded stretch of sound and of two numbers for the whole clip, its loudness and the
+middle of its pitch (`Voice`); so the features of a piece equal the same stretch of the features of the whole. Feature
+frame k (50 Hz) is centred on 20 k + 10 ms, so motion frame m at 25 fps covers feature frames 2m and 2m + 1. Mel frames
+come twice as often (100 Hz), frame j centred on 10 j + 5 ms.
 
 Letters: C channels, N samples, J mel frames (100 Hz), T feature frames (50 Hz), M mel bands.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -33,6 +33,15 @@ FLOOR = 10.0**-5  # everything 50 dB below the clip's speech counts as silence
 QUIETEST = 2e-8  # about -75 dBFS: nothing below it (digital silence, hiss) is raised to the level of speech
 PITCH_WINDOW = 1024
 MIN_F0, MAX_F0 = 60.0, 480.0
+USUAL_PITCH = 160.0  # Hz, of a clip in which no voice is heard
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What a whole clip says of its voice; every frame is read relative to it."""
+
+    loudness: Tensor  # [...] mean band power of the frames that are not pauses
+    pitch: Tensor  # [...] Hz, the median of the voiced frames
 
 
 @dataclass(frozen=True)
@@ -150,20 +159,6 @@ def mel_energy(samples: Tensor, filters: Tensor | None = None) -> Tensor:
     return power_spectrum(samples) @ (mel_filters() if filters is None else filters).to(samples.device)
 
 
-def frame_power(blocks: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Mean band power of a sound that comes in blocks at 16 kHz mono. [n], [n] ... -> [j], [j] ..."""
-    rest = torch.zeros(MARGIN)
-    for block in blocks:
-        rest = torch.cat([rest, block])
-        count = (rest.shape[0] - 2 * MARGIN) // MEL_HOP
-        if count > 0:
-            yield mel_energy(rest[: count * MEL_HOP + 2 * MARGIN]).mean(-1)
-            rest = rest[count * MEL_HOP :]
-    left = -(-(rest.shape[0] - MARGIN) // MEL_HOP)
-    if left > 0:
-        yield mel_energy(_cut(rest, 0, left * MEL_HOP + 2 * MARGIN)).mean(-1)
-
-
 def loudness(power: Tensor) -> Tensor:
     """Mean band power of the frames that are not pauses, as in ITU-R BS.1770 gating. [..., J] -> [...]
 
@@ -213,25 +208,61 @@ def _autocorrelation(frames: Tensor) -> Tensor:
     return torch.fft.irfft(spectrum.real.square() + spectrum.imag.square(), n=3 * frames.shape[-1] // 2)
 
 
-def prosody_inputs(f0: Tensor, voiced: Tensor, mel: Tensor, level: Tensor | float) -> Tensor:
+def prosody_inputs(f0: Tensor, voiced: Tensor, power: Tensor, voice: Voice) -> Tensor:
     """What the encoder reads beside the mel bands: log pitch, voicing, energy, each about -1..1. [..., T, 3]
 
-    mel [..., 2T, M]. Pitch counts in octaves from 160 Hz and fades out with the voicing.
+    power [..., 2T] is the mean over the bands. Pitch counts in octaves from the voice's own and fades with the voicing.
     """
-    power = mel.mean(-1).unflatten(-1, (-1, 2)).mean(-1)  # [..., T]
-    relative = power / torch.as_tensor(level, device=mel.device)[..., None]
+    relative = _frame_power(power) / voice.loudness.to(power.device)[..., None]
     energy = ((relative + FLOOR).log10() + 2.5) / 2.5
-    sure = ((voiced - 0.35) / 0.3).clamp(0, 1) * (relative > 1e-3)
-    return torch.stack([(f0 / 160.0).log2() * sure, sure, energy], -1)
+    sure = _sureness(voiced, relative)
+    return torch.stack([(f0 / voice.pitch.to(f0.device)[..., None]).log2() * sure, sure, energy], -1)
+
+
+def voice_of(f0: Tensor, voiced: Tensor, power: Tensor) -> Voice:
+    """The voice of a clip by its frames: f0, voiced [..., T], power [..., 2T]."""
+    level = loudness(power)
+    sure = _sureness(voiced, _frame_power(power) / level[..., None]) > 0.5
+    middle = torch.where(sure, f0.log2(), math.nan).nanmedian(-1).values
+    return Voice(level, middle.exp2().nan_to_num(USUAL_PITCH))
+
+
+def _frame_power(power: Tensor) -> Tensor:
+    """From mel frames to feature frames. [..., 2T] -> [..., T]"""
+    return power.unflatten(-1, (-1, 2)).mean(-1)
+
+
+def _sureness(voiced: Tensor, relative: Tensor) -> Tensor:
+    """How far a frame's pitch can be believed, by its periodicity and its power against the clip's. [..., T]"""
+    return ((voiced - 0.35) / 0.3).clamp(0, 1) * (relative > 1e-3)
+
+
+def clip_voice(blocks: Iterable[Tensor]) -> Voice:
+    """The voice of a sound that comes in blocks [n] at 16 kHz mono, in flat memory: a first pass over it."""
+    pieces: list[tuple[Tensor, Tensor, Tensor]] = []
+    rest = torch.zeros(PITCH_MARGIN)
+    for block in blocks:
+        rest = torch.cat([rest, block])
+        count = (rest.shape[0] - 2 * PITCH_MARGIN) // FRAME
+        if count > 0:
+            pieces.append(tracks(rest[: count * FRAME + 2 * PITCH_MARGIN]))
+            rest = rest[count * FRAME :]
+    left = -(-(rest.shape[0] - PITCH_MARGIN) // FRAME)
+    if left > 0:
+        pieces.append(tracks(_cut(rest, 0, left * FRAME + 2 * PITCH_MARGIN)))
+    return voice_of(*(torch.cat(part) for part in zip(*pieces, strict=True)))
+
+
+def tracks(samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pitch [..., T], voicing [..., T] and mean band power [..., 2T] of sound with `PITCH_MARGIN` on either side."""
+    extra = PITCH_MARGIN - MARGIN
+    return *pitch(samples), mel_energy(samples[..., extra : samples.shape[-1] - extra]).mean(-1)
 
 
 def prosody(samples: Tensor) -> Prosody:
     """Pitch, voicing and energy of a whole sound at 16 kHz mono. [N]"""
     count = feature_count(samples.shape[0], RATE)
-    around = _cut(samples, -PITCH_MARGIN, count * FRAME + PITCH_MARGIN)
-    f0, voiced = pitch(around)
-    extra = PITCH_MARGIN - MARGIN
-    mel = mel_energy(around[extra : around.shape[0] - extra])
-    inputs = prosody_inputs(f0, voiced, mel, loudness(mel.mean(-1)))
+    f0, voiced, power = tracks(_cut(samples, -PITCH_MARGIN, count * FRAME + PITCH_MARGIN))
+    inputs = prosody_inputs(f0, voiced, power, voice_of(f0, voiced, power))
     sure = inputs[:, 1] > 0.5
     return Prosody(torch.where(sure, f0, 0.0), inputs[:, 1], 25.0 * (inputs[:, 2] - 1.0))

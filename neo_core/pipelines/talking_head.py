@@ -19,14 +19,13 @@ from torch import Tensor
 
 from ..audio.encoder import (
     AudioEncoder,
-    clip_loudness,
     encode,
     encode_stream,
     load_audio_encoder,
     mono_blocks,
     watched,
 )
-from ..audio.features import RATE
+from ..audio.features import RATE, clip_voice
 from ..data_types import STYLE_SIZE, AudioFeatures, Identity, MotionLatents, Progress, Waveform, silent
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
@@ -172,8 +171,8 @@ def perform(
     """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
     frames = [frame_count(_samples(sound), sound.sample_rate, fps) for fps in (Fraction(MOTION_RATE), settings.fps)]
     heard = [watched(_mono(sound), partial(progress, 0, frames[0], None)) for _ in range(2)]
-    level = clip_loudness(heard[0])  # a first pass: speech is heard relative to its own loudness
-    hidden = encode_stream(models.audio_encoder, heard[1], level, HEARD_AT_ONCE)
+    voice = clip_voice(heard[0])  # a first pass: speech is heard relative to its own loudness and pitch
+    hidden = encode_stream(models.audio_encoder, heard[1], voice, HEARD_AT_ONCE)
     motion = generate_windows(
         models.vocal,
         hidden,

@@ -8,7 +8,7 @@ Letters: B crops, N samples, J mel frames (100 Hz), T feature frames (50 Hz), M 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -116,8 +116,7 @@ class SpeechStore:
         sound = self._sound(which, begin, speed, span)
         empty = torch.rand(count) < config.empty
         sound[empty] = 0
-        power = features.mel_energy(sound[:, PITCH_MARGIN - MARGIN : MARGIN - PITCH_MARGIN])
-        clean = network_inputs(sound, features.loudness(power.mean(-1)))
+        clean = network_inputs(sound, features.voice_of(*features.tracks(sound)))
         heard = augmented_inputs(augment_sound(sound, self.noises, empty, config), config)
         return self._targets(which, begin, speed, empty, heard, clean)
 
@@ -250,8 +249,10 @@ def other_voice_inputs(sound: Tensor, config: AugmentConfig) -> tuple[Tensor, Te
     mel = power @ filters  # [B, J, M]
     mel = mel * _colour(count) * _band_limit(count, config.narrow)
     f0, voiced = features.pitch(sound)
-    level = features.loudness(mel.mean(-1)) * 10 ** (0.35 * torch.randn(count).clamp(-2, 2))
-    return features.log_mel(mel, level), features.prosody_inputs(f0, voiced, mel, level)
+    power = mel.mean(-1)
+    voice = features.voice_of(f0, voiced, power)
+    voice = replace(voice, loudness=voice.loudness * 10 ** (0.35 * torch.randn(count).clamp(-2, 2)))
+    return features.log_mel(mel, voice.loudness), features.prosody_inputs(f0, voiced, power, voice)
 
 
 def _colour(count: int) -> Tensor:

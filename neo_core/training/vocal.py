@@ -35,7 +35,7 @@ from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
 from .synthetic.utterance import RATE, Utterance
 from .vocal_windows import Windows, WindowStore, spread
 
-SHARES = {"mouth": 3.0, "brows": 1.0, "eyes": 1.3, "pose": 1.0, "gaze": 1.0}  # of the loss, per region
+SHARES = {"mouth": 3.0, "brows": 1.5, "eyes": 1.3, "pose": 1.3, "gaze": 1.0}  # of the loss, per region
 SPEED_SHARE, ACCELERATION_SHARE = 1.0, 0.2
 DROP, DROP_ALL, DROP_PREFIX = 0.1, 0.05, 0.25  # a quarter of the windows has no prefix to begin with
 PREFIX_NOISE = 0.05  # deviations: at sampling the prefix is the network's own work

@@ -7,16 +7,17 @@ from neo_core.audio import features
 from neo_core.audio.encoder import (
     AudioEncoder,
     AudioEncoderConfig,
-    clip_loudness,
     encode,
     encode_stream,
     load_audio_encoder,
     save_audio_encoder,
 )
+from neo_core.audio.features import Voice, clip_voice
 from neo_core.data_types import Waveform
 from neo_core.timebase import FEATURE_RATE
 
 RATE = features.RATE
+VOICE = Voice(torch.tensor(1e-3), torch.tensor(150.0))
 TINY = AudioEncoderConfig(width=16, inner=8, dilations=(1, 2, 1))
 
 
@@ -37,7 +38,7 @@ def speech_like(seconds: float, rate: int = RATE) -> torch.Tensor:
 def test_pieces_join_without_a_seam(encoder, piece, block):
     sound = speech_like(3.017)
     whole = encode(encoder, Waveform(sound[None], RATE)).hidden_states
-    pieces = list(encode_stream(encoder, sound.split(block), clip_loudness(sound.split(block)), piece))
+    pieces = list(encode_stream(encoder, sound.split(block), clip_voice(sound.split(block)), piece))
     assert torch.allclose(torch.cat(pieces, 1), whole, atol=1e-4)
 
 
@@ -58,8 +59,7 @@ def test_level_does_not_matter(encoder):
 def test_nothing_is_heard_beyond_the_reach(encoder):
     sound, changed = speech_like(3.0), speech_like(3.0)
     changed[2 * RATE :] *= 0.5
-    level = 1e-3
-    one, other = (torch.cat(list(encode_stream(encoder, [x], level)), 1) for x in (sound, changed))
+    one, other = (torch.cat(list(encode_stream(encoder, [x], VOICE)), 1) for x in (sound, changed))
     border = 2 * FEATURE_RATE - encoder.config.reach - 1
     assert torch.equal(one[:, :border], other[:, :border])
     assert not torch.allclose(one[:, border:], other[:, border:])
@@ -75,7 +75,7 @@ def test_memory_is_bounded_by_the_piece(encoder):
             taken += 1
             yield torch.zeros(RATE)
 
-    next(encode_stream(encoder, blocks(), 1e-3, piece=50))
+    next(encode_stream(encoder, blocks(), VOICE, piece=50))
     assert taken <= 3
 
 

@@ -74,12 +74,27 @@ def test_loudness_ignores_pauses_and_scales_with_power():
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=12))
 @settings(max_examples=20, deadline=None)
-def test_frame_power_does_not_depend_on_the_blocks(sizes):
-    sound = torch.randn(sum(sizes), generator=torch.Generator().manual_seed(3))
-    whole = torch.cat(list(features.frame_power([sound])))
-    pieces = torch.cat(list(features.frame_power(sound.split(sizes))))
-    assert torch.allclose(whole, pieces, rtol=1e-4)
-    assert len(whole) == -(-len(sound) // MEL_HOP)
+def test_the_voice_of_a_clip_does_not_depend_on_the_blocks(sizes):
+    sound = voice(140)[: sum(sizes)]
+    whole, pieces = features.clip_voice([sound]), features.clip_voice(sound.split(sizes))
+    assert torch.allclose(whole.loudness, pieces.loudness, rtol=1e-4)
+    assert torch.allclose(whole.pitch, pieces.pitch, rtol=1e-4)
+
+
+@pytest.mark.parametrize("hertz", [90, 150, 230])
+def test_a_melody_reads_the_same_in_a_low_and_a_high_voice(hertz):
+    """Two thirds of the clip at the voice's own pitch, the rest a fourth higher."""
+    sound = torch.cat([voice(hertz, 0.8), voice(hertz * 4 / 3, 0.4)])
+    f0, voiced, power = features.tracks(torch.nn.functional.pad(sound, (PITCH_MARGIN, PITCH_MARGIN)))
+    middle = features.voice_of(f0, voiced, power)
+    assert middle.pitch.item() == pytest.approx(hertz, rel=0.03)
+    melody = features.prosody_inputs(f0, voiced, power, middle)[:, 0]
+    assert melody[5:35].abs().max() < 0.05
+    assert melody[45:55].mean() == pytest.approx(0.415, abs=0.03)  # octaves
+
+
+def test_where_no_voice_is_heard_the_usual_pitch_stands():
+    assert features.clip_voice([torch.zeros(RATE)]).pitch == features.USUAL_PITCH
 
 
 def test_prosody_has_two_frames_per_motion_frame():
