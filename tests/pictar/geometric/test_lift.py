@@ -31,7 +31,7 @@ def test_only_part_of_the_picture_may_move(volume):
 
 
 def test_no_lift_without_a_genuine_grant(volume, fit, model):
-    forged = replace(volume.grant, name="somebody else")
+    forged = replace(volume.grant, record="somebody else")
     with pytest.raises(ConsentRequired):
         lift(whole(volume.photo), fit, torch.ones(160, 160), grant=forged, model=model)
 
