@@ -64,12 +64,18 @@ def move(bust: Bust, motion: Tensor) -> Deformation:
     vertices = vertices + closing_lips(contact, model, bare, vertices)
     pose = motion[motion_space.POSE]
     turn, shift = rotation_matrix(*pose[:3]), pose[3:]
-    posed = (vertices - model.pivot) @ turn.T + model.pivot + shift
-    placed = vertices + model.neck_weight[:, None] * (posed - vertices)
+    placed = place(bust, vertices, turn, shift)
     lips = points(model, vertices, contact.lips.upper) - points(model, vertices, contact.lips.lower)
     screen = project(bust.camera, placed)
     unit = bust.camera.focal / screen[:, 2].mean()
     return Deformation(screen, vertices, turn, shift, motion, lips[:, 1].amax(), unit)
+
+
+def place(bust: Bust, vertices: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
+    """Vertices [V, 3] under a head pose: the head turns and shifts, the neck gives way to the body."""
+    model = bust.model
+    posed = (vertices - model.pivot) @ turn.T + model.pivot + shift
+    return vertices + model.neck_weight[:, None] * (posed - vertices)
 
 
 def with_closed_eyes(bust: Bust) -> Deformation:

@@ -1,10 +1,14 @@
 """Deform: a motion vector moves the head, and with it a field that tells each pixel where in the photo it came from."""
 
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ...geometry.camera import project
 from ...geometry.rasteriser import interpolate, rasterise
-from .bust import Deformation, move
+from .bust import Deformation, move, place
 from .follow import backward_flow, smoothstep
 from .lift import Volume, to_samples
 from .light import relight
@@ -12,8 +16,21 @@ from .patch import facing
 from .sampling import blur, erode, fill, resize
 
 SHINE = 3.0  # flow samples over which the change of light is smoothed: noses are not cut from paper
-EDGE = 2.5  # flow samples over which the mesh's flow gives way to its continuation
+EDGE = 2.5  # flow samples over which what an expression adds is carried on beside the mesh
+TURNED = (0.01, 0.08)  # radians of turn over which skin behind other skin does
 SKIN_REACH = 4.0  # head units beyond the mesh over which an expression still pulls at the skin
+GAINED = (0.0, 0.2)  # cosine to the lens gained, over which hidden skin comes to wear its visible neighbours
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where each pixel of the region came from, relative to itself, and how its light has changed."""
+
+    skin: Tensor  # [2, h, w] pixels, on the head
+    beside: Tensor  # [2, h, w] pixels, for what follows the head
+    cover: Tensor  # [h, w] share of each pixel that is the head
+    shine: Tensor  # [h, w] factor on display values
+    plain: Tensor  # [h, w] 1 where the head wears its own, visible skin
 
 
 def deform(volume: Volume, motion: Tensor) -> Deformation:
@@ -21,11 +38,12 @@ def deform(volume: Volume, motion: Tensor) -> Deformation:
     return move(volume.bust, motion)
 
 
-def photo_flow(volume: Volume, now: Deformation) -> tuple[Tensor, Tensor]:
-    """Where each pixel of the region came from, relative to itself [h, w, 2] pixels, and the change of light [h, w].
+def photo_flow(volume: Volume, now: Deformation) -> Field:
+    """The region's field at a deformation.
 
-    On the mesh it is the projected flow of the surface in front; beside it the head pose carries hair and neck, and
-    what the expression adds dies out over `SKIN_REACH`.
+    On the head it is the projected flow of the surface in front. Skin that turns into view wears what lies mirrored at
+    the photo's outline, where its own hidden vertices are projected. Beside the head the pose carries hair and neck,
+    and what the expression adds dies out over `SKIN_REACH`.
     """
     window, bust = volume.window, volume.bust
     rows, columns = round(window.height / volume.step), round(window.width / volume.step)
@@ -37,17 +55,41 @@ def photo_flow(volume: Volume, now: Deformation) -> tuple[Tensor, Tensor]:
     fragments = rasterise(screen, triangles, rows, columns)
     turn = bust.camera.rotation @ now.turn @ bust.camera.rotation.T
     shine = relight(volume.light, volume.normal, turn).log()[:, None]
-    values = torch.cat([volume.source[:, :2] - now.screen[:, :2], shine], 1)
+    back = volume.source[:, :2] - now.screen[:, :2]
+    look, shown = volume.look, _coming_into_view(volume, turn)
+    worn = back + (look.borrowed - volume.source[:, :2]) * shown
+    bare = look.bare[:, None] + (look.lent - look.bare)[:, None] * shown
+    values = torch.cat([worn, shine, back + _carried(volume, now), bare, bare * (1 - shown)], 1)
     mesh = interpolate(fragments, triangles, values).permute(2, 0, 1)
     covered = (fragments.triangle >= 0).float()
-    inner = blur(erode(covered, 1)[None], EDGE)[0]
-    mesh[2] = _smooth(mesh[2], covered, SHINE)
-    carried = torch.cat([rigid, torch.zeros_like(rigid[:1])])
-    extra = (mesh - carried) * covered
-    own = smoothstep(inner, 0.5, 0.95) * covered
-    extra = own * extra + (1 - own) * _beyond(extra, erode(covered, 1), float(now.unit) / volume.step)
-    field = resize(carried + extra, window.height, window.width) * volume.rim
-    return field[:2].permute(1, 2, 0), field[2].exp()
+    shine = _smooth(mesh[2], covered, SHINE) * covered
+    extra = _beyond(mesh[3:5] * covered, erode(covered, 1), float(now.unit) / volume.step)
+    mesh = _past_the_rim(mesh, covered)
+    beside = rigid + extra
+    skin = beside + mesh[5] * (mesh[:2] - beside)
+    planes = resize(torch.cat([skin, beside, shine[None], mesh[6:]]), window.height, window.width) * volume.rim
+    cover = smoothstep(resize(blur(covered[None], 0.5), window.height, window.width)[0], 0.2, 0.8)
+    return Field(planes[:2], planes[2:4], cover, planes[4].exp(), planes[5])
+
+
+def _coming_into_view(volume: Volume, turn: Tensor) -> Tensor:
+    """How far each vertex is on its way from the photo's hidden side into view. [V, 1]"""
+    gained = smoothstep((volume.normal @ turn.T)[:, 2] - volume.normal[:, 2], *GAINED)
+    angle = ((turn.trace() - 1) / 2).clamp(-1, 1).acos()
+    return torch.maximum(gained, volume.look.hidden * smoothstep(angle, *TURNED))[:, None]
+
+
+def _carried(volume: Volume, now: Deformation) -> Tensor:
+    """How far the head pose alone carries each vertex on the screen. [V, 2] pixels"""
+    bust, start = volume.bust, volume.start
+    posed = place(bust, start, now.turn, now.shift)
+    return project(bust.camera, posed)[:, :2] - volume.source[:, :2]
+
+
+def _past_the_rim(values: Tensor, covered: Tensor) -> Tensor:
+    """Values [C, r, c] of the mesh continued by one sample, so that enlarging them mixes nothing in."""
+    near = F.avg_pool2d(torch.cat([values * covered, covered[None]])[None], 3, 1, 1)[0]
+    return torch.where(covered > 0, values, near[:-1] / near[-1:].clamp(min=1e-3))
 
 
 def _smooth(values: Tensor, covered: Tensor, sigma: float) -> Tensor:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from ...geometry.camera import Camera, project
-from .sampling import blur, distance, fill, pixel_centres, resize, sample_linear
+from .sampling import blur, dilate, distance, erode, fill, pixel_centres, resize, sample_linear
 
 HAIR_NEAR, HAIR_FAR = 3.5, 11.0  # head units beside the head: moves as bone up to here, still from there
 NECK_LENGTH = 7.0  # head units below the chin over which the body comes to rest
+FRONT = 0.4  # head units that the dome of the hair keeps away from where the skull begins to turn aside
 SMOOTH = 1.5  # head units over which the head's depth is smoothed for what follows it
 RIM = 0.07  # part of the picture's side over which motion fades at its rim
-TURNS = 4  # fixed-point steps of the inversion
+TURNS = 8  # fixed-point steps of the inversion
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,25 @@ def follow_weight(bone: Tensor, covered: Tensor, chin: float, unit: float) -> Te
     return blur(weight[None], max(0.5, 0.4 * unit))[0]
 
 
+def head_hull(depth: Tensor, frontal: Tensor, bare: Tensor, person: Tensor, unit: float) -> Tensor:
+    """Depth of what follows the head: hair is a dome from the front of the skull to its own outline. [h, w]
+
+    depth of the mesh, infinite outside it; frontal [h, w] 1 where it looks at the lens, bare 1 on skin, person 0..1;
+    `unit` in samples. At the outline of hair the dome lies as far back as the outline of the head, and so does what is
+    seen beside bare skin.
+    """
+    covered = torch.isfinite(depth).float()
+    rim = covered - erode(covered, 1)
+    flat = torch.where(covered > 0, depth, 0.0)[None]
+    back = fill(flat, rim)[0]
+    inside = (torch.maximum(person, covered) > 0.5).float()
+    outline = inside - erode(inside, 1)
+    front = erode(frontal * covered, round(FRONT * unit))
+    known = torch.maximum(torch.maximum(rim * dilate((bare > 0.5).float(), 2), front), outline)
+    value = torch.where(front > 0, flat[0], back)
+    return fill(value[None], known)[0]
+
+
 def unproject(camera: Camera, at: Tensor, depth: Tensor) -> Tensor:
     """Pixels with depth to head space. at [..., 2], depth [...] -> [..., 3]"""
     x = (at[..., 0] - camera.center[0]) * depth / camera.focal
@@ -77,7 +97,7 @@ def backward_flow(follow: Follow, camera: Camera, turn: Tensor, pivot: Tensor, s
     cells = follow.centres / follow.step
     flow = torch.zeros_like(cells)
     for _ in range(TURNS):
-        flow = -sample_linear(field, cells + flow).permute(1, 2, 0)
+        flow = 0.4 * flow - 0.6 * sample_linear(field, cells + flow).permute(1, 2, 0)
     return flow * follow.step
 
 
@@ -87,16 +107,17 @@ def build_follow(
     size: tuple[int, int],
     step: float,
     depth: Tensor,
+    hull: Tensor,
     bone: Tensor,
     rim: Tensor,
     chin: Tensor,
 ) -> Follow:
-    """The grid of a region. depth and bone [h, w]: of the model's head at `step / 2` pixels, infinite depth outside it;
-    rim [H, W] of the region; chin [2] pixels in the picture."""
+    """The grid of a region. depth, hull and bone [h, w]: of the model's head at flow samples, infinite depth outside
+    it; rim [H, W] of the region; chin [2] pixels in the picture."""
     rows, columns = max(2, round(size[0] / step)), max(2, round(size[1] / step))
     covered = torch.isfinite(depth).float()
     known = resize(covered[None], rows, columns)[0]
-    surface = resize(fill(torch.where(covered > 0, depth, 0.0)[None], covered), rows, columns)
+    surface = resize(hull[None], rows, columns)
     unit = float(camera.focal / surface.median()) / step
     surface = blur(surface, SMOOTH * unit)[0]  # hair hides the ears; a smooth hull carries it better
     weight = follow_weight(

@@ -16,12 +16,13 @@ from ..fit import HeadFit
 from .bust import Bust, Deformation, build_bust, move
 from .contact import points
 from .eye import Eye, build_eye
-from .follow import Follow, build_follow, rim_fade, smoothstep
+from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
 from .light import estimate_light
 from .mouth import Mouth, build_mouth
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
 from .sampling import blur, dilate, distance, fill, resize
+from .skin import Skin, look_at_skin
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
@@ -30,6 +31,8 @@ FIRM = (0.2, 0.8)  # mask values that count as nobody and as somebody
 CAST = 0.33  # power of the lit skin's colour that is the light's, not the skin's
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.35  # cosine to the lens below which a triangle is too aslant to carry the photo
+DOME = 0.6  # ... above which hair lies on the skull
+AWAY = -0.6  # ... below which it never turns into view
 MARGIN = 0.02  # of it kept back for what flow samples round up
 REST = 0.3  # of the distance at which the share ends: motion dies out from here
 ROOM = 0.06  # of the region's side around the person that may change
@@ -44,15 +47,17 @@ class Volume:
     grant: Grant
     bust: Bust
     reference: Tensor  # [63] the motion that reproduces the photo
-    source: Tensor  # [V, 3] the photo's own mesh on the screen
+    start: Tensor  # [V, 3] the photo's own mesh in head space
+    source: Tensor  # [V, 3] and on the screen
     window: Window
     moving: Tensor  # [h, w] 0..1 where the region may change
     rim: Tensor  # [h, w] fades the flow at the picture's rim
     person: Tensor  # [4, h, w] the person's colours times their share of each pixel, and that share
     background: Tensor  # [3, h, w] the picture without the person
     picture: Tensor  # [3, H, W] 0..1
-    skin: Tensor  # [M] triangles that carry the photo
+    skin: Tensor  # [M] triangles that wear the photo, also such as only a turn will show
     normal: Tensor  # [V, 3] of the photo's mesh, view axes
+    look: Skin
     light: Tensor  # [9] spherical harmonics of the photo's light
     step: float  # pixels per flow sample
     follow: Follow
@@ -99,8 +104,10 @@ def lift(
     worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
     normal, carrying = _normals(start, model), model.triangles[skin].unique()
     rim = rim_fade(height, width)[window.rows, window.columns]
-    follow = _follow(bust, start, drawn, front, window, step, rim)
-    alpha = _alpha(mask[window.rows, window.columns], drawn)
+    look = look_at_skin(model, start, normal, picture, mask)
+    bare = interpolate(drawn, model.triangles[front], look.bare[:, None])[..., 0]
+    alpha = _alpha(mask[window.rows, window.columns], bare)
+    follow = _follow(bust, start, drawn, front, window, step, rim, look, alpha)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
     person, background = split_layers(view, alpha)
     light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
@@ -109,6 +116,7 @@ def lift(
         grant=grant,
         bust=bust,
         reference=bust.reference,
+        start=start.vertices,
         source=start.screen,
         window=window,
         moving=resize(moving[None], window.height, window.width)[0] * (rim > 0),
@@ -116,8 +124,9 @@ def lift(
         person=person.permute(1, 2, 0).contiguous().permute(2, 0, 1),  # a pixel's four values side by side: one fetch
         background=background,
         picture=picture,
-        skin=skin,
+        skin=_wearing(start, model),
         normal=normal,
+        look=look,
         light=light,
         step=step,
         follow=follow,
@@ -127,10 +136,10 @@ def lift(
     )
 
 
-def _alpha(mask: Tensor, drawn: Fragments) -> Tensor:
-    """The person's share of each pixel of the region: the mask made firm, and all of the head that the mesh covers."""
-    head = resize(blur(torch.isfinite(drawn.depth).float()[None], 1.0), *mask.shape)[0]
-    return torch.maximum(smoothstep(mask, *FIRM), smoothstep(head, 0.6, 1.0))
+def _alpha(mask: Tensor, bare: Tensor) -> Tensor:
+    """The person's share of each pixel of the region: the mask made firm, and all skin that the mesh covers."""
+    skin = resize(blur(bare[None], 1.0), *mask.shape)[0]
+    return torch.maximum(smoothstep(mask, *FIRM), smoothstep(skin, 0.6, 1.0))
 
 
 def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -189,6 +198,13 @@ def _worn(start: Deformation, model: HeadModel, drawn: Fragments, front: Tensor,
     return (model.triangle_part[front] == 0) & ~aslant & ~hidden
 
 
+def _wearing(start: Deformation, model: HeadModel) -> Tensor:
+    """Triangles of face and neck that a turn of the head may show. [M]"""
+    corner = model.triangles
+    seen = _normals(start, model)[corner][..., 2].mean(1) > AWAY
+    return torch.nonzero((model.triangle_part < 2) & seen)[:, 0]
+
+
 def _normals(start: Deformation, model: HeadModel) -> Tensor:
     """Vertex normals of the photo's mesh in view axes. [V, 3]"""
     return vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), model.triangles)
@@ -201,13 +217,25 @@ def to_samples(screen: Tensor, window: Window, rows: int, columns: int) -> Tenso
 
 
 def _follow(
-    bust: Bust, start: Deformation, drawn: Fragments, front: Tensor, window: Window, step: float, rim: Tensor
+    bust: Bust,
+    start: Deformation,
+    drawn: Fragments,
+    front: Tensor,
+    window: Window,
+    step: float,
+    rim: Tensor,
+    look: Skin,
+    alpha: Tensor,
 ) -> Follow:
-    bone = interpolate(drawn, bust.model.triangles[front], bust.model.neck_weight[:, None])[..., 0]
+    frontal = (_normals(start, bust.model)[:, 2] > DOME).float()
+    values = torch.stack([bust.model.neck_weight, look.bare, frontal], 1)
+    bone, bare, frontal = interpolate(drawn, bust.model.triangles[front], values).unbind(-1)
     chin = start.screen[bust.model.triangles[bust.model.landmark_triangle[8]][0], :2]
     origin = torch.tensor([window.left, window.top], dtype=torch.float32)
     size = (window.height, window.width)
-    return build_follow(bust.camera, origin, size, step * GRID_CELL, drawn.depth, bone, rim, chin)
+    person = resize(alpha[None], *bare.shape)[0]
+    hull = head_hull(drawn.depth, (frontal > 0.9).float(), bare, person, float(start.unit) / step)
+    return build_follow(bust.camera, origin, size, step * GRID_CELL, drawn.depth, hull, bone, rim, chin)
 
 
 def _confine(follow: Follow, alpha: Tensor, drawn: Fragments, window: Window, pixels: int) -> tuple[Follow, Tensor]:

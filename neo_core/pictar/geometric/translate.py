@@ -10,7 +10,7 @@ from torch import Tensor
 from ...governance import TALKING_HEAD
 from ...runtime.threads import in_order
 from .bust import Deformation
-from .deform import deform, photo_flow
+from .deform import Field, deform, photo_flow
 from .eye import draw_eye
 from .lift import Volume
 from .mouth import draw_mouth
@@ -54,12 +54,12 @@ def translate(volume: Volume, now: Deformation) -> Tensor:
 def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
     """The region [3, h, w] before the refiner, and the windows that hold something new."""
     window = volume.window
-    flow, shine = photo_flow(volume, now)
+    field = photo_flow(volume, now)
     eyes = [draw_eye(eye, volume.bust, volume.source, now, volume.picture, window) for eye in volume.eyes]
     mouth = draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, window)
     for part in (*eyes, mouth):
-        _refine_flow(flow, part.layers, window, part.window)
-    view = _composed(volume, flow, shine)
+        _refine_flow(field, part.layers, window, part.window)
+    view = _composed(volume, field)
     _darken(view, window, mouth.window, mouth.shade)
     _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
     for eye in eyes:
@@ -69,28 +69,36 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
     return view, [Spot(part.window, part.maps) for part in (mouth, *eyes)]
 
 
-def _composed(volume: Volume, flow: Tensor, shine: Tensor) -> Tensor:
-    """The person, fetched along the flow and relit, over the background where the region moves; else the photo. [3, h,
+def _composed(volume: Volume, field: Field) -> Tensor:
+    """The person, fetched along the field and relit, over the background where the region moves; else the photo. [3, h,
     w]"""
     window = volume.window
     view = volume.picture[:, window.rows, window.columns].clone()
     moving = torch.nonzero(volume.moving.view(-1))[:, 0]  # [N]
+    cover = field.cover.flatten().index_select(0, moving)
+    skin, beside = (flow.flatten(1).index_select(1, moving) for flow in (field.skin, field.beside))
     centre = torch.stack([moving % window.width, torch.div(moving, window.width, rounding_mode="floor")]) + 0.5
-    at = centre + flow.permute(2, 0, 1).flatten(1).index_select(1, moving)
-    layer = sample(volume.person, at.T[None])[:, 0]  # [4, N]
+    layer = _fetched(volume, centre + torch.where(cover > 0.5, skin, beside))
+    rim = torch.nonzero((cover - 0.5).abs() < 0.49)[:, 0]
+    within, outside = (_fetched(volume, centre[:, rim] + flow[:, rim]) for flow in (skin, beside))
+    layer[:, rim] = outside + cover[rim] * (within - outside)
     behind = volume.background.flatten(1).index_select(1, moving)
-    shown = layer[:3] * shine.flatten().index_select(0, moving) + (1 - layer[3:]) * behind
+    shown = layer[:3] * field.shine.flatten().index_select(0, moving) + (1 - layer[3:]) * behind
     view.view(3, -1).index_copy_(1, moving, shown)
     return view
 
 
-def _refine_flow(flow: Tensor, layers: Layers, window: Window, at: Window) -> None:
-    """Replace the flow where the window's own, finer one knows the skin. flow [h, w, 2]"""
+def _fetched(volume: Volume, at: Tensor) -> Tensor:
+    """The person's layer at places [2, N] of the region. [4, N]"""
+    return sample(volume.person, at.T[None])[:, 0]
+
+
+def _refine_flow(field: Field, layers: Layers, window: Window, at: Window) -> None:
+    """Replace the flow where the window's own, finer one knows the skin."""
     rows, columns = _inside(window, at)
-    own = layers.skin_values[:2].permute(1, 2, 0)
-    part = flow[rows, columns]
-    known = (layers.skin[..., None] > 0.02).float() * feather(at)[..., None]
-    flow[rows, columns] = part + known * (own - part)
+    part = field.skin[:, rows, columns]
+    known = (layers.skin > 0.02) * feather(at) * field.plain[rows, columns]
+    field.skin[:, rows, columns] = part + known * (layers.skin_values[:2] - part)
 
 
 def _over(view: Tensor, window: Window, at: Window, colour: Tensor, alpha: Tensor) -> None:

@@ -3,7 +3,7 @@
 import torch
 
 from neo_core.geometry.camera import Camera, project, rotation_matrix
-from neo_core.pictar.geometric.follow import Follow, backward_flow, follow_weight, rim_fade, unproject
+from neo_core.pictar.geometric.follow import Follow, backward_flow, follow_weight, head_hull, rim_fade, unproject
 from neo_core.pictar.geometric.sampling import pixel_centres, sample_linear
 
 CAMERA = Camera(torch.tensor(300.0), torch.tensor([80.0, 80.0]), torch.eye(3), torch.tensor([0.0, 0.0, -80.0]))
@@ -37,6 +37,18 @@ def test_weight_is_whole_on_the_head_and_none_far_below_it():
     assert weight[20:30, 26:34].min() > 0.95
     assert weight[50:].max() < 0.01
     assert weight[25].diff().abs().max() < 0.3  # no tear anywhere
+
+
+def test_hair_is_a_dome_from_the_skull_to_its_outline():
+    rows = torch.arange(60.0)
+    away = ((rows[:, None] - 30) ** 2 + (rows - 30) ** 2).sqrt()
+    skull = torch.where(away < 12, 100 - (144 - away.square()).clamp(min=0).sqrt(), torch.inf)
+    hull = head_hull(skull, (away < 9).float(), torch.zeros(60, 60), (away < 22).float(), unit=1.0)
+    middle = hull[30]
+    assert middle[30] < 90
+    assert middle[30:50].diff().min() > -0.5  # falls back outwards, nowhere towards the lens
+    assert middle[50] > 94
+    assert middle[42:50].diff().abs().max() < 2  # and without a step at the skull's own outline
 
 
 def test_rim_fade_holds_the_outermost_pixels():

@@ -1,0 +1,140 @@
+"""What of the photo the head wears: which of it is bare skin, and what skin puts on that only a turn of the head shows.
+
+Where the outline of the head is skin, it may slide over what lies behind it; where it is hair, it must not tear. And
+skin that turns into view has no picture of its own: it continues its visible neighbours.
+
+Letters: V vertices, F triangles.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...geometry.head_model import HeadModel, landmarks
+from ...geometry.rasteriser import rasterise
+from .bust import Deformation
+from .follow import smoothstep
+from .light import LUMA
+from .sampling import sample_linear
+
+SEEN = 0.25  # cosine to the lens above which the photo shows a vertex well
+FRONT = (0.35, 0.6)  # ... from which on whatever it shows is worn by the face: lips, brows, beards
+MASK = (3.5, 5.5)  # head units before the middle of the head: ears lie behind
+LEND = (4.5, 3.0)  # head units over which skin may be borrowed
+EARS = (1.0, 2.5)  # head units before the middle of the head: ears lie behind ...
+LOBES = (-5.5, -6.5)  # ... and above this, measured from the eyes
+ASLANT = (0.5, 0.2)  # ... at which skin counts as being at the outline
+INSET = 0.15  # head units inside it, or a pixel and a half, where its colour is read
+RINGS = 40  # of vertices that hidden skin may borrow across
+DEPTH_SIDE = 256  # pixels of the depth map that tells what the head hides of itself
+BEHIND = 0.5  # head units by which something must lie before a vertex to hide it
+AVERAGES = 4  # of the likeness to skin with the neighbours
+TONE, TINT = 0.45, 0.11  # spread of skin in one photo: of its brightness and of its colour, natural logarithms
+LIKE = (2.4, 1.2)  # spreads from the face's own skin that are no longer and that surely are skin
+CROWN = (6.0, 3.5)  # head units above the eyes: hair from here, skin below
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Per vertex of the photo's mesh."""
+
+    borrowed: Tensor  # [V, 2] pixels: where the photo shows the skin, or its nearest visible neighbour
+    bare: Tensor  # [V] 1 where the photo shows skin, 0 where hair, cloth or nothing of the person lies over it
+    lent: Tensor  # [V] the same for the borrowed skin
+    hidden: Tensor  # [V] 1 where another part of the head lies before it
+
+
+def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: Tensor, alpha: Tensor) -> Skin:
+    """Read the skin of a photo [3, H, W] with person mask alpha [H, W]. start: the mesh in it, normal [V, 3] in view
+    axes"""
+    edges, hidden = _edges(model), _hidden(model, start.screen)
+    at = start.screen[:, :2] - _inset(normal, start.unit)
+    inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
+    seen = (normal[:, 2] > SEEN) & (model.vertex_part < 2) & ~hidden & inside
+    side, front = _skin_side(model), _front(model, normal)
+    alike = _like_skin(model, picture, at, seen)
+    likeness = torch.maximum(alike * side, front * seen)
+    lent = continued(torch.cat([likeness[:, None], model.template], 1), seen, edges, RINGS)
+    far = (lent[:, 1:] - model.template).norm(dim=1)
+    lent = lent[:, 0] * smoothstep(far, *LEND) * side
+    lent, own = (smoothstep(_averaged(values, edges), 0.25, 0.75) for values in (lent, likeness * inside))
+    donor = seen & (alike > 0.5) & (_averaged(alike * inside, edges) > 0.85)
+    keep = donor | (seen & (front > 0.5))
+    borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
+    return Skin(borrowed, own, lent, hidden.float())
+
+
+def _inset(normal: Tensor, unit: Tensor) -> Tensor:
+    """How far inside the outline skin is surely itself: there the colours mix. [V, 2] pixels"""
+    flat = normal[:, :2] * normal.new_tensor([1.0, -1.0])
+    flat = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-3)
+    return flat * ((INSET * unit).clamp(min=1.5) * smoothstep(normal[:, 2], *ASLANT))[:, None]
+
+
+def _skin_side(model: HeadModel) -> Tensor:
+    """Where a head may be bare: not under its hair, and not on the ears, which no landmark fits to the photo's. [V]"""
+    eyes = model.template[model.vertex_part > 6, 1].mean()
+    below, depth = model.template[:, 1] - eyes, model.template[:, 2]
+    return smoothstep(below, *CROWN) * torch.maximum(smoothstep(depth, *EARS), smoothstep(below, *LOBES))
+
+
+def _front(model: HeadModel, normal: Tensor) -> Tensor:
+    """Where the mask of the face looks at the lens. [V]"""
+    return smoothstep(normal[:, 2], *FRONT) * smoothstep(model.template[:, 2], *MASK)
+
+
+def _hidden(model: HeadModel, screen: Tensor) -> Tensor:
+    """Vertices that lie behind another part of the head. bool [V]"""
+    low, high = screen[:, :2].amin(0), screen[:, :2].amax(0)
+    local = torch.cat([(screen[:, :2] - low) * (DEPTH_SIDE / (high - low).amax()), screen[:, 2:]], 1)
+    depth = rasterise(local, model.triangles[model.triangle_part < 2], DEPTH_SIDE, DEPTH_SIDE).depth
+    column, row = (local[:, axis].long().clamp(0, DEPTH_SIDE - 1) for axis in (0, 1))
+    return local[:, 2] > depth[row, column] + BEHIND
+
+
+def _averaged(values: Tensor, edges: Tensor) -> Tensor:
+    """Values [V] evened out over the mesh."""
+    everywhere = torch.ones_like(values, dtype=torch.bool)
+    for _ in range(AVERAGES):
+        values = 0.5 * values + 0.5 * _neighbours(values[:, None], everywhere, edges)[0][:, 0]
+    return values
+
+
+def continued(values: Tensor, known: Tensor, edges: Tensor, rings: int) -> Tensor:
+    """Values [V, C] where unknown vertices take the mean of their known neighbours, ring by ring; edges [E, 2]"""
+    out, known = values.clone(), known.clone()
+    for _ in range(rings):
+        mean, count = _neighbours(out, known, edges)
+        fresh = ~known & (count > 0)
+        out[fresh] = mean[fresh]
+        known = known | fresh
+    return out
+
+
+def _neighbours(values: Tensor, known: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean [V, C] of the known neighbours of each vertex, and their number [V]."""
+    weight = known[edges[:, 1]].float()
+    total = torch.zeros_like(values).index_add_(0, edges[:, 0], values[edges[:, 1]] * weight[:, None])
+    count = torch.zeros(len(values)).index_add_(0, edges[:, 0], weight)
+    return total / count.clamp(min=1)[:, None], count
+
+
+def _edges(model: HeadModel) -> Tensor:
+    """Both directions of every edge of face and neck. [E, 2]"""
+    triangles = model.triangles[model.triangle_part < 2]
+    edge = torch.cat([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    return torch.cat([edge, edge.flip(1)])
+
+
+def _like_skin(model: HeadModel, picture: Tensor, at: Tensor, seen: Tensor) -> Tensor:
+    """How much the photo at [V, 2] looks like the skin of the middle of the face. [V] 0..1"""
+    colour = sample_linear(picture, at[None])[:, 0].clamp(min=0.02)  # [3, V]
+    tone = (LUMA[:, None] * colour).sum(0).log()
+    tint = torch.stack([colour[0].log() - tone, colour[2].log() - tone])
+    low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
+    x, y = model.template[:, 0].abs(), model.template[:, 1]
+    middle = seen & (y > low) & (y < high) & (x < 6) & (model.vertex_part == 0)
+    centre = tone[middle].median(), tint[:, middle].median(1).values
+    away = ((tone - centre[0]) / TONE).square() + ((tint - centre[1][:, None]) / TINT).square().sum(0)
+    return smoothstep(away.sqrt(), *LIKE)
