@@ -59,7 +59,8 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     look, shown = volume.look, _coming_into_view(volume, turn)
     worn = back + (look.borrowed - volume.source[:, :2]) * shown
     bare = look.bare[:, None] + (look.lent - look.bare)[:, None] * shown
-    values = torch.cat([worn, shine, back + _carried(volume, now), bare, bare * (1 - shown)], 1)
+    elsewhere = ((look.borrowed - volume.source[:, :2]).norm(dim=1, keepdim=True) > 0.5) * shown
+    values = torch.cat([worn, shine, back + _carried(volume, now), bare, bare * (1 - elsewhere)], 1)
     mesh = interpolate(fragments, triangles, values).permute(2, 0, 1)
     covered = (fragments.triangle >= 0).float()
     shine = _smooth(mesh[2], covered, SHINE) * covered
@@ -68,7 +69,7 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     beside = rigid + extra
     skin = beside + mesh[5] * (mesh[:2] - beside)
     planes = resize(torch.cat([skin, beside, shine[None], mesh[6:]]), window.height, window.width) * volume.rim
-    cover = smoothstep(resize(blur(covered[None], 0.5), window.height, window.width)[0], 0.2, 0.8)
+    cover = smoothstep(resize(blur(covered[None], 0.9), window.height, window.width)[0], 0.25, 0.75)
     return Field(planes[:2], planes[2:4], cover, planes[4].exp(), planes[5])
 
 

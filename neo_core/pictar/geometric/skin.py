@@ -21,6 +21,7 @@ from .sampling import sample_linear
 SEEN = 0.25  # cosine to the lens above which the photo shows a vertex well
 FRONT = (0.35, 0.6)  # ... from which on whatever it shows is worn by the face: lips, brows, beards
 MASK = (3.5, 5.5)  # head units before the middle of the head: ears lie behind
+CORE = (4.8, -8.5, 2.0)  # head units: half the width of the face's middle, its lower and upper end above the eyes
 LEND = (4.5, 3.0)  # head units over which skin may be borrowed
 EARS = (1.0, 2.5)  # head units before the middle of the head: ears lie behind ...
 LOBES = (-5.5, -6.5)  # ... and above this, measured from the eyes
@@ -62,7 +63,20 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
     donor = seen & (alike > 0.5) & (_averaged(alike * inside, edges) > 0.85)
     keep = donor | (seen & (front > 0.5))
     borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
-    return Skin(borrowed, own, lent, hidden.float())
+    core = _core(model)
+    return Skin(
+        torch.where(core[:, None], start.screen[:, :2], borrowed),
+        torch.where(core, 1.0, own),
+        torch.where(core, 1.0, lent),
+        (hidden & ~core).float(),
+    )
+
+
+def _core(model: HeadModel) -> Tensor:
+    """Lids, nose and lips: whatever the photo shows there belongs to the face, folds and linings too. bool [V]"""
+    x, y, z = model.template.unbind(1)
+    eyes = model.template[model.vertex_part > 6, 1].mean()
+    return (x.abs() < CORE[0]) & (y > eyes + CORE[1]) & (y < eyes + CORE[2]) & (z > MASK[1])
 
 
 def _inset(normal: Tensor, unit: Tensor) -> Tensor:
