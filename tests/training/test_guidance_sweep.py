@@ -1,0 +1,103 @@
+"""The sweep of the sliders tells what moves its signal's effect from what does not."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from neo_core.data_types import GEOMETRY_SIZE, AudioFeatures
+from neo_core.flow.guidance import Guidance
+from neo_core.motion_space import INDEX, POSE, rest
+from neo_core.training.guidance_sweep import (
+    WEIGHTS,
+    Scene,
+    face_points,
+    habit_distance,
+    is_monotone,
+    plot,
+    reference_distance,
+    table,
+    wrong_over_right,
+)
+from neo_core.training.identity_truth import Sentence, by_rules
+from neo_core.training.synthetic.performance import perform_score
+from neo_core.training.synthetic.prosody import Score
+from neo_core.training.synthetic.speakers import Speaker, sample_reference, sample_speaker
+from neo_core.training.synthetic.utterance import Phone
+
+FRAMES = 150
+
+
+def sentence(vowel):
+    phones = tuple(Phone(("P", vowel)[k % 2], 0.2 * k, 0.2 * k + 0.2) for k in range(30))
+    stress = np.where(np.arange(30) % 4 == 1, 1.0, 0.0)
+    level, pitch = np.full(FRAMES, 0.7), np.zeros(FRAMES)
+    score = Score(phones, FRAMES, stress, (), ((0.0, 6.0),), level, pitch)
+    return Sentence(score, AudioFeatures(torch.zeros(1, 2 * FRAMES, 1), 96_000, 16_000))
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    said, other = sentence("AA"), sentence("UW")
+    return [Scene(sample_speaker(k), sample_reference(k), said, other, k) for k in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [((1, 2, 3), True), ((3, 2, 1), True), ((1, 2, 2), False), ((1, 3, 2), False)]
+)
+def test_monotone_is_one_way_all_along(values, expected):
+    assert is_monotone(values) is expected
+
+
+def test_lips_that_listen_more_are_worse_off_with_the_wrong_sound(scenes):
+    def stage(reference, guidance):
+        def perform(heard, speaker, seed):
+            half = perform_score(scenes[0].sentence.score, speaker, seed + 9, reference) * 0.5  # knows half by heart
+            return guidance.audio / 4 * perform_score(heard.score, speaker, seed, reference) + half
+
+        return perform
+
+    ratios = [wrong_over_right(stage, scenes, Guidance(audio=weight)) for weight in (0.5, 1.0, 1.5)]
+    assert is_monotone(ratios)
+    assert ratios[-1] > 1.2 * ratios[0] > 1
+
+
+def test_habits_that_are_the_speakers_own_are_nearest():
+    speakers = [sample_speaker(k) for k in range(3)]
+
+    def stage(_, guidance):
+        def perform(said, speaker, seed):
+            return by_rules(said, Speaker(speaker.geometry, guidance.identity * speaker.style), seed)
+
+        return perform
+
+    distance = habit_distance(stage, [sentence("AA")], speakers)
+    assert distance(1.0) < distance(0.0)
+    assert distance(1.0) < distance(3.0)
+
+
+def test_a_face_that_keeps_to_the_portrait_is_near_it(scenes):
+    def stage(reference, guidance):
+        return lambda said, speaker, seed: reference + (2 - guidance.reference) * by_rules(said, speaker, seed)
+
+    distances = [reference_distance(stage, scenes, Guidance(reference=weight)) for weight in WEIGHTS]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 1e-5
+
+
+def test_points_of_a_posed_head_turn_and_shift():
+    speaker = Speaker(torch.zeros(GEOMETRY_SIZE), torch.zeros(16))
+    motion = rest().repeat(2, 1)
+    motion[1, POSE] = torch.tensor([0.0, 90.0, 0.0, 1.0, 2.0, 3.0])
+    motion[1, INDEX["jawOpen"]] = 0.5
+    (still, turned), (_, mouth) = face_points(speaker, motion), face_points(speaker, motion, posed=False)
+    assert torch.allclose(turned[:, 0] - 1, mouth[:, 2], atol=1e-4)  # yaw: the face's front now looks along x
+    assert torch.allclose(turned[:, 1] - 2, mouth[:, 1], atol=1e-4)
+    assert (mouth - still)[48:].abs().max() > 0.3
+
+
+def test_table_and_plot_show_every_slider():
+    effects = {name: [math.sin(k) for k in range(len(WEIGHTS))] for name in ("audio", "identity", "reference")}
+    assert all(name in table(effects) for name in effects)
+    assert plot(effects).shape[1] % 3 == 0
