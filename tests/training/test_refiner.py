@@ -1,9 +1,10 @@
 """Training on tiny windows: the loss looks at new things only, and mending can be learned."""
 
+import numpy as np
 import torch
 
 from neo_core.pictar.geometric.refine import MAPS, SIDE, Refiner, RefinerConfig
-from neo_core.training.refiner import Windows, difference, restyle, train
+from neo_core.training.refiner import Windows, _astray, difference, restyle, train
 
 
 def windows(count=4):
@@ -26,10 +27,19 @@ def test_difference_ignores_what_is_not_new():
 
 
 def test_restyle_treats_both_pictures_alike():
-    same = torch.rand(6, 3, SIDE, SIDE)
+    coarse = torch.rand(40, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+    same = torch.nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear")
     picture, truth = restyle(same, same.clone(), torch.Generator().manual_seed(0))
-    assert (picture - truth).abs().mean() < 0.03
-    assert (truth - same).abs().mean() > 0.01
+    between, changed = (picture - truth).abs().mean((1, 2, 3)), (truth - same).abs().mean((1, 2, 3))
+    assert between.max() < 0.06  # grain apart
+    assert (changed > 2 * between).float().mean() > 0.9
+
+
+def test_landmarks_of_a_part_go_astray_together():
+    offsets = torch.stack([_astray(68, np.random.default_rng(seed)) for seed in range(200)])  # [200, 68, 2]
+    mouth, apart = (offsets[:, 50] * offsets[:, 60]).mean(), (offsets[:, 50] * offsets[:, 40]).mean()
+    assert mouth > 3 * apart.abs()
+    assert 0.004 < offsets.std() < 0.02
 
 
 def test_a_few_steps_mend_something(tmp_path):

@@ -21,7 +21,6 @@ from .sampling import resize
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "weights" / "embedded" / "refiner.safetensors"
 SIDE = 96
-TEETH_KEPT = 0.75  # of the painted teeth: the factory people the refiner learned from have greyer ones
 MAPS = ("new", "inner", "teeth", "soft", "ball", "lid")  # beside red, green, blue
 
 
@@ -92,7 +91,7 @@ def mend(view: Tensor, bounds: Window, spots: list[Spot], refiner: Refiner) -> T
     squares = [square(spot, bounds) for spot in fresh]
     seen = [network_input(view, bounds, spot, at) for spot, at in zip(fresh, squares, strict=True)]
     pictures, maps = (torch.stack(column) for column in zip(*seen, strict=True))
-    change = (refiner(pictures, maps) - pictures) * (1 - TEETH_KEPT * maps[:, 2:3])
+    change = refiner(pictures, maps) - pictures
     view = view.clone()
     for at, step in zip(squares, change, strict=True):
         top, left = at.top - bounds.top, at.left - bounds.left
