@@ -35,7 +35,7 @@ SHARE = (1.0, 0.86)  # of the light, upper and lower
 GAP = 0.028  # half width of the line between two teeth
 TEETH = 7  # drawn to each side
 PER_TOOTH = 4  # columns of a sheet
-HEIGHTS = (-0.9, -0.1, 0.5, 1.15)  # rows of a sheet: 0 at the gum, 1 at the edge of the teeth
+HEIGHTS = (-0.9, -0.1, 0.5, 1.25)  # rows of a sheet: 0 at the gum, 1 at the edge of the teeth
 TONGUE_CENTRE, TONGUE_RADII = (0.0, -4.5, 6.4), (1.95, 1.4, 3.3)  # of a rounded box
 TONGUE_FULL = 0.6  # power of its rounding: 1 is an ellipsoid
 TONGUE_WITH_JAW = 0.76  # of the jaw's way that the tongue goes
@@ -76,6 +76,8 @@ class Drawn:
     colour: Tensor  # [3, h, w] times its cover
     cover: Tensor  # [h, w]
     teeth: Tensor  # [h, w] cover of teeth and gums alone
+    owner: Tensor  # [2, h, w] share of the lower and of the upper row, with gaps and gums
+    flow: Tensor  # [2, h, w] from there to its source, times those shares
 
 
 def build_inside(model: HeadModel) -> Inside:
@@ -100,28 +102,37 @@ def build_inside(model: HeadModel) -> Inside:
     return Inside(torch.cat(rows), torch.cat(ride), *sheets)
 
 
-def draw_inside(inside: Inside, screen: Tensor, unit: float, window: Window, light: Tensor) -> Drawn:
-    """Teeth over tongue in a window. screen [V, 3]; unit in pixels; light [9] spherical harmonics."""
+def draw_inside(
+    inside: Inside, screen: Tensor, unit: float, window: Window, light: Tensor, source: Tensor | None = None
+) -> Drawn:
+    """Teeth over tongue in a window. screen [V, 3] now and at its source; unit in pixels; light [9] spherical
+    harmonics."""
     density = max(1, min(MOST_DETAIL, round(DETAIL / unit)))
-    points = _placed(inside, screen)
+    placed = _placed(inside, screen)
+    flow = (placed if source is None else _placed(inside, source))[:, :2] - placed[:, :2]
     size = (window.height, window.width)
-    near = (points - points.new_tensor([window.left, window.top, 0.0])) * points.new_tensor([density, density, 1.0])
+    near = (placed - placed.new_tensor([window.left, window.top, 0.0])) * placed.new_tensor([density, density, 1.0])
     pixels = unit * density  # samples per head unit
     colour = torch.zeros(4, size[0] * density, size[1] * density)
-    teeth = torch.zeros(size[0] * density, size[1] * density)
+    teeth, origin = torch.zeros(colour.shape[1:]), torch.zeros_like(colour)
     teeth_of = [partial(_paint_row, row, pixels) for row in (0, 1)]
     for sheet, paint in ((inside.tongue, _paint_tongue), (inside.lower, teeth_of[1]), (inside.upper, teeth_of[0])):
-        values = _values(sheet, near, pixels, light)
-        own = slice(sheet.first, sheet.first + sheet.count)
-        front = sheet.triangles[facing(near[own], sheet.triangles)]
-        fragments = rasterise(near[own], front, *colour.shape[1:])
-        shown = interpolate(fragments, front, values).permute(2, 0, 1)  # [4, H, W]
-        rgb, alpha = paint(shown)
-        alpha = alpha * (fragments.triangle >= 0)
+        points = slice(sheet.first, sheet.first + sheet.count)
+        values = torch.cat([_values(sheet, near, pixels, light), flow[points]], 1)
+        front = sheet.triangles[facing(near[points], sheet.triangles)]
+        fragments = rasterise(near[points], front, *colour.shape[1:])
+        shown = interpolate(fragments, front, values).permute(2, 0, 1)  # [6, H, W]
+        there = fragments.triangle >= 0
+        rgb, alpha = paint(shown[:4])
+        alpha = alpha * there
+        if sheet is not inside.tongue:
+            teeth = teeth * (1 - alpha) + alpha
+            own = there & (shown[1] < 1.02)  # beyond the edge of these teeth the photo may show others
+            upper = torch.full_like(alpha, float(sheet is inside.upper))
+            origin = torch.where(own, torch.stack([1 - upper, upper, *shown[4:]]), origin)
         colour = colour * (1 - alpha) + torch.cat([rgb * alpha, alpha[None]])
-        teeth = teeth * (1 - alpha) + alpha * (sheet is not inside.tongue)
-    all_ = torch.nn.functional.avg_pool2d(torch.cat([colour, teeth[None]])[None], density)[0]
-    return Drawn(all_[:3], all_[3], all_[4])
+    mean = torch.nn.functional.avg_pool2d(torch.cat([colour, teeth[None], origin])[None], density)[0]
+    return Drawn(mean[:3], mean[3], mean[4], mean[5:7], mean[7:])
 
 
 def _affine(template: Tensor) -> Tensor:

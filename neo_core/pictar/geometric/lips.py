@@ -5,7 +5,6 @@ from torch import Tensor
 
 from ...geometry.head_model import PARTS, HeadModel
 from ...geometry.rasteriser import rasterise
-from ...motion_space import INDEX
 from .bust import MOUTH, Bust, Deformation
 from .contact import Pairs, points
 from .follow import smoothstep
@@ -15,11 +14,11 @@ INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
 SEAM = 0.2  # head units about the lips' seam that the photo may show as its dark line
 CORNER = 1.85  # head units from the middle to where lips grow together
 PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
-HARD = torch.tensor([PARTS.index(name) for name in ("tongue", "teeth_upper", "teeth_lower")])
+SHEETS = torch.tensor([PARTS.index(name) for name in ("tongue", "teeth_upper", "teeth_lower")])  # see `inside`
 
 
-def mouth_cut(model: HeadModel, pairs: Pairs, worn: Tensor, whole: bool) -> Cut:
-    """The inside, the lips, and the skin around them as far as it carries the photo; `whole` with teeth and tongue."""
+def mouth_cut(model: HeadModel, pairs: Pairs, worn: Tensor) -> Cut:
+    """The inside, the lips, and the skin around them as far as it carries the photo."""
     rim = torch.cat([points(model, model.template, pairs.upper), points(model, model.template, pairs.lower)])
     low, high = rim.amin(0) - 2.8, rim.amax(0) + 4.2
     centre = model.template[model.triangles].mean(1)
@@ -28,8 +27,8 @@ def mouth_cut(model: HeadModel, pairs: Pairs, worn: Tensor, whole: bool) -> Cut:
     layer = torch.where(worn | lips, SKIN, BLANK)
     behind = behind_lips(model)[model.triangles].amax(1)
     layer = torch.where(torch.isin(model.triangle_part, MOUTH) & (behind > INNER_LIP), INNER, layer)
-    inside = MOUTH if whole else MOUTH[~torch.isin(MOUTH, HARD)]
-    chosen = torch.nonzero((near & (model.triangle_part < 2)) | torch.isin(model.triangle_part, inside))[:, 0]
+    lining = torch.isin(model.triangle_part, MOUTH) & ~torch.isin(model.triangle_part, SHEETS)
+    chosen = torch.nonzero((near & (model.triangle_part < 2)) | lining)[:, 0]
     return Cut(chosen, layer[chosen], torch.isin(model.vertex_part, MOUTH).float() * PUSH)
 
 
@@ -37,12 +36,6 @@ def lower_lip(model: HeadModel, pairs: Pairs) -> Tensor:
     """1 on the lower lip, as far as lips are two. [V]"""
     apart = model.template[:, 0].abs() < CORNER
     return (apart & (pairs.lower_weight.sum(1) > pairs.upper_weight.sum(1))).float()
-
-
-def jaw_share(model: HeadModel) -> Tensor:
-    """How far a vertex goes with the jaw: 0 on the skull, 1 on the lower teeth. [V]"""
-    travel = model.expression[INDEX["jawOpen"]].norm(dim=1)
-    return (travel / travel[model.vertex_part == PARTS.index("teeth_lower")].mean()).clamp(max=1)
 
 
 def lip_shade(model: HeadModel) -> Tensor:

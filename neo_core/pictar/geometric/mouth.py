@@ -9,8 +9,8 @@ from ...geometry.head_model import HeadModel
 from .bust import Bust, Deformation
 from .contact import hats, points
 from .follow import smoothstep
-from .inside import FLESH, Inside, build_inside, draw_inside
-from .lips import jaw_share, lip_shade, lip_source, lower_lip, mouth_cut
+from .inside import FLESH, Drawn, Inside, build_inside, draw_inside
+from .lips import lip_shade, lip_source, lower_lip, mouth_cut
 from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
@@ -24,6 +24,7 @@ SKY_SIDE = 64  # pixels in which that is computed
 VISIBLE = 0.02  # alpha below which nothing is painted
 FEW = 12  # pixels of teeth are not enough to tell their colour
 TINT = (0.6, 1.5)  # how far the photo's own teeth may be from the painted ones
+SURE = 0.1  # head units from its border that a row of teeth in the photo is believed
 CLEAR = (0.35, 0.7)  # gap between the lips, head units, from which the photo shows the inside: hardly, well
 
 
@@ -38,8 +39,7 @@ class Mouth:
     white: Tensor  # [3] what white looks like in the photo, and what its own teeth make of that
     flesh: Tensor  # [3] factor on the colour of tongue and gums
     light: Tensor  # [9] spherical harmonics
-    jaw: Tensor  # [V] 0 on the skull, 1 on the jaw
-    seen: Tensor  # [2, h, w] where the photo shows the inside clearly, and whether that is of the jaw
+    seen: Tensor  # [2, h, w] where the photo shows the lower and the upper row clearly
     opening: Tensor  # [] gap between the lips in the photo, head units
     lower: Tensor  # [V] 1 on the lower lip
     lip_shade: Tensor  # [V] 1 on the lips, less behind their seam
@@ -66,8 +66,6 @@ class Gap:
     alpha: Tensor  # [h, w]
     sky: Tensor  # [h, w] how much of the opening lies around each pixel
     depth: Tensor  # [h, w] light on the lining
-    flow: Tensor  # [h, w, 2] of what stands in the mouth
-    jaw: Tensor  # [h, w] 0 where that is of the skull, 1 where it is of the jaw
 
 
 def build_mouth(
@@ -79,23 +77,22 @@ def build_mouth(
     lips, width = _lips(model, start)
     window = window_around(lips, 0.4 * width, bounds)
     clear = smoothstep(start.opening, *CLEAR)
-    cut = mouth_cut(model, pairs, worn, whole=bool(clear > 0))
+    cut = mouth_cut(model, pairs, worn)
     depth = smoothstep(model.template[:, 2], 6.0, 11.5)
-    jaw = jaw_share(model)
-    values = torch.cat([torch.zeros(len(depth), 2), depth[:, None], jaw[:, None]], 1)
-    layers = draw_layers(start.screen, model, cut, window, values)
+    layers = draw_layers(start.screen, model, cut, window, depth[:, None].expand(-1, 3))
     alpha = layers.inner * _parted(bust, start, window)
-    seen = blur(erode(alpha * clear > 0.9, max(1, round(0.1 * unit)))[None], 0.08 * unit)
+    inside = build_inside(model)
+    owner = draw_inside(inside, start.screen, unit, window, light).owner
+    firm = [erode(row * alpha * clear > 0.9, max(1, round(SURE * unit))) for row in owner]
     mouth = Mouth(
         window=window,
         cut=cut,
-        inside=build_inside(model),
+        inside=inside,
         depth=depth,
         white=white,
         flesh=_flesh(model, start, photo, white),
         light=light,
-        jaw=jaw,
-        seen=torch.cat([seen, layers.inner_values[3:]]),
+        seen=blur(torch.stack(firm), 0.08 * unit),
         opening=start.opening,
         lower=lower_lip(model, pairs),
         lip_shade=lip_shade(model),
@@ -112,18 +109,18 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     change, unit = _change(bust, source, now), float(now.unit)
     flow = source[:, :2] - now.screen[:, :2] + change * (mouth.lip_source - source[:, :2])
     lower = mouth.lower[:, None]
-    of_vertex = torch.stack([mouth.depth, mouth.jaw, mouth.lip_shade], 1)
-    values = torch.cat([flow, of_vertex, lower, flow * lower], 1)
-    drawn = draw_layers(now.screen, bust.model, mouth.cut, window, values)
-    layers, seam = _one_lip(drawn, window, photo)
+    values = torch.cat([flow, mouth.depth[:, None], mouth.lip_shade[:, None], lower, flow * lower], 1)
+    layers, seam = _one_lip(draw_layers(now.screen, bust.model, mouth.cut, window, values), window, photo)
     alpha = blur(layers.inner[None], max(SOFT_PIXELS, SOFT_LIP * unit))[0] * _parted(bust, now, window)
     inside, teeth = torch.zeros(4, *alpha.shape), torch.zeros_like(alpha)
     gap = _gap(layers, alpha, window, unit)
     if gap is not None:
-        painted, teeth[gap.place] = _painted(mouth, now, gap)
-        colour = _with_own(mouth, bust, source, now, photo, gap, painted, change)
+        drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light, source)
+        teeth[gap.place] = drawn.teeth
+        painted = _stretched(mouth, bust, source, now, photo, gap, _painted(mouth, gap, drawn, unit))
+        colour = _with_own(mouth, photo, gap, drawn, painted, change)
         inside[(slice(None), *gap.place)] = torch.cat([colour, gap.alpha[None]])
-    inner_lip = change * (1 - layers.skin_values[4]) * (layers.skin > 0)
+    inner_lip = change * (1 - layers.skin_values[3]) * (layers.skin > 0)
     maps = _maps(inside[3], inner_lip, teeth, change)
     return MouthNow(window, layers, inside, seam * (1 - inner_lip), maps)
 
@@ -132,13 +129,13 @@ def _one_lip(layers: Layers, window: Window, photo: Tensor) -> tuple[Layers, Ten
     """Layers in which every pixel follows one lip, and the factor [3, h, w] that makes it the mean of both.
 
     The mean flow of two lips that meet in a pixel would fetch what lies between them in the photo. Skin values: mean
-    flow (2), three more, share of the lower lip, its part of the flow (2).
+    flow (2), two more, share of the lower lip, its part of the flow (2).
     """
     values, skin = layers.skin_values, layers.skin[None]
-    share, below = values[5], values[6:8]
+    share, below = values[4], values[5:7]
     lower, upper = below / share.clamp(min=0.02), (values[:2] - below) / (1 - share).clamp(min=0.02)
     flow = torch.where(share > 0.5, lower, upper)
-    values = torch.cat([flow, values[2:5]])
+    values = torch.cat([flow, values[2:4]])
     near = blur(torch.cat([values * skin, skin]), REACH)
     hole = (skin < 0.05) & (near[-1:] > 0.02)  # the mesh leaves some open at the corners of the mouth
     values = torch.where(hole, near[:-1] / near[-1:].clamp(min=0.02), values)
@@ -169,24 +166,19 @@ def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | No
     rows, columns = (torch.nonzero(seen.any(axis))[[0, -1], 0].tolist() for axis in (1, 0))
     place = slice(rows[0], rows[1] + 1), slice(columns[0], columns[1] + 1)
     own = alpha[place]
-    inner, values = layers.inner[place], layers.inner_values[(slice(4), *place)]
-    near = blur(torch.stack([values[2] * inner, inner]), 1.0)
+    inner, depth = layers.inner[place], layers.inner_values[(2, *place)]
+    near = blur(torch.stack([depth * inner, inner]), 1.0)
     return Gap(
         window=Window(window.top + rows[0], window.left + columns[0], *own.shape),
         place=place,
         alpha=own,
         sky=_sky(alpha, unit)[place],
         depth=near[0] / near[1].clamp(min=0.01),
-        flow=values[:2].permute(1, 2, 0),
-        jaw=values[3],
     )
 
 
-def _painted(mouth: Mouth, now: Deformation, gap: Gap) -> tuple[Tensor, Tensor]:
-    """Teeth, gums and tongue before the dark, in the light that comes in between the lips [3, h, w]; cover of the teeth
-    [h, w]."""
-    unit = float(now.unit)
-    drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light)
+def _painted(mouth: Mouth, gap: Gap, drawn: Drawn, unit: float) -> Tensor:
+    """Teeth, gums and tongue before the dark, in the light that comes in between the lips. [3, h, w]"""
     warm = torch.tensor(WARMTH)[:, None, None]
     dark = torch.tensor(CAVITY)[:, None, None] * (0.5 + 0.5 * gap.depth) ** (1.6 * warm)
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
@@ -194,7 +186,7 @@ def _painted(mouth: Mouth, now: Deformation, gap: Gap) -> tuple[Tensor, Tensor]:
     flesh = touch * (0.25 + 0.75 * gap.sky) ** warm * mouth.flesh[:, None, None]
     enamel = touch * (0.6 + 0.4 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6)
     shade = flesh + drawn.teeth * (enamel - flesh)
-    return mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark), drawn.teeth
+    return mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark)
 
 
 def _sky(alpha: Tensor, unit: float) -> Tensor:
@@ -208,28 +200,25 @@ def _sky(alpha: Tensor, unit: float) -> Tensor:
     return resize(fallen, height, width)[0]
 
 
-def _with_own(
-    mouth: Mouth,
-    bust: Bust,
-    source: Tensor,
-    now: Deformation,
-    photo: Tensor,
-    gap: Gap,
-    painted: Tensor,
-    change: Tensor,
+def _stretched(
+    mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, gap: Gap, painted: Tensor
 ) -> Tensor:
-    """The inside with the photo's own pixels: a clear view moves with skull and jaw, a mere slit is stretched between
-    the lips while it stays one. [3, h, w]"""
-    window = gap.window
-    at = pixel_centres(window.height, window.width) + torch.tensor([window.left, window.top])
-    colour = painted
+    """The inside with what a photo shows of it in a mere slit, stretched between the lips while it stays one. [3, h,
+    w]"""
     slit = smoothstep(now.opening / mouth.opening.clamp(min=0.02), 2.0, 1.25) * smoothstep(mouth.opening, *CLEAR[::-1])
-    if slit > 0:
-        colour = colour + slit * (sample(photo, _between_lips(bust, source, now, window)) - colour)
-    corner = torch.tensor([mouth.window.left, mouth.window.top])
-    seen, jaw = sample_linear(mouth.seen, at + gap.flow - corner)
-    kept = torch.maximum(seen * smoothstep((jaw - gap.jaw).abs(), 0.3, 0.15), 1 - change)
-    return colour + kept * (sample(photo, at + gap.flow) - colour) if kept.any() else colour
+    if slit == 0:
+        return painted
+    return painted + slit * (sample(photo, _between_lips(bust, source, now, gap.window)) - painted)
+
+
+def _with_own(mouth: Mouth, photo: Tensor, gap: Gap, drawn: Drawn, painted: Tensor, change: Tensor) -> Tensor:
+    """The inside with what a photo shows of it clearly, moved with skull and jaw. [3, h, w]"""
+    window = gap.window
+    flow = drawn.flow / drawn.owner.sum(0).clamp(min=1e-3)
+    at = pixel_centres(window.height, window.width) + torch.tensor([window.left, window.top]) + flow.permute(1, 2, 0)
+    seen = sample_linear(mouth.seen, at - torch.tensor([mouth.window.left, mouth.window.top]))
+    kept = torch.maximum((seen * drawn.owner).sum(0), 1 - change)
+    return painted + kept * (sample(photo, at) - painted) if kept.any() else painted
 
 
 def _between_lips(bust: Bust, source: Tensor, now: Deformation, window: Window) -> Tensor:
@@ -247,11 +236,12 @@ def _between_lips(bust: Bust, source: Tensor, now: Deformation, window: Window) 
 
 def _tinted(mouth: Mouth, start: Deformation, gap: Gap, photo: Tensor) -> Mouth:
     """The mouth with its paint in the colour of the teeth that the photo shows, where it shows some."""
-    painted, teeth = _painted(mouth, start, gap)
-    mask = (teeth > 0.9) & (erode(gap.alpha > 0.95, max(1, round(0.06 * float(start.unit)))) > 0)
+    unit = float(start.unit)
+    drawn = draw_inside(mouth.inside, start.screen, unit, gap.window, mouth.light)
+    mask = (drawn.teeth > 0.9) & (erode(gap.alpha > 0.95, max(1, round(0.06 * unit))) > 0)
     if int(mask.sum()) < FEW:
         return mouth
-    own, painted = photo[:, gap.window.rows, gap.window.columns][:, mask], painted[:, mask]
+    own, painted = photo[:, gap.window.rows, gap.window.columns][:, mask], _painted(mouth, gap, drawn, unit)[:, mask]
     bright = own.mean(0) >= own.mean(0).quantile(0.6)  # gaps, shadow and tongue are darker than teeth
     ratio = own[:, bright].mean(1) / painted[:, bright].mean(1).clamp(min=0.02)
     belief = 0.2 + 0.8 * smoothstep(start.opening, 0.45, 1.2)  # in a slit teeth lie in shadow and mix with lips
