@@ -10,7 +10,7 @@ from ...geometry.camera import project
 from ...geometry.rasteriser import interpolate, rasterise
 from .bust import Deformation, move, place
 from .follow import backward_flow, smoothstep
-from .lift import Volume, to_samples
+from .lift import Volume, mesh_normals, to_samples
 from .light import relight
 from .patch import facing
 from .sampling import blur, erode, fill, resize
@@ -54,7 +54,7 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     triangles = triangles[facing(screen, triangles)]
     fragments = rasterise(screen, triangles, rows, columns)
     turn = bust.camera.rotation @ now.turn @ bust.camera.rotation.T
-    shine = relight(volume.light, volume.normal, turn).log()[:, None]
+    shine = relight(volume.light, volume.normal, mesh_normals(now, bust.model)).log()[:, None]
     back = volume.source[:, :2] - now.screen[:, :2]
     look, shown = volume.look, _coming_into_view(volume, turn)
     worn = back + (look.borrowed - volume.source[:, :2]) * shown

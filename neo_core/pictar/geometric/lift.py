@@ -102,7 +102,7 @@ def lift(
     drawn, front = _draw_source(start, model, window, step)
     skin = front[_worn(start, model, drawn, front, window)]
     worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
-    normal, carrying = _normals(start, model), model.triangles[skin].unique()
+    normal, carrying = mesh_normals(start, model), model.triangles[skin].unique()
     rim = rim_fade(height, width)[window.rows, window.columns]
     look = look_at_skin(model, start, normal, picture, mask)
     bare = interpolate(drawn, model.triangles[front], look.bare[:, None])[..., 0]
@@ -190,7 +190,7 @@ def _draw_source(start: Deformation, model: HeadModel, window: Window, step: flo
 def _worn(start: Deformation, model: HeadModel, drawn: Fragments, front: Tensor, window: Window) -> Tensor:
     """Triangles of face and neck that the photo really shows, not too aslant. bool over `front`"""
     corner = model.triangles[front]
-    aslant = _normals(start, model)[corner][..., 2].mean(1) < FACING
+    aslant = mesh_normals(start, model)[corner][..., 2].mean(1) < FACING
     rows, columns = drawn.triangle.shape
     at = to_samples(start.screen, window, rows, columns)[corner].mean(1)
     column, row = at[:, 0].long().clamp(0, columns - 1), at[:, 1].long().clamp(0, rows - 1)
@@ -201,13 +201,13 @@ def _worn(start: Deformation, model: HeadModel, drawn: Fragments, front: Tensor,
 def _wearing(start: Deformation, model: HeadModel) -> Tensor:
     """Triangles of face and neck that a turn of the head may show. [M]"""
     corner = model.triangles
-    seen = _normals(start, model)[corner][..., 2].mean(1) > AWAY
+    seen = mesh_normals(start, model)[corner][..., 2].mean(1) > AWAY
     return torch.nonzero((model.triangle_part < 2) & seen)[:, 0]
 
 
-def _normals(start: Deformation, model: HeadModel) -> Tensor:
-    """Vertex normals of the photo's mesh in view axes. [V, 3]"""
-    return vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), model.triangles)
+def mesh_normals(now: Deformation, model: HeadModel) -> Tensor:
+    """Vertex normals in view axes. [V, 3]"""
+    return vertex_normals(now.screen * now.screen.new_tensor([1, -1, -now.unit]), model.triangles)
 
 
 def to_samples(screen: Tensor, window: Window, rows: int, columns: int) -> Tensor:
@@ -227,7 +227,7 @@ def _follow(
     look: Skin,
     alpha: Tensor,
 ) -> Follow:
-    frontal = (_normals(start, bust.model)[:, 2] > DOME).float()
+    frontal = (mesh_normals(start, bust.model)[:, 2] > DOME).float()
     values = torch.stack([bust.model.neck_weight, look.bare, frontal], 1)
     bone, bare, frontal = interpolate(drawn, bust.model.triangles[front], values).unbind(-1)
     chin = start.screen[bust.model.triangles[bust.model.landmark_triangle[8]][0], :2]

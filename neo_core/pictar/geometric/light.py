@@ -2,8 +2,8 @@
 
 A warp carries shading along with the skin; a real cheek that turns away from the window darkens. The face's own
 brightness against its normals gives the light as nine spherical harmonics (Ramamoorthi and Hanrahan, "An efficient
-representation for irradiance environment maps", 2001), and the ratio of light after and before a turn relights the
-skin.
+representation for irradiance environment maps", 2001), and the ratio of light after and before relights the skin:
+when the head turns, and when a smile or a frown folds it.
 
 Letters: V vertices.
 """
@@ -43,9 +43,8 @@ def estimate_light(photo: Tensor, at: Tensor, normal: Tensor) -> Tensor:
     return answer
 
 
-def relight(light: Tensor, normal: Tensor, turn: Tensor) -> Tensor:
-    """Factor on display values when surfaces with these normals turn. light [9], normal [V, 3], turn [3, 3] -> [V]"""
+def relight(light: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Factor on display values of surfaces whose normals [V, 3] change. light [9] -> [V]"""
     floor = 0.2 * light[0].clamp(min=0.1)
-    before = (harmonics(normal) @ light).clamp(min=floor)
-    after = (harmonics(normal @ turn.T) @ light).clamp(min=floor)
-    return (after / before).clamp(*LIMITS) ** (STRENGTH * DISPLAY)
+    old, new = ((harmonics(normal) @ light).clamp(min=floor) for normal in (before, after))
+    return (new / old).clamp(*LIMITS) ** (STRENGTH * DISPLAY)

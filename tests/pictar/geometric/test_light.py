@@ -30,6 +30,6 @@ def test_cheek_that_turns_to_the_lamp_brightens():
     light = torch.tensor([1.0, 0.5, 0, 0, 0, 0, 0, 0, 0])  # from the right of the picture
     front = torch.tensor([[0.0, 0.0, 1.0]])
     turn = rotation_matrix(*torch.tensor([0.0, 15.0, 0.0]))  # towards the right of the picture
-    assert relight(light, front, turn) > 1.02
-    assert relight(light, front, turn.T) < 0.98
-    assert torch.allclose(relight(light, front, torch.eye(3)), torch.ones(1))
+    assert relight(light, front, front @ turn.T) > 1.02
+    assert relight(light, front, front @ turn) < 0.98
+    assert torch.allclose(relight(light, front, front), torch.ones(1))
