@@ -127,7 +127,7 @@ class _Scene:
         rng = np.random.default_rng([seed, 77])
         self.size = size
         self.person = sample_person(seed, model, size, plain=True)
-        self.view = _close(portrait_view(rng))
+        self.view = close_view(portrait_view(rng))
         photo = render_frame(self.person, motion_space.rest(), self.view, size, supersample=1)
         self.photo = (photo.image.clamp(0, 1) * 255).round().to(torch.uint8)
         self.points = photo.landmarks
@@ -152,7 +152,8 @@ class _Scene:
         return landmark_warp(self.photo, self.points[:68], target[:68, :2])
 
 
-def _close(view: View) -> View:
+def close_view(view: View) -> View:
+    """The same camera, near enough for the face to fill the picture."""
     return replace(view, head_share=HEAD_SHARE, offset=(0.0, 0.0))
 
 

@@ -19,6 +19,7 @@ from .eye import Eye, build_eye
 from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
 from .light import estimate_light
 from .mouth import Mouth, build_mouth
+from .outline import settle_eyes
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
 from .sampling import blur, dilate, distance, fill, resize
@@ -90,12 +91,14 @@ def lift(
     """
     grant.require(TALKING_HEAD)
     model, refiner = model or load_head_model(), refiner or load_refiner()
-    bust = build_bust(model, fit)
-    start = move(bust, bust.reference)
+    fitted = build_bust(model, fit)
+    start = move(fitted, fitted.reference)
     grant.require_portrait(framing.photo, framing.to_photo(points(model, start.screen, torch.arange(68))[:, :2]))
     photo = framing.image
     height, width = photo.shape[:2]
     picture = photo.permute(2, 0, 1).float() / 255
+    bust = settle_eyes(fitted, picture)
+    start = move(bust, bust.reference)
     window = _region_window(start, model, height, width)
     view = picture[:, window.rows, window.columns]
     step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
@@ -131,7 +134,7 @@ def lift(
         step=step,
         follow=follow,
         mouth=build_mouth(bust, start, picture, window, white_light(view, drawn, model, front), light, worn),
-        eyes=tuple(build_eye(bust, start, picture, window, side, worn) for side in (0, 1)),
+        eyes=tuple(build_eye(bust, start, picture, window, side, worn, light) for side in (0, 1)),
         refiner=refiner,
     )
 

@@ -52,7 +52,7 @@ def translate(volume: Volume, now: Deformation) -> Tensor:
 
 
 def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
-    """The region [3, h, w] before the refiner, and the windows that hold something new."""
+    """The region [3, h, w] before the refiner, and the windows that the refiner mends: eyes need none."""
     window = volume.window
     field = photo_flow(volume, now)
     eyes = [draw_eye(eye, volume.bust, volume.source, now, volume.picture, window) for eye in volume.eyes]
@@ -66,7 +66,7 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
         _over(view, window, eye.window, eye.lid[:3], eye.lid[3] * eye.layers.skin)
         _over(view, window, eye.window, eye.ball, eye.layers.inner)
         _darken(view, window, eye.window, eye.lash)
-    return view, [Spot(part.window, part.maps) for part in (mouth, *eyes)]
+    return view, [Spot(mouth.window, mouth.maps)]
 
 
 def _composed(volume: Volume, field: Field) -> Tensor:

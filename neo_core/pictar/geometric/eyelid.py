@@ -1,0 +1,157 @@
+"""Lids: the skin that a closed eye would show, made once per photo, and the line of lashes that rides on its edge.
+
+The photo shows next to nothing of a lid. Whatever belongs to the open eye (ball, lashes, liner, the fold above) is cut
+out and the skin around it continued over the hole, with the grain of the cheek and the shading of a ball in the photo's
+own light. Lashes are measured where the photo has them and drawn anew where the lid's edge is: a statue with a faint
+shadow there keeps a faint shadow.
+
+Letters: P points of a margin, h w pixels of a window.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .contact import hats
+from .follow import smoothstep
+from .light import DISPLAY, harmonics
+from .sampling import blur, dilate, erode, fill, resize, sample_linear
+
+LUMA = torch.tensor([0.299, 0.587, 0.114])
+# All lengths are in widths of the eye.
+ROOM = 0.085  # around the fitted opening: what may still be eye
+LASH_REACH, LASH_ASIDE = 0.30, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for
+FOREHEAD = 0.6  # of the way to the brow: no farther than that
+THIN = 0.07  # half the width of what is thin
+DARKER = 0.9  # of what surrounds it
+GROWTH = 12  # steps of a fortieth of the width by which the open eye takes in what is dark
+SOFT = 0.045  # edge of what is replaced
+FILM = 80  # samples along the longer side of the film that spans the open eye
+GRAIN_FROM, GRAIN_SIZE, GRAIN_LIMIT = 0.5, 0.04, 5.0  # how far below the skin lends its grain; its scale; medians
+ROUND = 0.3  # of the shading of a ball that is believed
+EDGE, EDGE_ROWS = (0.10, 0.03), 14  # above and below the margin: where its lashes are measured
+SPREADS = (0.012, 0.022)  # least and greatest of the line of lashes
+FINEST = 0.7  # pixels: no line has a smaller spread
+FRINGE, FRINGE_DEPTH = 0.10, 0.5  # lashes hang below a closing lid: how far, how dark against the line
+STRANDS, STRAND, FAN = 19, 0.4, 1.5  # how many, how far they stand out, how they spread
+TAPER = 0.16  # over which the line ends at the corners
+DARKEST = 0.68  # of the light that lashes take, at most
+
+
+@dataclass(frozen=True)
+class Lid:
+    """What closes one eye; pictures cover a window of the photo."""
+
+    skin: Tensor  # [3, h, w] the closed lid without lashes
+    cover: Tensor  # [1, h, w] where the photo shows the open eye
+    taken: Tensor  # [3, P] share of each colour's light that the lashes take along the upper margin
+    spread: float  # of the line of lashes, widths of the eye
+
+
+def build_lid(view: Tensor, opening: Tensor, margin: Tensor, width: float, brow: float, light: Tensor) -> Lid:
+    """view [3, h, w], opening [h, w] as fitted, upper margin [P, 2] in the window's pixels, width of the eye and height
+    of the brow above it in pixels, light [9] of the photo."""
+    hole = open_eye(view, opening, width, brow)
+    skin = membrane(view, hole)
+    taken, spread = _lashes(view, skin, margin, width)
+    skin = (skin * _roundness(view, margin, width, light) + _grain(view, hole, width)).clamp(0, 1)
+    return Lid(skin, blur(hole[None], max(0.5, SOFT * width)), taken, spread)
+
+
+def open_eye(view: Tensor, opening: Tensor, width: float, brow: float) -> Tensor:
+    """What belongs to the open eye: the ball, a little around it, and the thin dark things that grow there. [h, w]"""
+    near = dilate((opening > 0.02).float(), max(1, round(ROOM * width)))
+    side = round(LASH_ASIDE * width)
+    aside = torch.nn.functional.max_pool2d(near[None], (1, 2 * side + 1), 1, (0, side))[0]
+    reach = _raised(aside, round(min(LASH_REACH * width, FOREHEAD * brow)))  # lashes of the lower lid stay
+    luma, size = _luma(view), max(1, round(THIN * width))
+    without = erode(dilate(luma, size), size)  # thin dark things closed over
+    dark = ((luma / without.clamp(min=0.03) < DARKER) & (reach > 0)).float()
+    hole, step = near, max(1, round(0.025 * width))
+    for _ in range(GROWTH):
+        hole = torch.maximum(hole, dilate(hole, step) * dilate(dark, step))
+    return hole
+
+
+def membrane(view: Tensor, hole: Tensor) -> Tensor:
+    """The picture, smooth, with the hole spanned by a soap film: no seam, no colour that its rim has not. [3, h, w]"""
+    height, width = hole.shape
+    ratio = min(1.0, FILM / max(height, width))
+    size = (max(4, round(height * ratio)), max(4, round(width * ratio)))
+    weight = resize(1 - hole[None], *size)[0]
+    known = weight > 0.9
+    seen = resize(view * (1 - hole), *size) / weight.clamp(min=0.05)
+    film = fill(seen, known.float())
+    for _ in range(2 * FILM):
+        padded = torch.nn.functional.pad(film[None], (1, 1, 1, 1), mode="replicate")[0]
+        mean = (padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]) / 4
+        film = torch.where(known, seen, mean)
+    return blur(resize(film, height, width), max(0.5, 0.5 / ratio))
+
+
+def lash_light(lid: Lid, margin: Tensor, height: int, width: int, size: float, closing: Tensor) -> Tensor:
+    """What lashes leave of the light at the upper margin [P, 2] of a lid; `size` is the eye's width. [3, h, w]"""
+    column, row = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    along = hats(column, margin[:, 0])  # [w, P]
+    line = max(lid.spread, FINEST / size)
+    below = (row - (along @ margin[:, 1])[None]) / size  # [h, w]
+    ends = torch.minimum(column - margin[0, 0], margin[-1, 0] - column) / size
+    taper = smoothstep(ends, 0.0, TAPER)
+    place = (column - margin[0, 0]) / size  # 0..1 along the margin
+    fan = place + FAN * (place - 0.5) * below  # lashes spread towards their tips
+    strand = 1 - STRAND + STRAND * torch.cos(2 * torch.pi * STRANDS * fan)
+    hanging = FRINGE_DEPTH * strand * smoothstep(below, FRINGE, 0.0) * smoothstep(below, -line, line)
+    there = torch.maximum(torch.exp(-0.5 * (below / line).square()), hanging * closing) * taper * closing
+    return 1 - there[None] * (along @ lid.taken.T).T[:, None]
+
+
+def _lashes(view: Tensor, skin: Tensor, margin: Tensor, width: float) -> tuple[Tensor, float]:
+    """Share of the skin's light that the photo's lashes take along the upper margin [P, 2], and the spread of their
+    line. [3, P]"""
+    rows = torch.linspace(-EDGE[0] * width, EDGE[1] * width, EDGE_ROWS)
+    at = margin[:, None] + torch.stack([torch.zeros_like(rows), rows], -1)  # [P, R, 2]
+    seen, plain = (sample_linear(picture, at) for picture in (view, skin))  # [3, P, R]
+    dark = (1 - _luma(seen) / _luma(plain).clamp(min=0.03)).clamp(0, 1)
+    order = dark.argsort(-1, descending=True)[None, :, :3].expand(3, -1, -1)
+    taken = (1 - (seen / plain.clamp(min=0.03)).gather(2, order).mean(-1)).clamp(0, DARKEST)
+    middle = taken[:, 2:-2].median(1, keepdim=True).values
+    area = dark[:, rows < 0].mean(1) * EDGE[0]  # half a bell
+    spread = float((area / dark.amax(1).clamp(min=0.02) / 1.25)[2:-2].median().clamp(*SPREADS))
+    return (0.4 * taken + 0.6 * middle).clamp(max=DARKEST), spread
+
+
+def _roundness(view: Tensor, margin: Tensor, width: float, light: Tensor) -> Tensor:
+    """Shading of the ball under the lid, 1 on average. [h, w]"""
+    middle = (margin[0] + margin[-1]) / 2
+    column, row = torch.arange(view.shape[2]) + 0.5, torch.arange(view.shape[1])[:, None] + 0.5
+    x = ((column - middle[0]) / (0.55 * width)).expand(view.shape[1:])
+    y = ((middle[1] - 0.1 * width - row) / (0.32 * width)).expand(view.shape[1:])
+    square = (x * x + y * y).clamp(max=0.999)
+    z = (1 - 0.6 * square).sqrt()
+    normal = torch.nn.functional.normalize(torch.stack([0.6 * x, 0.6 * y, z], -1), dim=-1)
+    flat = (harmonics(torch.tensor([0.0, 0.0, 1.0])) @ light).clamp(min=0.1)
+    shade = ((harmonics(normal) @ light) / flat).clamp(0.5, 1.5) ** DISPLAY
+    return 1 + ROUND * (shade - 1) * smoothstep(square, 0.999, 0.3)
+
+
+def _grain(view: Tensor, hole: Tensor, width: float) -> Tensor:
+    """Fine detail of the cheek, carried up over the hole. [3, h, w]"""
+    detail = view - blur(view, max(0.5, GRAIN_SIZE * width))
+    rows = min(round(GRAIN_FROM * width), view.shape[1] - 1)
+    lent = torch.zeros_like(detail)
+    lent[:, : view.shape[1] - rows] = (detail * (1 - hole))[:, rows:]
+    limit = GRAIN_LIMIT * lent[:, : view.shape[1] - rows].abs().median()
+    return lent.clamp(-limit, limit)
+
+
+def _luma(picture: Tensor) -> Tensor:
+    return (LUMA[:, None, None] * picture).sum(0)
+
+
+def _raised(mask: Tensor, rows: int) -> Tensor:
+    """The union of a mask and its shifts up by up to `rows`. [h, w]"""
+    out = mask.clone()
+    for shift in range(1, max(0, rows) + 1):
+        out[:-shift] = torch.maximum(out[:-shift], mask[shift:])
+    return out
