@@ -21,15 +21,16 @@ from .sampling import blur, dilate, erode, fill, resize, sample_linear
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 # All lengths are in widths of the eye.
 ROOM = 0.085  # around the fitted opening: what may still be eye
-LASH_REACH, LASH_ASIDE = 0.30, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for
-FOREHEAD = 0.6  # of the way to the brow: no farther than that
+LASH_REACH, LASH_ASIDE = 0.25, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for
+FOREHEAD = 0.5  # of the way to the brow: no farther than that
 THIN = 0.07  # half the width of what is thin
 DARKER = 0.9  # of what surrounds it
+WHITER, LEAST_APART = 0.45, 0.15  # share of the way from the white of the eye to the skin; they must differ by this
 GROWTH = 12  # steps of a fortieth of the width by which the open eye takes in what is dark
 SOFT = 0.045  # edge of what is replaced
 FILM = 80  # samples along the longer side of the film that spans the open eye
-GRAIN_FROM, GRAIN_SIZE, GRAIN_LIMIT = 0.5, 0.04, 5.0  # how far below the skin lends its grain; its scale; medians
-ROUND = 0.3  # of the shading of a ball that is believed
+GRAIN_FROM, GRAIN_SIZE, GRAIN_LIMIT = 0.5, 0.04, 4.0  # how far below the skin lends its grain; its scale; medians
+ROUND = 0.2  # of the shading of a ball that is believed
 EDGE, EDGE_ROWS = (0.10, 0.03), 14  # above and below the margin: where its lashes are measured
 SPREADS = (0.012, 0.022)  # least and greatest of the line of lashes
 FINEST = 0.7  # pixels: no line has a smaller spread
@@ -68,10 +69,23 @@ def open_eye(view: Tensor, opening: Tensor, width: float, brow: float) -> Tensor
     luma, size = _luma(view), max(1, round(THIN * width))
     without = erode(dilate(luma, size), size)  # thin dark things closed over
     dark = ((luma / without.clamp(min=0.03) < DARKER) & (reach > 0)).float()
+    foreign = torch.maximum(dark, _white(view, opening, near) * aside)
     hole, step = near, max(1, round(0.025 * width))
     for _ in range(GROWTH):
-        hole = torch.maximum(hole, dilate(hole, step) * dilate(dark, step))
+        hole = torch.maximum(hole, dilate(hole, step) * dilate(foreign, step))
     return hole
+
+
+def _white(view: Tensor, opening: Tensor, near: Tensor) -> Tensor:
+    """Pixels far nearer to the white of this eye than to the skin around it. [h, w]"""
+    luma, inside, around = _luma(view), opening > 0.9, dilate(near, max(2, near.shape[0] // 8)) * (1 - near) > 0
+    if inside.sum() < 16 or around.sum() < 16:
+        return torch.zeros_like(luma)
+    bright = inside & (luma >= luma[inside].quantile(0.7))
+    white, skin = (view[:, chosen].median(1).values[:, None, None] for chosen in (bright, around))
+    apart = (skin - white).norm()
+    nearer = (view - white).norm(dim=0) < WHITER * apart
+    return (nearer & (apart > LEAST_APART)).float()
 
 
 def membrane(view: Tensor, hole: Tensor) -> Tensor:

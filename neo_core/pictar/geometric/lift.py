@@ -90,15 +90,18 @@ def lift(
     embedded ones are used.
     """
     grant.require(TALKING_HEAD)
-    model, refiner = model or load_head_model(), refiner or load_refiner()
-    fitted = build_bust(model, fit)
-    start = move(fitted, fitted.reference)
-    grant.require_portrait(framing.photo, framing.to_photo(points(model, start.screen, torch.arange(68))[:, :2]))
-    photo = framing.image
-    height, width = photo.shape[:2]
-    picture = photo.permute(2, 0, 1).float() / 255
-    bust = settle_eyes(fitted, picture)
-    start = move(bust, bust.reference)
+    fitted = build_bust(model or load_head_model(), fit)
+    settled = settle_eyes(fitted, as_picture(framing))
+    return dress(fitted, settled, framing, mask, grant, refiner or load_refiner())
+
+
+def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant, refiner: Refiner) -> Volume:
+    """Let a bust wear the framed photo it stands in: `fitted` is what the grant knows, `bust` with its eyes settled."""
+    model, picture, start = bust.model, as_picture(framing), move(bust, bust.reference)
+    height, width = picture.shape[1:]
+    known = points(model, move(fitted, fitted.reference).screen, torch.arange(68))[:, :2]
+    grant.require(TALKING_HEAD)
+    grant.require_portrait(framing.photo, framing.to_photo(known))
     window = _region_window(start, model, height, width)
     view = picture[:, window.rows, window.columns]
     step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
@@ -115,7 +118,7 @@ def lift(
     person, background = split_layers(view, alpha)
     light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
     return Volume(
-        photo=photo,
+        photo=framing.image,
         grant=grant,
         bust=bust,
         reference=bust.reference,
@@ -137,6 +140,11 @@ def lift(
         eyes=tuple(build_eye(bust, start, picture, window, side, worn, light) for side in (0, 1)),
         refiner=refiner,
     )
+
+
+def as_picture(framing: Framing) -> Tensor:
+    """The frame in 0..1. [3, H, W]"""
+    return framing.image.permute(2, 0, 1).float() / 255
 
 
 def _alpha(mask: Tensor, bare: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ LASHES = 0.035  # of the eye's width: a margin lies this far below the edge wher
 BAND = 0.05  # of the eye's width: on either side of an edge
 SURE = 0.85  # quantile of the edges found: a stronger one says no more
 SPREAD = (0.08, 0.06, 0.06)  # expected error of a margin's height, tilt and bend, of the eye's width
-SLIDES = torch.linspace(-0.16, 0.16, 9)  # of the eye's width: sideways
-WIDTHS = torch.tensor([0.92, 1.0, 1.08, 1.17, 1.27])  # over the fitted width
+SLIDES = torch.linspace(-0.20, 0.20, 11)  # of the eye's width: sideways
+WIDTHS = torch.tensor([0.92, 1.0, 1.08, 1.17, 1.27, 1.38])  # over the fitted width
 SLIDE_SPREAD, WIDTH_SPREAD = 0.14, 0.2
 PRIOR = 0.10  # weight of one squared spread against the mean strength of an edge, 0..1
 LID_DEPTH = 1.2  # head units over which the skin follows a margin
@@ -52,7 +52,7 @@ def settle_eyes(bust: Bust, photo: Tensor) -> Bust:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class EyeFrame:
     """Axes of one eye in the photo: along from corner to corner, down across it."""
 
     middle: Tensor  # [2]
@@ -70,12 +70,12 @@ class _Frame:
         return self.middle + self.width * (at[..., :1] * self.along + at[..., 1:] * self.down)
 
 
-def _frame(upper: Tensor) -> _Frame:
+def eye_frame(upper: Tensor) -> EyeFrame:
     """From a margin's points [P, 2], corners first and last."""
     across = upper[-1] - upper[0]
     width = across.norm()
     along = across / width
-    return _Frame((upper[0] + upper[-1]) / 2, along, torch.stack([-along[1], along[0]]), width)
+    return EyeFrame((upper[0] + upper[-1]) / 2, along, torch.stack([-along[1], along[0]]), width)
 
 
 def _margins(bust: Bust, start: Deformation, lids: Pairs) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ def _lid_offset(bust: Bust, start: Deformation, photo: Tensor, side: int) -> Ten
     """What brings the margins of one eye to the photo's. [V, 3] head space"""
     model, lids = bust.model, bust.contact.lids[side]
     margins = _margins(bust, start, lids)
-    frame = _frame(margins[0])
+    frame = eye_frame(margins[0])
     steps = [new - old for new, old in zip(outline(photo, frame, *margins), margins, strict=True)]
     ball = model.vertex_part == PARTS.index(("eye_left", "eye_right")[side])
     rims = [points(model, model.template, numbers) for numbers in (lids.upper, lids.lower)]
@@ -115,7 +115,7 @@ def _in_head(bust: Bust, start: Deformation, flat: Tensor) -> Tensor:
     return (step * start.screen[:, 2:] / bust.camera.focal) @ bust.camera.rotation
 
 
-def outline(photo: Tensor, frame: _Frame, upper: Tensor, lower: Tensor) -> tuple[Tensor, Tensor]:
+def outline(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor) -> tuple[Tensor, Tensor]:
     """Both margins [P, 2], slid, stretched, raised and bent to where the photo [3, H, W] changes most across them."""
     base = [frame.seen(margin) for margin in (upper, lower)]
     gap = (base[1][:, 1].mean() - base[0][:, 1].mean()).clamp(min=0.08)
@@ -131,7 +131,7 @@ def outline(photo: Tensor, frame: _Frame, upper: Tensor, lower: Tensor) -> tuple
     return frame.pixels(best[1]), frame.pixels(best[2])
 
 
-def _raised(photo: Tensor, frame: _Frame, margin: Tensor, gap: Tensor, lower: bool) -> tuple[Tensor, Tensor]:
+def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, lower: bool) -> tuple[Tensor, Tensor]:
     """The best height, tilt and bend of a margin [P, 2] in eye widths: its score, and the margin there."""
     x = torch.linspace(float(margin[0, 0]), float(margin[-1, 0]), 27)[1:-1]
     along = hats(x, margin[:, 0])
@@ -179,7 +179,7 @@ def _gaze_step(bust: Bust, start: Deformation, photo: Tensor, side: int) -> Tens
     """Degrees of yaw and pitch by which an eye looks aside from its fitted gaze. [2]"""
     margins = _margins(bust, start, bust.contact.lids[side])
     centre, radius = iris_disc(bust, side)
-    found = iris_place(photo, _frame(margins[0]), *margins, centre, radius)
+    found = iris_place(photo, eye_frame(margins[0]), *margins, centre, radius)
     step = (found - centre) / (bust.model.eye_radius[side] * radius / bust.model.iris_radius[side])
     turn = bust.camera.rotation.T @ torch.stack([step[0], -step[1], torch.zeros(())])
     look = torch.nn.functional.normalize(look_of(bust.reference, side) + turn, dim=0)
@@ -187,7 +187,7 @@ def _gaze_step(bust: Bust, start: Deformation, photo: Tensor, side: int) -> Tens
     return gaze - bust.reference[GAZE][2 * side : 2 * side + 2]
 
 
-def iris_place(photo: Tensor, frame: _Frame, upper: Tensor, lower: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
+def iris_place(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
     """Centre [2] of the disc that is darkest against its surroundings between the lids."""
     steps = torch.linspace(-IRIS_REACH, IRIS_REACH, 25)
     moves = torch.stack(torch.meshgrid(steps, 0.4 * steps, indexing="ij"), -1).view(-1, 2)  # eye widths

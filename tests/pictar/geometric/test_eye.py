@@ -1,25 +1,79 @@
-"""Eyes: the ball is white around its iris however small the eye, and stays behind folded skin."""
+"""Eyes: lids that close leave nothing of the ball, start without a jump, and the ball stays behind folded skin."""
 
+import itertools
 from dataclasses import replace
 
 import torch
 
 from neo_core.geometry.head_model import PARTS
-from neo_core.pictar.geometric import deform
+from neo_core.motion_space import GAZE, INDEX
+from neo_core.pictar.geometric import deform, translate
 from neo_core.pictar.geometric.contact import points
-from neo_core.pictar.geometric.eye import draw_eye, white_of_eye
+from neo_core.pictar.geometric.eye import draw_eye
+
+BLINK = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
 
 
-def test_a_small_eye_keeps_its_white():
-    view = torch.full((3, 12, 30), 0.15)  # iris and lashes
-    view[:, 4:8, 4:26] = 0.8  # the white, half of it behind ...
-    view[:, 4:8, 8:22] = 0.15  # ... the iris
-    likely = torch.zeros(12, 30)
-    likely[3:8, 4:26] = 1.0
-    white = white_of_eye(view, torch.zeros(12, 30), likely * (view[0] > 0.5))
-    assert (white - 0.8).abs().max() < 0.05
-    some_lashes = white_of_eye(view, torch.zeros(12, 30), likely * (torch.arange(30) % 21 < 8))
-    assert some_lashes.mean() > 0.5
+def shut(volume, amount, yaw=0.0):
+    motion = volume.reference.clone()
+    motion[BLINK] = amount + (1 - amount) * motion[BLINK]
+    motion[INDEX["yaw"]] = yaw
+    return deform(volume, motion)
+
+
+def drawn(volume, now):
+    return [draw_eye(eye, volume.bust, volume.source, now, volume.picture, volume.window) for eye in volume.eyes]
+
+
+def test_closed_lids_leave_no_ball_and_cover_the_opening(volume):
+    for yaw in (-20.0, 0.0, 20.0):
+        for eye in drawn(volume, shut(volume, 1.0, yaw)):
+            assert eye.layers.inner.max() < 0.01
+    for eye, half in zip(drawn(volume, shut(volume, 1.0)), drawn(volume, shut(volume, 0.5)), strict=True):
+        assert half.layers.inner.max() > 0.5  # the same measure sees a slit
+        model, lids = volume.bust.model, volume.bust.contact.lids
+        side = lids[0 if eye.window.left > volume.window.left + volume.window.width / 2 else 1]
+        corner = torch.tensor([eye.window.left, eye.window.top])
+        inside = torch.stack([points(model, volume.source, n)[2:-2, :2] for n in (side.upper, side.lower)]).mean(0)
+        column, row = (inside - corner).long().unbind(-1)
+        assert eye.lid[3, row, column].min() > 0.95
+
+
+def test_a_blink_starts_and_goes_on_without_a_jump(volume):
+    amounts = torch.linspace(0, 1, 51)
+    frames = [translate(volume, shut(volume, float(a))).float() for a in amounts]
+    assert torch.equal(frames[0], volume.photo.float())
+    moves = torch.stack([(b - a).abs().mean() for a, b in itertools.pairwise(frames)])
+    assert moves.max() < 0.2 * moves.sum()
+    assert moves[0] < 0.1 * moves.sum()
+
+
+def test_a_glint_goes_half_as_far_as_the_iris(volume):
+    motion = volume.reference.clone()
+    motion[GAZE.start : GAZE.start + 2] += torch.tensor([12.0, 0.0])
+    eye = volume.eyes[0]
+    height, width = eye.ball.glint.shape[1:]
+    middle = torch.nonzero(eye.opening[0] > 0.9).float().mean(0)
+    row, column = torch.arange(height)[:, None], torch.arange(width)
+    spot = torch.exp(-((row - middle[0]) ** 2 + (column - middle[1]) ** 2) / 3)
+
+    def place(marked, now):
+        """Where what one eye gains by a mark is seen, pixels."""
+        window = draw_eye(eye, volume.bust, volume.source, now, volume.picture, volume.window).window
+        pictures = [
+            draw_eye(one, volume.bust, volume.source, now, volume.picture, volume.window).ball.sum(0)
+            for one in (eye, marked)
+        ]
+        gain = (pictures[1] - pictures[0]).abs()
+        assert gain.max() > 0.3
+        return float((gain.sum(0) * torch.arange(window.width)).sum() / gain.sum()) + window.left
+
+    now = deform(volume, motion)
+    glint = place(replace(eye, ball=replace(eye.ball, glint=eye.ball.glint + spot)), now)
+    iris = place(replace(eye, ball=replace(eye.ball, colour=eye.ball.colour + spot)), now)
+    still = float(middle[1]) + eye.window.left
+    assert abs(iris - still) > 1
+    assert 0.3 < (glint - still) / (iris - still) < 0.7
 
 
 def test_the_ball_shows_between_the_lids_only(volume):
@@ -32,9 +86,9 @@ def test_the_ball_shows_between_the_lids_only(volume):
         width = points(model, now.screen, lids.lower)[:, 0]
         width = width.max() - width.min()
         screen = now.screen.clone()
-        screen[model.vertex_part == PARTS.index(part)] += torch.tensor([0.0, float(0.5 * width), -5.0])
+        screen[model.vertex_part == PARTS.index(part)] += torch.tensor([0.0, float(0.2 * width), -5.0])
         moved = replace(now, screen=screen)
-        drawn = draw_eye(eye, volume.bust, volume.source, moved, volume.picture, volume.window)
-        rows = torch.nonzero(drawn.layers.inner > 0.05)[:, 0] + drawn.window.top
+        window = draw_eye(eye, volume.bust, volume.source, moved, volume.picture, volume.window)
+        rows = torch.nonzero(window.layers.inner > 0.05)[:, 0] + window.window.top
         assert len(rows)
         assert rows.max() < lower + 0.15 * width + 1
