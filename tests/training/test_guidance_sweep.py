@@ -10,10 +10,11 @@ from neo_core.data_types import GEOMETRY_SIZE, AudioFeatures
 from neo_core.flow.guidance import Guidance
 from neo_core.motion_space import INDEX, POSE, rest
 from neo_core.training.guidance_sweep import (
+    EVERY,
     WEIGHTS,
     Scene,
     face_points,
-    habit_distance,
+    habit_distances,
     is_monotone,
     plot,
     reference_distance,
@@ -33,7 +34,8 @@ def sentence(vowel):
     phones = tuple(Phone(("P", vowel)[k % 2], 0.2 * k, 0.2 * k + 0.2) for k in range(30))
     stress = np.where(np.arange(30) % 4 == 1, 1.0, 0.0)
     level, pitch = np.full(FRAMES, 0.7), np.zeros(FRAMES)
-    score = Score(phones, FRAMES, stress, (), ((0.0, 6.0),), level, pitch)
+    accents = tuple((phone.start + 0.1, 0.8) for phone in phones[1::4])
+    score = Score(phones, FRAMES, stress, accents, ((0.0, 6.0),), level, pitch)
     return Sentence(score, AudioFeatures(torch.zeros(1, 2 * FRAMES, 1), 96_000, 16_000))
 
 
@@ -72,9 +74,11 @@ def test_habits_that_are_the_speakers_own_are_nearest():
 
         return perform
 
-    distance = habit_distance(stage, [sentence("AA")], speakers)
-    assert distance(1.0) < distance(0.0)
-    assert distance(1.0) < distance(3.0)
+    distances = habit_distances(stage, [sentence("AA")] * 8, speakers)
+    none, own, caricature = map(distances, (0.0, 1.0, 3.0))
+    for kind in (0, 1):  # the named habits, every habit
+        assert own[kind] < none[kind]
+        assert own[kind] < caricature[kind]
 
 
 def test_a_face_that_keeps_to_the_portrait_is_near_it(scenes):
@@ -98,6 +102,6 @@ def test_points_of_a_posed_head_turn_and_shift():
 
 
 def test_table_and_plot_show_every_slider():
-    effects = {name: [math.sin(k) for k in range(len(WEIGHTS))] for name in ("audio", "identity", "reference")}
+    effects = {name: [math.sin(k) for k in range(len(WEIGHTS))] for name in ("audio", "identity", "reference", EVERY)}
     assert all(name in table(effects) for name in effects)
     assert plot(effects).shape[1] % 3 == 0
