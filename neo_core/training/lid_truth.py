@@ -22,9 +22,11 @@ from ..pictar.analysis import Analyser, analyse, load_analyser
 from ..pictar.crop import whole
 from ..pictar.fit import HeadFit, fit_head
 from ..pictar.geometric import Volume, deform, translate
-from ..pictar.geometric.bust import build_bust
+from ..pictar.geometric.bust import Bust, Deformation, build_bust
+from ..pictar.geometric.contact import points
 from ..pictar.geometric.lift import dress
 from ..pictar.geometric.outline import settle_eyes
+from ..pictar.geometric.patch import Window, window_around
 from ..pictar.geometric.refine import load_refiner
 from .renderer_truth import close_view, synthetic_grant
 from .synthetic.people import HELD_OUT_FROM, sample_person
@@ -96,8 +98,9 @@ def closed_leak(
     volumes = [dressed(dyed(photo, eyes, dye)) for dye in DYES]
     shares = []
     for pose in POSES:
-        frames = [translate(volume, deform(volume, _closed(volume, pose))) for volume in volumes]
-        shares.append((carried(*frames) > SHOWN).sum() / eyes.sum())
+        moved = [deform(volume, _closed(volume, pose)) for volume in volumes]
+        frames = [translate(volume, now) for volume, now in zip(volumes, moved, strict=True)]
+        shares.append(((carried(*frames) > SHOWN) & _around_eyes(settled, moved[0], eyes.shape)).sum() / eyes.sum())
     return torch.stack(shares)
 
 
@@ -110,6 +113,16 @@ def dyed(photo: Tensor, eyes: Tensor, dye: Tensor) -> Tensor:
 def carried(first: Tensor, second: Tensor) -> Tensor:
     """Share of each pixel that comes from dyed ones, of frames u8 [H, W, 3] dyed in either way. [H, W]"""
     return ((first.float() - second.float()) / 255 @ (DYES[0] - DYES[1]) / (3 * DYED)).clamp(0, 1)
+
+
+def _around_eyes(bust: Bust, now: Deformation, size: torch.Size) -> Tensor:
+    """Pixels within an eye's width of either eye: what the dye changes elsewhere is no eyeball. bool [H, W]"""
+    near = torch.zeros(size, dtype=torch.bool)
+    for lids in bust.contact.lids:
+        rim = points(bust.model, now.screen, torch.cat([lids.upper, lids.lower]))[:, :2]
+        at = window_around(rim, float(rim[:, 0].amax() - rim[:, 0].amin()), Window(0, 0, *size))
+        near[at.rows, at.columns] = True
+    return near
 
 
 def _closed(volume: Volume, pose: tuple[int, int]) -> Tensor:
