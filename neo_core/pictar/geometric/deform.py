@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...geometry.camera import project
@@ -13,7 +12,7 @@ from .follow import backward_flow, smoothstep
 from .lift import Volume, mesh_normals, to_samples
 from .light import relight
 from .patch import facing
-from .sampling import blur, erode, fill, resize
+from .sampling import blur, dilate, erode, fill, resize
 
 SHINE = 3.0  # flow samples over which the change of light is smoothed: noses are not cut from paper
 EDGE = 2.5  # flow samples over which what an expression adds is carried on beside the mesh
@@ -89,8 +88,14 @@ def _carried(volume: Volume, now: Deformation) -> Tensor:
 
 def _past_the_rim(values: Tensor, covered: Tensor) -> Tensor:
     """Values [C, r, c] of the mesh continued by one sample, so that enlarging them mixes nothing in."""
-    near = F.avg_pool2d(torch.cat([values * covered, covered[None]])[None], 3, 1, 1)[0]
-    return torch.where(covered > 0, values, near[:-1] / near[-1:].clamp(min=1e-3))
+    flat, known = values.flatten(1), covered.flatten()
+    columns = covered.shape[1]
+    beside = torch.nonzero(dilate(covered, 1).flatten() > known)[:, 0]  # [K]
+    steps = torch.tensor([row * columns + column for row in (-1, 0, 1) for column in (-1, 0, 1)])
+    around = (beside + steps[:, None]).clamp(0, len(known) - 1)  # [9, K]
+    weight = known[around]
+    mean = (flat[:, around] * weight).sum(1) / weight.sum(0).clamp(min=1)
+    return flat.index_copy(1, beside, mean).view_as(values)
 
 
 def _smooth(values: Tensor, covered: Tensor, sigma: float) -> Tensor:
