@@ -22,6 +22,7 @@ from .. import motion_space
 from ..data_types import InputError, MotionLatents
 from ..geometry.head_model import load_head_model
 from ..motion_space import EXPRESSION, GAZE, INDEX, POSE, REGIONS, SIZE
+from .geometric.follow import smoothstep
 
 SLIDERS = {  # what an edit adds: (lowest, highest); 0 adds nothing
     "head_pitch": (-20.0, 20.0),
@@ -339,9 +340,9 @@ def _closure(motion: Tensor, fps: Fraction) -> Tensor:
     """How far speech, not rest, holds the lips closed: 1 while they touch between open moments. [T]"""
     gap = lip_gap(motion).amax(1)
     near = max(1, round(AROUND * float(fps)))
-    speaking = _mean(_ramp(_most(gap, near), SHUT, APART), near // 2)
+    speaking = _mean(smoothstep(_most(gap, near), SHUT, APART), near // 2)
     ease = max(1, round(EASE * float(fps)))  # widened first, so that no closure is averaged away
-    return _mean(_most(speaking * (1 - _ramp(gap, SHUT, APART)), ease), ease)
+    return _mean(_most(speaking * (1 - smoothstep(gap, SHUT, APART)), ease), ease)
 
 
 def _most(values: Tensor, reach: int) -> Tensor:
@@ -360,8 +361,3 @@ def _closed(base: Tensor, out: Tensor, hold: Tensor) -> Tensor:
     per_unit = -_lip_gaps()[1][INDEX["mouthClose"]]  # [P] all positive
     out[:, INDEX["mouthClose"]] += (excess / per_unit).amax(1)
     return out
-
-
-def _ramp(values: Tensor, low: float, high: float) -> Tensor:
-    share = ((values - low) / (high - low)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
