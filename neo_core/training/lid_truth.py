@@ -38,6 +38,7 @@ DYES = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 DYED = 0.5  # share of the dye in a dyed pixel
 SHOWN = 0.1  # share of the eye's own colours from which a pixel counts as showing it
 log = logging.getLogger(__name__)
+AROUND = 0.35  # of an eye's width: where its colours are looked for
 EYES = [FRAME_PARTS.index(name) for name in ("eye_left", "eye_right")]
 
 
@@ -116,11 +117,11 @@ def carried(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _around_eyes(bust: Bust, now: Deformation, size: torch.Size) -> Tensor:
-    """Pixels within an eye's width of either eye: what the dye changes elsewhere is no eyeball. bool [H, W]"""
+    """Pixels of and around either eye: what the dye changes elsewhere is no eyeball. bool [H, W]"""
     near = torch.zeros(size, dtype=torch.bool)
     for lids in bust.contact.lids:
         rim = points(bust.model, now.screen, torch.cat([lids.upper, lids.lower]))[:, :2]
-        at = window_around(rim, float(rim[:, 0].amax() - rim[:, 0].amin()), Window(0, 0, *size))
+        at = window_around(rim, AROUND * float(rim[:, 0].amax() - rim[:, 0].amin()), Window(0, 0, *size))
         near[at.rows, at.columns] = True
     return near
 

@@ -28,6 +28,7 @@ SETTLES = (0.55, 0.95)  # and over which the rest of the open eye below it does
 LASHES = (0.03, 0.35)  # and over which the lashes ride on the margin
 LID = 0.9  # head units around a margin that carry the photo however aslant they are
 AROUND, ABOVE = 0.36, 0.28  # of the eye's width: drawn around the margins, and more above them
+EDGE = 0.05  # of the eye's width: over which a turned ball comes out from under the lids
 SEAM = 0.04  # of the eye's width: from above the margin to below it
 
 
@@ -82,7 +83,8 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     skin_flow, ball_flow = _continued(layers)
     seen = smoothstep(blur(layers.inner[None], 1.0)[0], 0.0, 0.02)  # a nose may stand before it
     between = _between(*margins, window) * seen
-    layers = replace(layers, skin=torch.maximum(layers.skin, between), skin_values=skin_flow, inner=between)
+    shown = between * (1 - _turning(eye, bust, now) * (1 - _inwards(*margins, window, width)))
+    layers = replace(layers, skin=torch.maximum(layers.skin, between), skin_values=skin_flow, inner=shown)
     at = pixel_centres(window.height, window.width) + _corner(window) - _corner(eye.window)
     ball = _ball_now(eye, bust, now, photo, at, ball_flow[:2], skin_flow[:2])
     cover = sample_linear(eye.lid.cover, at + skin_flow[2:4].permute(1, 2, 0))
@@ -136,11 +138,23 @@ def _iris_way(eye: Eye, bust: Bust, now: Deformation) -> Tensor:
 
 def _turned(eye: Eye, bust: Bust, now: Deformation, ball_at: Tensor, flow: Tensor, with_lids: Tensor) -> Tensor:
     """Where the painted ball replaces the photo's: everywhere once it turns, else where lids hid it. [h, w]"""
-    own = slice(GAZE.start + 2 * eye.side, GAZE.start + 2 * eye.side + 2)
-    turn = smoothstep((now.motion[own] - bust.reference[own]).norm(), 0.4, 3.0)
+    turn = _turning(eye, bust, now)
     unseen = smoothstep(sample_linear(eye.opening, ball_at)[0], 0.8, 0.3)
     apart = (flow - with_lids).norm(dim=0).amax()
     return torch.maximum(turn.expand_as(unseen), unseen * smoothstep(apart, 0.4, 1.5))
+
+
+def _turning(eye: Eye, bust: Bust, now: Deformation) -> Tensor:
+    """Whether the eye looks elsewhere than in the photo, 0..1."""
+    own = slice(GAZE.start + 2 * eye.side, GAZE.start + 2 * eye.side + 2)
+    return smoothstep((now.motion[own] - bust.reference[own]).norm(), 0.4, 3.0)
+
+
+def _inwards(upper: Tensor, lower: Tensor, window: Window, width: float) -> Tensor:
+    """1 inside the opening, falling to 0 at its margins, where a turned ball gives way to the photo's edge. [h, w]"""
+    column, row = torch.arange(window.width) + 0.5, torch.arange(window.height)[:, None] + 0.5
+    top, bottom = (hats(column, margin[:, 0]) @ margin[:, 1] for margin in (upper, lower))
+    return smoothstep(torch.minimum(row - top, bottom - row) / width, 0.0, EDGE)
 
 
 def _continued(layers: Layers) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from .sampling import blur, dilate, erode, fill, pixel_centres
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 RINGS = 12  # of the iris
 GLINT = (0.10, 0.24)  # brighter than its ring of the iris by this much: nothing, all glint
+GLINT_WITHIN = 0.8  # iris radii from its centre
 GLINT_PATH = 0.5  # of the iris's way that a glint goes
 LIMBUS = (1.12, 0.92)  # iris radii over which iris turns to white
 
@@ -43,13 +44,15 @@ def build_ball(view: Tensor, opening: Tensor, centre: Tensor, radius: Tensor, wi
     whole = blur(soft * iris + (1 - soft) * white, max(0.4, 0.012 * width))
     keep = blur(sure[None], max(0.5, 0.025 * width))
     over = _luma(view) - _luma(whole)
-    bright = dilate(smoothstep(over, *GLINT) * (opening > 0.6) * (away < 0.95), max(1, round(0.015 * width)))
+    inner = erode((opening > 0.6).float(), max(1, round(0.03 * width))) * (away < GLINT_WITHIN)
+    bright = dilate(smoothstep(over, *GLINT) * inner, max(1, round(0.015 * width)))
     bright = blur(bright[None], max(0.4, 0.01 * width))
     glint = ((view - whole) * bright).clamp(min=0)
     keep = keep * (1 - bright)
     colour = view * keep + whole * (1 - keep)
     ratio = (_luma(view) / _luma(colour).clamp(min=0.02)).clamp(0.2, 1)[None]
-    shade = fill(ratio, (opening > 0.3).float())
+    told = (opening > 0.3) & ((away < LIMBUS[1] - 0.1) | (away > LIMBUS[0] + 0.15)) & (bright[0] < 0.1)
+    shade = fill(ratio, told.float())  # an iris a little beside its place must leave no shadow behind
     return Ball(colour, blur(shade, max(0.5, 0.02 * width)), glint)
 
 
