@@ -21,6 +21,7 @@ from .sampling import sample_linear
 SEEN = 0.25  # cosine to the lens above which the photo shows a vertex well
 FRONT = (0.35, 0.6)  # ... from which on whatever it shows is worn by the face: lips, brows, beards
 MASK = (3.5, 5.5)  # head units before the middle of the head: ears lie behind
+NECK = (-12.5, -11.0)  # head units above the eyes: from here downwards collars begin, and nothing is borrowed
 CORE = (4.8, -8.5, 2.0)  # head units: half the width of the face's middle, its lower and upper end above the eyes
 LEND = (4.5, 3.0)  # head units over which skin may be borrowed
 EARS = (1.0, 2.5)  # head units before the middle of the head: ears lie behind ...
@@ -63,20 +64,24 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
     donor = seen & (alike > 0.5) & (_averaged(alike * inside, edges) > 0.85)
     keep = donor | (seen & (front > 0.5))
     borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
-    core = _core(model)
+    core, head = _core(model), smoothstep(_height(model), *NECK)
     return Skin(
         torch.where(core[:, None], start.screen[:, :2], borrowed),
         torch.where(core, 1.0, own),
-        torch.where(core, 1.0, lent),
-        (hidden & ~core).float(),
+        torch.where(core, 1.0, own + head * (lent - own)),
+        (hidden & ~core) * head,
     )
 
 
 def _core(model: HeadModel) -> Tensor:
     """Lids, nose and lips: whatever the photo shows there belongs to the face, folds and linings too. bool [V]"""
-    x, y, z = model.template.unbind(1)
-    eyes = model.template[model.vertex_part > 6, 1].mean()
-    return (x.abs() < CORE[0]) & (y > eyes + CORE[1]) & (y < eyes + CORE[2]) & (z > MASK[1])
+    x, height, z = model.template[:, 0], _height(model), model.template[:, 2]
+    return (x.abs() < CORE[0]) & (height > CORE[1]) & (height < CORE[2]) & (z > MASK[1])
+
+
+def _height(model: HeadModel) -> Tensor:
+    """Above the eyes, head units. [V]"""
+    return model.template[:, 1] - model.template[model.vertex_part > 6, 1].mean()
 
 
 def _inset(normal: Tensor, unit: Tensor) -> Tensor:
@@ -88,9 +93,8 @@ def _inset(normal: Tensor, unit: Tensor) -> Tensor:
 
 def _skin_side(model: HeadModel) -> Tensor:
     """Where a head may be bare: not under its hair, and not on the ears, which no landmark fits to the photo's. [V]"""
-    eyes = model.template[model.vertex_part > 6, 1].mean()
-    below, depth = model.template[:, 1] - eyes, model.template[:, 2]
-    return smoothstep(below, *CROWN) * torch.maximum(smoothstep(depth, *EARS), smoothstep(below, *LOBES))
+    height, depth = _height(model), model.template[:, 2]
+    return smoothstep(height, *CROWN) * torch.maximum(smoothstep(depth, *EARS), smoothstep(height, *LOBES))
 
 
 def _front(model: HeadModel, normal: Tensor) -> Tensor:
