@@ -43,7 +43,7 @@ from .synthetic.utterance import RATE
 SPEAKERS = range(9_500_000, 9_500_016)  # no recipe draws these: theirs end in less than 10,000 within a million
 LENGTHS = (8.0, 13.0)  # seconds of a sentence
 SENTENCES = 2  # of each held-out voice; together more than a minute
-RULE_SEEDS = 4  # rule-made performances of each sentence: their habits are known better than one take shows
+RULE_SEEDS = 4  # performances of each sentence where chance is to be averaged out
 SHUT = 0.5  # closure from which a lid counts as shut
 QUICK = 0.4  # seconds: slower movements of the head are no nods
 MOUTH_LENGTHS = ("lip_gap", "mouth_width", "upper_lip", "lower_lip", "lower_face")
@@ -319,7 +319,7 @@ def lively(amount: float) -> Speaker:
 def respond(vocal: Performer, sentences: Sequence[Sentence]) -> dict[str, Response]:
     """The same rises, performed by a lively and a calm speaker with the same seeds, by VOCAL and by the rules."""
     return {
-        f"{name} speaker{by}": response(takes(perform, sentences, lively(amount)))
+        f"{name} speaker{by}": response(takes(perform, sentences, lively(amount), RULE_SEEDS))
         for by, perform in (("", vocal), (", rules", by_rules))
         for name, amount in (("lively", LIVELINESS), ("calm", -LIVELINESS))
     }
