@@ -7,6 +7,7 @@ from . import recipes
 FACTORIES = {  # name -> module below `training`
     "frames": "synthetic.frames",
     "plain-heads": "synthetic.plain_heads",
+    "generations": "synthetic.generations",
     "sheet": "synthetic.sheet",
     "portrait": "synthetic.portrait",
     "talking-people": "talking_people",

@@ -121,7 +121,7 @@ def displacements(source: MakeHuman, nearest: np.ndarray, count: int, seed: int)
     skin, eyes = [], []
     for _ in range(count):
         person = source.moved(random_adult(source, rng))
-        person = _rigidly(person, person[used], average[used])
+        person = rigidly(person, person[used], average[used])
         skin.append((person - average)[nearest])
         eyes.append([(person - average)[eye].mean(0) for eye in source.eyes])
     return np.array(skin, np.float32), np.array(eyes, np.float32)
@@ -150,7 +150,7 @@ def _smoothed(points: np.ndarray, centres: np.ndarray, field: np.ndarray, reach:
     return kernel @ coarse / kernel.sum(1)[:, None]
 
 
-def _rigidly(points: np.ndarray, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def rigidly(points: np.ndarray, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     """Points moved rigidly so that `mine` come to lie on `theirs` (Procrustes without scale)."""
     a, b = mine - mine.mean(0), theirs - theirs.mean(0)
     u, _, v = np.linalg.svd(a.T @ b)

@@ -62,9 +62,14 @@ def sample_person(seed: int, head: HeadModel, size: int = 192, plain: bool = Fal
     """The person of this seed, made for pictures of about `size` pixels; `plain` wears nothing that hides the face."""
     rng = np.random.default_rng([seed, 1])
     traits = sample_traits(rng, plain)
+    return make_person(seed, head, traits, sample_identity(rng), size)
+
+
+def make_person(seed: int, head: HeadModel, traits: Traits, identity: Tensor, size: int) -> Person:
+    """A person with these traits and this head, identity [60]; all that is left to chance comes from the seed."""
     detail = DETAIL[min(DETAIL, key=lambda known: abs(np.log(known / size)))]
     surface = surface_of(head, detail.chart)
-    identity = _identity(rng).to(head.template)
+    identity = identity.to(head.template)
     rest = shape(head, identity, identity.new_zeros(len(motion_space.EXPRESSION_NAMES)))
     normals = vertex_normals(rest, head.triangles)
     streams = [np.random.default_rng([seed, k]) for k in range(2, 10)]
@@ -98,7 +103,7 @@ def sample_person(seed: int, head: HeadModel, size: int = 192, plain: bool = Fal
     )
 
 
-def _identity(rng: np.random.Generator) -> Tensor:
+def sample_identity(rng: np.random.Generator) -> Tensor:
     """Identity coefficients: mostly ordinary faces, no monsters. [60]"""
     strength = rng.uniform(0.55, 1.0)
     return torch.from_numpy(np.clip(strength * rng.standard_normal(60), -2, 2).astype("f4"))

@@ -77,9 +77,9 @@ def sample_traits(rng: np.random.Generator, plain: bool = False) -> Traits:
         wrinkles=float(np.clip((age - 28) / 45 + rng.normal() * 0.1, 0.02, 1)),
         bags=float(np.clip(rng.normal() * 0.25 + (age - 20) / 80, 0, 1)),
         oil=float(rng.beta(1.5, 2.5)),
-        **_hair_color(rng, melanin, gray),
+        **hair_color(rng, melanin, gray),
         gray=gray,
-        hair=_hair_style(rng, gender, age),
+        hair=hair_style(rng, gender, age),
         hair_length=float(rng.uniform(0.75, 1.25)),
         hair_volume=float(rng.uniform(0.7, 1.4)),
         wave=float(rng.beta(1, 2.5)),
@@ -97,7 +97,7 @@ def sample_traits(rng: np.random.Generator, plain: bool = False) -> Traits:
     )
 
 
-def _hair_color(rng: np.random.Generator, melanin: float, gray: float) -> dict:
+def hair_color(rng: np.random.Generator, melanin: float, gray: float) -> dict:
     """Linear albedo of hair and brows from pigment, after eumelanin and pheomelanin (d'Eon et al. 2011)."""
     dark = float(np.clip(rng.normal() * 1.5 + 2.6 + 1.7 * melanin, 0.9, 6.5))
     red = float(rng.uniform(0.6, 1.6)) if melanin < 0.8 and rng.uniform() < 0.12 else float(rng.uniform(0, 0.25))
@@ -111,7 +111,7 @@ def _hair_color(rng: np.random.Generator, melanin: float, gray: float) -> dict:
     return {name: tuple(float(c) for c in value) for name, value in names.items()}
 
 
-def _hair_style(rng: np.random.Generator, gender: float, age: float) -> str:
+def hair_style(rng: np.random.Generator, gender: float, age: float) -> str:
     feminine = [0.01, 0.02, 0.06, 0.06, 0.10, 0.19, 0.26, 0.09, 0.05, 0.13, 0.03, 0.0]
     bald = min(1.0, age / 60)
     masculine = [0.10 * bald, 0.17, 0.24, 0.13, 0.11, 0.02, 0.03, 0.08, 0.05, 0.02, 0.07, 0.12 * bald]
