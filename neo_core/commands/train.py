@@ -15,6 +15,8 @@ RECIPES = {  # name -> module below `training`
     "identity-exam": "identity_truth",
     "guidance-exam": "guidance_sweep",
     "refiner": "refiner",
+    "age": "age",
+    "age-exam": "age_exam",
     "sample-consent": "sample_consent",
 }
 

@@ -32,6 +32,10 @@ class ConsentRequired(InputError):
     """No valid record covers this portrait; the message says how to add one."""
 
 
+class UnderAge(InputError):
+    """The face looks like a child's; no consent record, and no statement in it, makes up for that."""
+
+
 @dataclass(frozen=True)
 class Grant:
     """Permission to move one portrait, made by `authorise` only and valid in this process only."""

@@ -144,6 +144,14 @@ def _verify(analyser: Analyser, picture: Tensor, proposals: Squares) -> list[Fac
     return [_face(analyser, picture, square, second, score, k) for k in order.tolist()]
 
 
+@torch.no_grad()
+def read_face(analyser: Analyser, image: Tensor, around: Squares) -> Face:
+    """The face that is known to fill one square of a picture u8 [H, W, 3], read as `analyse` reads what it finds."""
+    picture = as_picture(image)
+    reading, disagreement = _read_both_ways(analyser, picture, around)
+    return _face(analyser, picture, around, reading, confidence(reading, disagreement), 0)
+
+
 def as_picture(image: Tensor) -> Tensor:
     """u8 [H, W, 3] -> float [3, H, W] in 0..1, on the CPU."""
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.numel():

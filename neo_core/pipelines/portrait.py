@@ -6,7 +6,9 @@ from pathlib import Path
 from torch import Tensor
 
 from ..data_types import InputError, Progress, silent
+from ..governance import UnderAge
 from ..media.image import read_photo
+from ..pictar.age_net import looks_like_a_child
 from ..pictar.analysis import Analyser, Face, analyse
 from ..runtime.threads import one_thread
 
@@ -31,9 +33,24 @@ def find_portrait(
     """The face that is meant in a photo u8 [H, W, 3] called `name`; `number` (from 1, as `inspect` counts) chooses when
     there are several.
 
-    Raises InputError when there is no human face, or several and no choice.
+    Raises InputError when there is no human face, or several and no choice, and UnderAge for a child's face.
     """
-    return Portrait(photo, choose_face(analyse(analyser, photo, progress), name, number))
+    portrait = Portrait(photo, choose_face(analyse(analyser, photo, progress), name, number))
+    refuse_child(portrait.face, name)
+    return portrait
+
+
+def refuse_child(face: Face, name: str | Path) -> None:
+    """Raise UnderAge when the face that is meant, and no other of the picture, looks like a child's.
+
+    There is no way round it: an adult who is taken for a child needs another photo, whatever the consent states.
+    """
+    if looks_like_a_child(face):
+        raise UnderAge(
+            f"a face that looks like a child's found in {name}; expected an adult's: children are not animated, "
+            "whatever the consent says. If it is an adult's, another photo may do: from the front, at eye level, in "
+            "even light"
+        )
 
 
 def choose_face(faces: list[Face], name: str | Path, number: int | None) -> Face:

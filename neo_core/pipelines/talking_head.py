@@ -41,7 +41,7 @@ from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
 from ..vocal.sampler import STEPS, generate_motion, generate_windows
 from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .frame_rate import resample_motion
-from .portrait import Portrait
+from .portrait import Portrait, refuse_child
 
 HEARD_AT_ONCE = 5 * FEATURE_RATE  # feature frames: little, so that short and long sounds take the same memory
 
@@ -93,6 +93,7 @@ def enrol(
     """
     grant.require(TALKING_HEAD)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
+    refuse_child(portrait.face, "the photo")
     box = portrait.face.box
     framing = square_around(portrait.photo, box, size) if size else whole(portrait.photo)
     face = replace(

@@ -9,6 +9,7 @@ from neo_core.weights import manifest
 from neo_core.weights.safetensors_io import save
 
 BUDGET_MB = {  # what a clone has to carry, per file
+    "age.safetensors": 0.5,
     "head_model.safetensors": 8,
     "analysis.safetensors": 8,
     "refiner.safetensors": 4,

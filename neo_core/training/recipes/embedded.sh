@@ -47,4 +47,7 @@ train vocal --data "$data/performances" --minutes "$(minutes 50)" --seed 0 --dev
 
 train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 24)" --seed 0 --device "$device"
 
+factory generations --assets "$assets" --out "$data/generations" --minutes "$(minutes 5)" --seed 0
+train age --frames "$data/generations" --minutes "$(minutes 0.3)" --seed 0
+
 "$python" -m neo_core train sample-consent

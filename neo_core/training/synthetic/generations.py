@@ -25,14 +25,12 @@ from . import plain_heads
 from .frames import labels
 from .garments import Solid
 from .people import HELD_OUT_FROM, Person, make_person, random_motion, sample_identity
-from .plain_heads import Mannequin
 from .render import Frame, render_frame
 from .scene import View, sample_view
 from .traits import Traits, hair_color, hair_style, sample_traits
 
 PEOPLE, VIEWS, PLAIN = 24, 4, 512  # per shard: people, frames of each, and mannequins
-SHAPES, FIRST_SHAPE = 1500, 5_000_000  # mannequins per shard that are not painted, and the seed of the first
-KEPT = ("image", "landmarks", "person", "age")
+KEPT = ("image", "landmarks", "person", "age", "plain")
 GROWN_UP = 18.0  # years
 STREAM = 83  # of random numbers, apart from those of the other factories
 log = logging.getLogger(__name__)
@@ -59,8 +57,6 @@ def run(arguments: argparse.Namespace) -> None:
         plain = range(first + PEOPLE, first + PEOPLE + PLAIN)
         rows += [plain_view(head, seed, arguments.size) for seed in plain]
         tensors = {name: torch.stack([row[name] for row in rows]) for name in KEPT}
-        unpainted = (FIRST_SHAPE + first + SHAPES * shard) % HELD_OUT_FROM
-        tensors |= plain_shapes(head, range(unpainted, unpainted + SHAPES), arguments.size)
         safetensors_io.save(arguments.out / f"shard_{shard:05d}.safetensors", tensors, {"size": arguments.size})
         shard += 1
         log.info("%d frames", shard * len(rows))
@@ -72,7 +68,7 @@ def views(head: HeadModel, seed: int, count: int, size: int) -> list[dict[str, T
     rows = []
     for view in range(count):
         motion, frame = _photograph(person, np.random.default_rng([seed, view, STREAM]), size, supersample=1)
-        rows.append({**labels(person, motion, frame), **_who(seed, person.traits.age)})
+        rows.append({**labels(person, motion, frame), **_who(seed, person.traits.age, plain=False)})
     return rows
 
 
@@ -90,27 +86,16 @@ def _photograph(person: Person, rng: np.random.Generator, size: int, supersample
 def plain_view(head: HeadModel, seed: int, size: int) -> dict[str, Tensor]:
     """A painted mannequin of any age: nothing but its shape tells how old it is."""
     dice = np.random.default_rng([seed, STREAM])
-    one, years = _mannequin(head, dice, size)
-    return {**plain_heads.photograph(head, one, dice, size), **_who(seed, years)}
-
-
-def plain_shapes(head: HeadModel, seeds: range, size: int) -> dict[str, Tensor]:
-    """Mannequins that are not even painted: their landmarks and ages."""
-    many = [_mannequin(head, np.random.default_rng([seed, STREAM]), size) for seed in seeds]
-    points = torch.stack([plain_heads.stand(head, one)[1] for one, _ in many])
-    return {"shape": points, "shape_age": torch.tensor([years for _, years in many])}
-
-
-def _mannequin(head: HeadModel, dice: np.random.Generator, size: int) -> tuple[Mannequin, float]:
     one = plain_heads.sample(head, dice, size)
     soft = bool(dice.uniform() < 0.5)
-    years = _random_age(dice, float(dice.uniform(GROWN_UP, 75)), soft)
+    years = random_age(dice, float(dice.uniform(GROWN_UP, 75)), soft)
     modes = _age_modes(dice, years, float(dice.uniform()), soft)
-    return replace(one, identity=_identity(one.identity.clamp(-2, 2), modes, years)), years
+    one = replace(one, identity=_identity(one.identity.clamp(-2, 2), modes, years))
+    return {**plain_heads.photograph(head, one, dice, size), **_who(seed, years, plain=True)}
 
 
-def _who(seed: int, years: float) -> dict[str, Tensor]:
-    return {"person": torch.tensor(seed), "age": torch.tensor(years)}
+def _who(seed: int, years: float, plain: bool) -> dict[str, Tensor]:
+    return {"person": torch.tensor(seed), "age": torch.tensor(years), "plain": torch.tensor(plain)}
 
 
 def sample_of_any_age(seed: int, head: HeadModel, size: int, years: float | None = None) -> Person:
@@ -118,7 +103,7 @@ def sample_of_any_age(seed: int, head: HeadModel, size: int, years: float | None
     rng = np.random.default_rng([seed, STREAM])
     traits, own = sample_traits(rng), sample_identity(rng)
     soft = bool(rng.uniform() < 0.5)
-    drawn = _random_age(rng, traits.age, soft)
+    drawn = random_age(rng, traits.age, soft)
     years = drawn if years is None else years
     if years < GROWN_UP or soft:
         traits = bare(rng, traits, years)
@@ -146,7 +131,7 @@ def closer(view: View, person: Person) -> View:
     return replace(view, head_share=view.head_share * height[1] / height[0])
 
 
-def _random_age(rng: np.random.Generator, grown_up: float, soft: bool) -> float:
+def random_age(rng: np.random.Generator, grown_up: float, soft: bool) -> float:
     """Half children and adolescents, half grown-ups, the soft ones of them young."""
     kind = rng.uniform()
     if kind < 0.36:

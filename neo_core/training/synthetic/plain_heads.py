@@ -82,24 +82,18 @@ def frame(head: HeadModel, dice: np.random.Generator, size: int) -> dict[str, Te
 
 def photograph(head: HeadModel, one: Mannequin, dice: np.random.Generator, size: int) -> dict[str, Tensor]:
     """A mannequin painted at random, and its labels."""
-    vertices, landmarks = stand(head, one)
+    vertices = head_model.shape(head, one.identity, one.expression)
+    vertices = head_model.turn_eyes(head, vertices, one.identity, one.gaze)
+    points = _with_painted_brows(head, head_model.landmarks(head, vertices), one.brow_shift)
     picture, alpha = render(head, one, vertices, dice, size)
     return {
         "image": (picture * 255).round().byte().permute(1, 2, 0).contiguous(),
-        "landmarks": landmarks,
+        "landmarks": project(one.camera, points)[:, :2],
         "mask": (alpha[0] * 255).round().byte(),
         "pose": one.pose,
         "expression": one.expression,
         "gaze": one.gaze,
     }
-
-
-def stand(head: HeadModel, one: Mannequin) -> tuple[Tensor, Tensor]:
-    """A mannequin's vertices [V, 3] and its landmarks in the picture [K, 2]."""
-    vertices = head_model.shape(head, one.identity, one.expression)
-    vertices = head_model.turn_eyes(head, vertices, one.identity, one.gaze)
-    points = _with_painted_brows(head, head_model.landmarks(head, vertices), one.brow_shift)
-    return vertices, project(one.camera, points)[:, :2]
 
 
 def sample(head: HeadModel, dice: np.random.Generator, size: int) -> Mannequin:
