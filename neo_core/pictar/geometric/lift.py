@@ -17,7 +17,7 @@ from .bust import Bust, Deformation, build_bust, move
 from .contact import points
 from .eye import Eye, build_eye
 from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
-from .light import estimate_light
+from .light import estimate_light, to_light
 from .mouth import Mouth, build_mouth
 from .outline import settle_eyes
 from .patch import Window, facing
@@ -53,8 +53,8 @@ class Volume:
     window: Window
     moving: Tensor  # [h, w] 0..1 where the region may change
     rim: Tensor  # [h, w] fades the flow at the picture's rim
-    person: Tensor  # [4, h, w] the person's colours times their share of each pixel, and that share
-    background: Tensor  # [3, h, w] the picture without the person
+    person: Tensor  # [4, h, w] the person's light times their share of each pixel, and that share
+    background: Tensor  # [3, h, w] the light of the picture without the person
     picture: Tensor  # [3, H, W] 0..1
     skin: Tensor  # [M] triangles that wear the photo, also such as only a turn will show
     normal: Tensor  # [V, 3] of the photo's mesh, view axes
@@ -115,7 +115,7 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
     alpha = _alpha(mask[window.rows, window.columns], bare)
     follow = _follow(bust, start, drawn, front, window, step, rim, look, alpha)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
-    person, background = split_layers(view, alpha)
+    person, background = split_layers(to_light(view), alpha)
     light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
     return Volume(
         photo=framing.image,

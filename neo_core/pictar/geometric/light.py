@@ -21,6 +21,16 @@ DISPLAY = 1 / 2.2  # light to display values
 LUMA = torch.tensor([0.2126, 0.7152, 0.0722])
 
 
+def to_light(display: Tensor) -> Tensor:
+    """Display values to amounts of light, by the gamma of 2 that squares and roots make cheap."""
+    return display * display
+
+
+def to_display(light: Tensor) -> Tensor:
+    """The inverse of `to_light`."""
+    return light.clamp(min=0).sqrt()
+
+
 def harmonics(normal: Tensor) -> Tensor:
     """The first nine, unnormalised. [..., 3] -> [..., 9]"""
     x, y, z = normal.unbind(-1)

@@ -13,6 +13,7 @@ from .bust import Deformation
 from .deform import Field, deform, photo_flow
 from .eye import draw_eye
 from .lift import Volume
+from .light import to_display, to_light
 from .mouth import draw_mouth
 from .patch import Layers, Window, feather
 from .refine import Spot, mend
@@ -66,14 +67,14 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
         _over(view, window, eye.window, eye.lid[:3], eye.lid[3] * eye.layers.skin)
         _over(view, window, eye.window, eye.ball, eye.layers.inner)
         _darken(view, window, eye.window, eye.lash)
-    return view, [Spot(mouth.window, mouth.maps)]
+    return to_display(view), [Spot(mouth.window, mouth.maps)]
 
 
 def _composed(volume: Volume, field: Field) -> Tensor:
-    """The person, fetched along the field and relit, over the background where the region moves; else the photo. [3, h,
-    w]"""
+    """The person, fetched along the field and relit, over the background where the region moves; else the photo.
+    Light [3, h, w]"""
     window = volume.window
-    view = volume.picture[:, window.rows, window.columns].clone()
+    view = to_light(volume.picture[:, window.rows, window.columns])
     moving = torch.nonzero(volume.moving.view(-1))[:, 0]  # [N]
     cover = field.cover.flatten().index_select(0, moving)
     skin, beside = (flow.flatten(1).index_select(1, moving) for flow in (field.skin, field.beside))
@@ -83,7 +84,8 @@ def _composed(volume: Volume, field: Field) -> Tensor:
     within, outside = (_fetched(volume, centre[:, rim] + flow[:, rim]) for flow in (skin, beside))
     layer[:, rim] = outside + cover[rim] * (within - outside)
     behind = volume.background.flatten(1).index_select(1, moving)
-    shown = layer[:3] * field.shine.flatten().index_select(0, moving) + (1 - layer[3:]) * behind
+    shine = to_light(field.shine.flatten().index_select(0, moving))
+    shown = layer[:3] * shine + (1 - layer[3:]) * behind
     view.view(3, -1).index_copy_(1, moving, shown)
     return view
 
@@ -102,16 +104,16 @@ def _refine_flow(field: Field, layers: Layers, window: Window, at: Window) -> No
 
 
 def _over(view: Tensor, window: Window, at: Window, colour: Tensor, alpha: Tensor) -> None:
-    """Lay colour [3, h, w] with alpha [h, w] over a window of the region's picture."""
+    """Lay a display colour [3, h, w] with alpha [h, w] over a window of the region's light."""
     rows, columns = _inside(window, at)
     part = view[:, rows, columns]
-    view[:, rows, columns] = part + alpha * (colour - part)
+    view[:, rows, columns] = part + alpha * (to_light(colour) - part)
 
 
 def _darken(view: Tensor, window: Window, at: Window, factor: Tensor) -> None:
-    """Multiply a window of the region's picture by a factor [h, w] or [3, h, w]."""
+    """Multiply a window of the region's light by a factor [h, w] or [3, h, w] on display values."""
     rows, columns = _inside(window, at)
-    view[:, rows, columns] *= factor
+    view[:, rows, columns] *= to_light(factor)
 
 
 def _inside(window: Window, at: Window) -> tuple[slice, slice]:

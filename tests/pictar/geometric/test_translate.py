@@ -4,6 +4,9 @@ import torch
 
 from neo_core.motion_space import INDEX
 from neo_core.pictar.geometric import deform, render, translate
+from neo_core.pictar.geometric.light import to_display, to_light
+from neo_core.pictar.geometric.patch import Window
+from neo_core.pictar.geometric.translate import _over
 
 
 def frames(volume, *changes):
@@ -51,3 +54,16 @@ def test_frames_made_at_the_same_time_are_those_made_alone(volume):
     motion = [_moved(volume, change) for change in changes]
     for frame, vector in zip(render(volume, motion), motion, strict=True):
         assert torch.equal(frame, translate(volume, deform(volume, vector)))
+
+
+def test_half_of_a_person_is_half_of_their_light():
+    white, black = torch.ones(3, 8, 8), torch.zeros(3, 8, 8)
+    view, window = to_light(black), Window(0, 0, 8, 8)
+    _over(view, window, window, white, torch.full((8, 8), 0.5))
+    grey = to_display(view)
+    assert (grey - 0.5 ** (1 / 2.2)).abs().max() < 0.03  # not 0.5: that is a fifth of the light
+
+
+def test_light_and_display_are_inverses():
+    values = torch.linspace(0, 1, 256)
+    assert torch.allclose(to_display(to_light(values)), values)
