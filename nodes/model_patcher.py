@@ -10,7 +10,7 @@ from comfy.model_patcher import CoreModelPatcher
 
 from ..neo_core.audio.encoder import load_audio_encoder
 from ..neo_core.pipelines.talking_head import Models, load_models
-from ..neo_core.vocal.unified_mmdit import load_vocal
+from ..neo_core.vocal.loading import load_vocal
 from .folders import FileState
 from .memory import memory_advice
 from .sockets import genuine

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..data_types import InputError
-from ..flow.guidance import SIGNALS, Guidance
+from ..flow.guidance import FORMS, SIGNALS, Guidance
 from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
@@ -38,12 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, share in (("start", 0.0), ("end", 1.0)):
         text = f"the share of the clip at which guidance {name}s (default: {share:g})"
         parser.add_argument(f"--guidance-{name}", type=options.share, default=share, metavar="S", help=text)
+    parser.add_argument("--guidance-form", choices=tuple(FORMS), default=next(iter(FORMS)))
+    text = "the share of its size without guidance that the motion gets back (default: 0)"
+    parser.add_argument("--guidance-rescale", type=options.share, default=0.0, metavar="S", help=text)
+    text = "guide only at these flow times, 0 the data and 1 the noise (default: 0 1)"
+    parser.add_argument("--guidance-interval", type=options.share, nargs=2, default=(0.0, 1.0), metavar="T", help=text)
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    guidance = Guidance(**{name: getattr(arguments, f"guidance_{name}") for name in (*SIGNALS, "start", "end")})
+    guidance = _guidance(arguments)
     settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     _check_wish(audio, arguments.idle, arguments.loop, guidance)
@@ -65,6 +70,12 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         print(f"{output}: {report['frames']} frames, {clock(report['seconds'])}{' of sound' if audio else ''}")
     return 0
+
+
+def _guidance(arguments: argparse.Namespace) -> Guidance:
+    names = (*SIGNALS, "start", "end", "form", "rescale")
+    values = {name: getattr(arguments, f"guidance_{name}") for name in names}
+    return Guidance(**values, interval=tuple(arguments.guidance_interval))
 
 
 def _check_wish(audio: Path | None, idle: float | None, loop: bool, guidance: Guidance) -> None:

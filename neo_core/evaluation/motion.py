@@ -10,8 +10,9 @@ from .. import motion_space
 from ..audio.encoder import AudioEncoder, encode, load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, AudioFeatures, Identity, Waveform
 from ..geometry.head_model import HeadModel, landmarks, load_head_model, shape
+from ..vocal.loading import load_vocal
+from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import generate_motion
-from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 
 SILENT_SECONDS = 4
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the Multi-PIE 68
@@ -23,7 +24,7 @@ class Performer:
     """The shipped audio encoder, VOCAL and head model, with an average speaker at rest."""
 
     encoder: AudioEncoder
-    vocal: UnifiedMMDiT
+    vocal: MotionGenerator
     head: HeadModel
     identity: Identity
 

@@ -1,11 +1,16 @@
 """Classifier-free guidance over several signals (NEO: "CFG across multiple conditioning signals like audio, identity,
-and reference latent"), leave-one-out form:
+and reference latent"), in two forms:
 
-    v = v_full + sum_c (w_c - 1) (v_full - v_without_c)
+    leave-one-out   v = v_full + sum_c (w_c - 1) (v_full - v_without_c)
+    nested          v = v_none + w_r (v_r - v_none) + w_i (v_ri - v_r) + w_a (v_full - v_ri)
 
-Every weight means how strongly its signal steers, independent of the others; 1 is neutral and costs nothing, so a step
-takes 1 + (number of weights that are not 1) passes. Weights may change over the clip, frame by frame: a signal that is
-neutral in every frame of a stretch takes no pass there. Guidance acts by combining passes and in no other way.
+In the first every weight means how strongly its signal steers, independent of the others; 1 is neutral and costs
+nothing, so a step takes 1 + (number of weights that are not 1) passes. The second adds one signal after the other. In
+both, weights may change over the clip, frame by frame: a pass that counts in no frame of a stretch is not made there.
+
+Weights far from 1 also blow the motion up or flatten it: `rescale` gives each frame's channels back some of the size
+they have without guidance (arXiv 2305.08891, eq. 15 and 16), and `interval` keeps guidance to the flow times where it
+helps (arXiv 2404.07724).
 
 Letters: P passes, B batch, T frames, C channels.
 """
@@ -19,7 +24,32 @@ from torch import Tensor
 from ..data_types import InputError
 
 SIGNALS = ("audio", "identity", "reference")
-NEUTRAL = torch.ones(1, len(SIGNALS))  # weights that stand for any number of frames
+SMALL = 1e-4  # deviations: a channel that moves less than this keeps its size
+
+
+@dataclass(frozen=True)
+class Steering:
+    """Guidance as the passes over one window need it."""
+
+    left_out: tuple[tuple[str, ...], ...]  # signals that each pass leaves out; the first pass has all of them
+    coefficients: Tensor  # summing to 1: [P] where they are the same in every frame, else [P, T]
+    rescale: float = 0.0
+    interval: tuple[float, float] = (0.0, 1.0)  # flow times
+
+    def acts(self, t: float) -> bool:
+        """Whether more than the first pass is needed at flow time t."""
+        return len(self.left_out) > 1 and self.interval[0] <= t <= self.interval[1]
+
+    def combine(self, outputs: Tensor) -> Tensor:
+        """Clean motion by pass [P, B, T, C] -> the guided one [B, T, C]. One pass is returned as it is."""
+        if len(outputs) == 1:
+            return outputs[0]
+        sum_over = "pbtc,p->btc" if self.coefficients.ndim == 1 else "pbtc,pt->btc"
+        guided = torch.einsum(sum_over, outputs, self.coefficients.to(outputs.device))
+        return rescaled(guided, outputs[0], self.rescale) if self.rescale else guided
+
+
+NEUTRAL = Steering(((),), torch.ones(1))
 
 
 @dataclass(frozen=True)
@@ -39,6 +69,9 @@ class Guidance:
     audio_over_time: tuple[float, ...] | None = None
     identity_over_time: tuple[float, ...] | None = None
     reference_over_time: tuple[float, ...] | None = None
+    form: str = "leave-one-out"  # or "nested"
+    rescale: float = 0.0
+    interval: tuple[float, float] = (0.0, 1.0)  # flow times, 0 the data and 1 the noise
 
     def __post_init__(self) -> None:
         for name in SIGNALS:
@@ -47,6 +80,11 @@ class Guidance:
                 _check(f"{name}_over_time", share, 0, 1)
         _check("end", self.end, 0, 1)
         _check("start", self.start, 0, self.end)
+        _check("rescale", self.rescale, 0, 1)
+        _check("interval end", self.interval[1], 0, 1)
+        _check("interval start", self.interval[0], 0, self.interval[1])
+        if self.form not in FORMS:
+            raise InputError(f"guidance form is {self.form!r:.40}, expected one of {', '.join(FORMS)}")
 
     @property
     def steady(self) -> bool:
@@ -66,6 +104,14 @@ class Guidance:
         slider = moments.new_tensor([getattr(self, name) for name in SIGNALS])
         share = torch.stack([interpolated(self._curve(name), moments) for name in SIGNALS], dim=-1)
         return 1 + inside[:, None] * share * (slider - 1)
+
+    def steering(self, weights: Tensor) -> Steering:
+        """The passes that the weights of some frames [T, 3] need: those that count in any of them, and the full one."""
+        needed = {left: c.float() for left, c in FORMS[self.form](weights.double()).items() if not left or c.any()}
+        coefficients = torch.stack(list(needed.values()))
+        if (coefficients == coefficients[:, :1]).all():
+            coefficients = coefficients[:, 0]
+        return Steering(tuple(needed), coefficients, self.rescale, self.interval)
 
     def _curve(self, signal: str) -> tuple[float, ...]:
         curve = getattr(self, f"{signal}_over_time")
@@ -91,24 +137,31 @@ def interpolated(values: tuple[float, ...], moments: Tensor) -> Tensor:
     return torch.lerp(points[before], points[after], place - before)
 
 
-def passes(weights: Tensor) -> tuple[tuple[str | None, ...], Tensor]:
-    """What to evaluate for the weights of some frames [T, 3]: the signal that each pass leaves out (None: the full
-    one), and the coefficients, which sum to 1 in every frame: [P] where they are the same in all of them, else [P, T].
-    """
-    extra = weights.double() - 1
-    needed = [k for k in range(len(SIGNALS)) if extra[:, k].any()]
-    coefficients = torch.stack([1 + extra.sum(-1), *(-extra[:, k] for k in needed)]).float()
-    if (coefficients == coefficients[:, :1]).all():
-        coefficients = coefficients[:, 0]
-    return (None, *(SIGNALS[k] for k in needed)), coefficients
+def leave_one_out(weights: Tensor) -> dict[tuple[str, ...], Tensor]:
+    """Signals left out -> coefficient of that pass in every frame, from weights [T, 3]."""
+    extra = weights - 1
+    return {(): 1 + extra.sum(-1)} | {(name,): -extra[:, k] for k, name in enumerate(SIGNALS)}
 
 
-def combine(outputs: Tensor, coefficients: Tensor) -> Tensor:
-    """Weighted sum of the passes: [P, B, T, C] and [P] or [P, T] -> [B, T, C]. One pass is returned as it is."""
-    if len(coefficients) == 1:
-        return outputs[0]
-    sum_over = "pbtc,p->btc" if coefficients.ndim == 1 else "pbtc,pt->btc"
-    return torch.einsum(sum_over, outputs, coefficients)
+def nested(weights: Tensor) -> dict[tuple[str, ...], Tensor]:
+    """The same for one signal after the other: the reference first, then identity, then audio."""
+    audio, identity, reference = weights.unbind(-1)
+    return {
+        (): audio,
+        ("audio",): identity - audio,
+        ("audio", "identity"): reference - identity,
+        ("audio", "identity", "reference"): 1 - reference,
+    }
+
+
+FORMS = {"leave-one-out": leave_one_out, "nested": nested}
+
+
+def rescaled(guided: Tensor, full: Tensor, share: float) -> Tensor:
+    """Give each channel of guided motion [B, T, C] a share of the deviation over time that the full pass has."""
+    mean, wanted = guided.mean(1, keepdim=True), full.std(1, keepdim=True)
+    size = torch.where(wanted > SMALL, wanted / guided.std(1, keepdim=True).clamp(min=SMALL), 1.0)
+    return mean + (1 + share * (size - 1)) * (guided - mean)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

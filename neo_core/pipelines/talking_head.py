@@ -38,8 +38,9 @@ from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, lift, render
 from ..runtime.threads import one_thread
 from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
+from ..vocal.loading import load_vocal
+from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import STEPS, generate_motion, generate_windows
-from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .frame_rate import resample_motion
 from .portrait import Portrait, refuse_child
 
@@ -51,7 +52,7 @@ class Models:
     analyser: Analyser
     head: HeadModel
     audio_encoder: AudioEncoder
-    vocal: UnifiedMMDiT
+    vocal: MotionGenerator
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from ..geometry.camera import rotation_matrix
 from ..geometry.head_model import landmarks, load_head_model, shape
 from ..media.image import write_image
 from ..motion_space import EXPRESSION, POSE, rest
-from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
+from ..vocal.loading import load_vocal
+from ..vocal.motion_generator import MotionGenerator
 from .identity_truth import HABITS, RULE_SEEDS, Performer, Sentence, Take, by_rules, by_vocal, held_out_sentences, takes
 from .synthetic.performance import perform_score
 from .synthetic.speakers import Speaker, sample_reference, sample_speaker
@@ -73,7 +74,7 @@ def bench(assets: Path) -> dict[str, float]:
     return {"guidance that is monotone": sum(is_monotone(effects[signal]) for signal in SIGNALS)}
 
 
-def stage_of(vocal: UnifiedMMDiT) -> Stage:
+def stage_of(vocal: MotionGenerator) -> Stage:
     """Where VOCAL performs."""
     return lambda reference, guidance: by_vocal(vocal, reference, guidance)
 

@@ -28,8 +28,9 @@ from ..flow.guidance import Guidance
 from ..media.image import write_image
 from ..motion_space import EXPRESSION, INDEX, rest
 from ..timebase import MOTION_RATE
+from ..vocal.loading import load_vocal
+from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import generate_motion
-from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .synthetic.curves import smooth
 from .synthetic.face_measures import embedded_measures
 from .synthetic.gestures import planned_frame
@@ -110,7 +111,7 @@ def held_out_sentences(assets: Path, encoder: AudioEncoder, each: int = SENTENCE
     return list(chain.from_iterable(voices.values()))
 
 
-def by_vocal(vocal: UnifiedMMDiT, reference: Tensor | None = None, guidance: Guidance = Guidance()) -> Performer:  # noqa: B008 - frozen
+def by_vocal(vocal: MotionGenerator, reference: Tensor | None = None, guidance: Guidance = Guidance()) -> Performer:  # noqa: B008 - frozen
     """VOCAL as a performer."""
     face = rest() if reference is None else reference
 

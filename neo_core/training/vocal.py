@@ -1,4 +1,4 @@
-"""Train VOCAL 1.5 on rule-made performances, or on any others in the same form.
+"""Train VOCAL, of the first NEO or 1.5, on rule-made performances, or on any others in the same form.
 
     python -m neo_core train vocal --data DIR --audio-weights FILE --minutes 35 --out vocal.safetensors
 
@@ -9,7 +9,7 @@ over its error with the right one; `std` and `speed` compare the generated motio
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +19,15 @@ from torch import Tensor
 
 from ..audio.encoder import encode, load_audio_encoder
 from ..audio.features import FRAME, PITCH_MARGIN, feature_count
-from ..data_types import Waveform
+from ..data_types import InputError, Waveform
 from ..flow.guidance import SIGNALS
 from ..flow.path import interpolate
 from ..flow.schedule import logit_normal, timesteps
 from ..motion_space import REGIONS
+from ..vocal.loading import ARCHITECTURES, stored_config
+from ..vocal.motion_generator import Conditions, MotionGenerator, WindowConfig
 from ..vocal.sampler import SHIFT, STEPS, sample
-from ..vocal.unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
+from ..vocal.unified_mmdit import RUNNERS
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import load_into, save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
@@ -52,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=Plan.rate, help="highest learning rate")
     parser.add_argument("--start", type=Path, help="weights to start from (default: random ones)")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--residual", choices=("none", "boundary", "block"), default="boundary")
+    parser.add_argument("--architecture", choices=tuple(ARCHITECTURES), default="neo-1.5")
+    parser.add_argument("--residual", choices=tuple(RUNNERS), help="of neo-1.5 (default: boundary)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
@@ -66,10 +69,10 @@ def run(arguments: argparse.Namespace) -> None:
     data = load_performances(arguments.data)
     listen = _listener(arguments)
     layers, _, width = listen(data.utterances[0])[0].shape
-    config = UnifiedConfig(audio_layers=layers, audio_width=width, residual=arguments.residual)
+    network, config = _architecture(arguments, layers, width)
     store = WindowStore(data, listen, config, held_out=False)
     exam = WindowStore(data, lambda utterance: listen(utterance)[:1], config, held_out=True)
-    net = UnifiedMMDiT(config)
+    net = network(config)
     if arguments.start:
         load_into(net, arguments.start)
     rescale(net, *spread(data))
@@ -83,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def windows_loss(
-    net: UnifiedMMDiT, store: WindowStore, count: int, dice: torch.Generator, device: torch.device
+    net: MotionGenerator, store: WindowStore, count: int, dice: torch.Generator, device: torch.device
 ) -> Tensor:
     """The loss of one fresh batch."""
     windows = store.draw(count, dice).to(device)
@@ -127,7 +130,7 @@ def drop_conditions(conditions: Conditions, dice: torch.Generator) -> Conditions
     )
 
 
-def health(net: UnifiedMMDiT, windows: Windows, seed: int = 0) -> dict[str, float]:
+def health(net: MotionGenerator, windows: Windows, seed: int = 0) -> dict[str, float]:
     """Generated against true motion of the same windows, with the right and with another's sound."""
     device = net.motion_mean.device
     conditions = windows.conditions.to(device).normalised(net)
@@ -148,17 +151,26 @@ def health(net: UnifiedMMDiT, windows: Windows, seed: int = 0) -> dict[str, floa
 
 
 @torch.no_grad()
-def rescale(net: UnifiedMMDiT, mean: Tensor, log_scale: Tensor) -> None:
+def rescale(net: MotionGenerator, mean: Tensor, log_scale: Tensor) -> None:
     """Give a network other units of motion and let it say the same in them, but for channels it hardly knew."""
     ratio = (log_scale - net.motion_log_scale).clamp(-1, 1).exp()  # [C]
     shift = ((mean - net.motion_mean) * torch.exp(-net.motion_log_scale)).clamp(-1, 1)
-    for layer in (net.motion_input, net.reference_input):
+    for layer in net.motion_readers:
         layer.bias += layer.weight @ shift
         layer.weight *= ratio
     net.final.weight /= ratio[:, None]
     net.final.bias /= ratio
     net.motion_mean.copy_(mean)
     net.motion_log_scale.copy_(log_scale)
+
+
+def _architecture(arguments: argparse.Namespace, layers: int, width: int) -> tuple[type[MotionGenerator], WindowConfig]:
+    """The network to train and its sizes, for an encoder of so many layers and that width."""
+    network, config = ARCHITECTURES[arguments.architecture]
+    options = {"residual": arguments.residual} if arguments.residual else {}
+    if options and arguments.architecture != "neo-1.5":
+        raise InputError(f"--residual {arguments.residual} found for {arguments.architecture}, expected it for neo-1.5")
+    return network, config(audio_layers=layers, audio_width=width, **options)
 
 
 def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], list[Tensor]]:
@@ -187,7 +199,7 @@ def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:
         "licences": ["LibriSpeech CC BY 4.0"],
         "held_out": {"librispeech_speakers": list(HELD_OUT_SPEAKERS), "espeak_variants": list(HELD_OUT_VOICES)},
     }
-    save(arguments.out, state.average.state_dict(), asdict(state.net.config), made=made, dtype=torch.float16)
+    save(arguments.out, state.average.state_dict(), stored_config(state.net), made=made, dtype=torch.float16)
     state.save(_resume_path(arguments.out))
     return ", ".join(f"{name} {value:.2f}" for name, value in health(state.average, exam).items())
 

@@ -20,8 +20,9 @@ from ..audio.encoder import encode, load_audio_encoder
 from ..data_types import AudioFeatures, Identity, Waveform
 from ..motion_space import EXPRESSION, REGIONS
 from ..timebase import MOTION_RATE
+from ..vocal.loading import load_vocal
+from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import STEPS, generate_motion
-from ..vocal.unified_mmdit import UnifiedMMDiT, load_vocal
 from .synthetic.face_measures import embedded_measures
 from .synthetic.performances import Performances, Take, load_performances
 from .synthetic.phones import BILABIALS
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def examine(
-    vocal: UnifiedMMDiT,
+    vocal: MotionGenerator,
     listen: Callable[[Performances, Take], AudioFeatures],
     data: Performances,
     takes: list[Take],

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..motion_space import INDEX, REGIONS, SIZE
 from ..timebase import FEATURE_RATE, MOTION_RATE
-from ..vocal.unified_mmdit import Conditions, UnifiedConfig
+from ..vocal.motion_generator import Conditions, WindowConfig
 from .synthetic.performances import Performances, Take
 from .synthetic.phones import BILABIALS
 from .synthetic.utterance import Phone, Utterance
@@ -52,7 +52,7 @@ class WindowStore:
         self,
         data: Performances,
         encode: Callable[[Utterance], Sequence[Tensor]],  # -> versions of its hidden states [L, 2 T, F]
-        config: UnifiedConfig,
+        config: WindowConfig,
         *,
         held_out: bool,
     ) -> None:

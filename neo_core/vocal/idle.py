@@ -14,14 +14,14 @@ from ..data_types import Identity
 from ..flow.guidance import NEUTRAL
 from ..flow.schedule import timesteps
 from ..timebase import MOTION_RATE
+from .motion_generator import MotionGenerator, WindowConfig
 from .sampler import PAIR, SHIFT, STEPS, AudioWindow, Held, frame_noise, generate_windows, sample, window_conditions
-from .unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
 SHORTEST_LOOP = MOTION_RATE  # frames; a shorter one would twitch
 
 
 def generate_idle(
-    vocal: UnifiedMMDiT,
+    vocal: MotionGenerator,
     silence: Tensor,  # [L, T, F] hidden states of the encoder in the middle of a silence
     identity: Identity,
     frames: int,
@@ -35,7 +35,7 @@ def generate_idle(
 
 
 def generate_loop(
-    vocal: UnifiedMMDiT,
+    vocal: MotionGenerator,
     silence: Tensor,  # [L, T, F] hidden states of the encoder in the middle of a silence
     identity: Identity,
     frames: int,
@@ -58,12 +58,12 @@ def generate_loop(
     return torch.cat((motion[:begin], end[: frames - begin]))
 
 
-def _silent_window(silence: Tensor, begin: int, config: UnifiedConfig) -> AudioWindow:
+def _silent_window(silence: Tensor, begin: int, config: WindowConfig) -> AudioWindow:
     hidden = torch.cat(list(_repeated(silence, PAIR * config.audio_tokens)), 1)
     return AudioWindow(hidden, torch.ones(config.audio_tokens, dtype=torch.bool), begin, config.window)
 
 
-def _held(motion: Tensor, begin: int, config: UnifiedConfig) -> Held:
+def _held(motion: Tensor, begin: int, config: WindowConfig) -> Held:
     """The loop's start after its end, and the first frames of the closing window as they are."""
     frames = len(motion)
     place = torch.arange(begin, begin + config.window)

@@ -19,13 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data_types import AudioFeatures, Identity, MotionLatents, Progress, silent
-from ..flow.guidance import NEUTRAL, Guidance, combine, passes
+from ..flow.guidance import NEUTRAL, Guidance, Steering
 from ..flow.path import velocity_from_data
 from ..flow.schedule import timesteps
 from ..flow.solver import euler
 from ..motion_space import REGIONS, SIZE, clamp
 from ..timebase import FEATURE_RATE, MOTION_RATE
-from .unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
+from .motion_generator import Conditions, MotionGenerator, WindowConfig
 
 STEPS = 8
 SHIFT = 1.5  # of the times: the first steps decide how far head, gaze and brows go and how often eyes close
@@ -58,7 +58,7 @@ class Held:
 
 
 def generate_motion(
-    vocal: UnifiedMMDiT,
+    vocal: MotionGenerator,
     features: AudioFeatures,
     identity: Identity,
     *,
@@ -78,7 +78,7 @@ def generate_motion(
 
 
 def generate_windows(
-    vocal: UnifiedMMDiT,
+    vocal: MotionGenerator,
     hidden: Iterable[Tensor],  # pieces [L, T, F] of the encoder's hidden states, in order, of any lengths
     identity: Identity,
     *,
@@ -97,19 +97,19 @@ def generate_windows(
     for window in audio_windows(hidden, vocal.config, overlap(vocal.config)):
         conditions = window_conditions(vocal, window, identity, prefix)
         noise = frame_noise(seed, window.first, vocal.config.window)
-        weights = window_weights(guidance, window.first, vocal.config.window, total)
+        steering = guidance.steering(window_weights(guidance, window.first, vocal.config.window, total))
         on_pass = partial(progress, window.first, total or 0, None)
-        motion = sample(vocal, conditions, noise[None], times, weights, on_pass, held)[0]
+        motion = sample(vocal, conditions, noise[None], times, steering, on_pass, held)[0]
         prefix, held = handed_over(motion, vocal.config)
         yield motion[window.known : window.frames]
 
 
-def overlap(config: UnifiedConfig) -> int:
+def overlap(config: WindowConfig) -> int:
     """Frames that two windows share."""
     return config.window // 10
 
 
-def handed_over(motion: Tensor, config: UnifiedConfig) -> tuple[Tensor, Held]:
+def handed_over(motion: Tensor, config: WindowConfig) -> tuple[Tensor, Held]:
     """What a finished window [W, C] gives the next: its prefix [P, C], and the first frames it is to hold."""
     shared = overlap(config)
     begin = config.window - shared
@@ -127,20 +127,20 @@ def window_weights(guidance: Guidance, first: int, frames: int, total: int | Non
 
 @torch.no_grad()
 def sample(
-    vocal: UnifiedMMDiT,
+    vocal: MotionGenerator,
     conditions: Conditions,
     noise: Tensor,
     times: Tensor,
-    weights: Tensor = NEUTRAL,
+    steering: Steering = NEUTRAL,
     on_pass: Callable[[], None] = lambda: None,
     held: Held | None = None,
 ) -> Tensor:
     """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU.
 
-    `weights` [W, 3] of `Guidance`. Euler down to the last time above 0; the step from there to 0 lands on the
+    Euler down to the last time above 0; the step from there to 0 lands on the
     prediction of the data itself. Frames that are `held` go straight to their motion, and the others see them coming.
     """
-    predict = guided_prediction(vocal, conditions, weights, on_pass)
+    predict = guided_prediction(vocal, conditions, steering, on_pass)
     if held is not None:
         predict = holding(predict, held.frames, vocal.normalise(held.motion.to(vocal.motion_mean)))
     device = vocal.motion_mean.device
@@ -170,26 +170,30 @@ def holding(predict: Callable[[Tensor, Tensor], Tensor], frames: Tensor, motion:
 
 
 def guided_prediction(
-    vocal: UnifiedMMDiT, conditions: Conditions, weights: Tensor = NEUTRAL, on_pass: Callable[[], None] = lambda: None
+    vocal: MotionGenerator,
+    conditions: Conditions,
+    steering: Steering = NEUTRAL,
+    on_pass: Callable[[], None] = lambda: None,
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """(x_t, t) -> clean motion, steered by `weights` [W, 3]; all passes of a step are one batch.
+    """(x_t, t) -> clean motion, steered; all passes of a step are one batch.
 
     The velocity is affine in the clean motion and the coefficients sum to 1: combining either is the same.
     """
-    left_out, coefficients = passes(weights)
-    batch = Conditions.stack([conditions if name is None else conditions.without(name) for name in left_out])
-    coefficients, count = coefficients.to(vocal.motion_mean.device), len(left_out)
+    batch = Conditions.stack([conditions.without(*names) for names in steering.left_out])
+    count = len(steering.left_out)
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         on_pass()
+        if not steering.acts(float(t[0])):
+            return vocal(x, t, conditions)
         data = vocal(x.repeat(count, 1, 1), t.repeat(count), batch)  # [P B, W, C]
-        return combine(data.unflatten(0, (count, -1)), coefficients)
+        return steering.combine(data.unflatten(0, (count, -1)))
 
     return predict
 
 
 def window_conditions(
-    vocal: UnifiedMMDiT, window: AudioWindow, identity: Identity, prefix: Tensor | None
+    vocal: MotionGenerator, window: AudioWindow, identity: Identity, prefix: Tensor | None
 ) -> Conditions:
     """Everything that steers one window, as a batch of one; `prefix` [P, C] are the finished frames before it."""
     device = vocal.motion_mean.device
@@ -209,7 +213,7 @@ def window_conditions(
     return conditions.normalised(vocal)
 
 
-def audio_windows(hidden: Iterable[Tensor], config: UnifiedConfig, shared: int = 0) -> Iterator[AudioWindow]:
+def audio_windows(hidden: Iterable[Tensor], config: WindowConfig, shared: int = 0) -> Iterator[AudioWindow]:
     """Cut a stream of hidden states into windows that share frames, holding no more of it than one window needs."""
     pieces, step, known = iter(hidden), config.window - shared, 0
     buffer, silent, first = next(pieces, None), config.prefix, 0  # `silent`: frames in the buffer before the sound

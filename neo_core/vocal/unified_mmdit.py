@@ -16,43 +16,27 @@ F width of its features, C = 63 channels of motion, S streams.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ..motion_space import SIZE
-from ..nn.embedding import TimestepEmbedding
-from ..nn.feed_forward import FeedForward
-from ..nn.norm import Modulation, RMSNorm, modulate
-from ..nn.position import no_place, rotary_table, rotate
+from ..nn.norm import RMSNorm
+from ..nn.position import no_place, rotate
+from ..nn.stream import StreamLayer
 from ..runtime.attention.dispatch import attention
-from ..weights.manifest import embedded
-from ..weights.safetensors_io import load_config_for, load_into
+from .motion_generator import Conditions, MotionGenerator, WindowConfig, read
 
 STREAMS = ("motion", "audio", "identity")  # motion first: it is the one read out
 
 
 @dataclass(frozen=True)
-class UnifiedConfig:
+class UnifiedConfig(WindowConfig):
     """Sizes; the defaults are the embedded model."""
 
-    audio_layers: int
-    audio_width: int
-    width: int = 192
-    depth: int = 4
-    heads: int = 4
-    mlp_ratio: int = 3
-    rotary: int = 12  # dims of a sub-head that turn with time
-    rotary_base: float = 100.0  # the slowest pair turns once in about 280 frames
-    window: int = 80
-    prefix: int = 10
-    lookahead: int = 6  # audio frames heard beyond the window: lips prepare for the next sound
-    audio_mixes: int = 2  # learned blends of the encoder's layers, side by side
     geometry_tokens: int = 4
     style_tokens: int = 2
     reference_tokens: int = 2
@@ -72,46 +56,8 @@ class UnifiedConfig:
         return self.width // (2 * self.heads)
 
     @property
-    def audio_tokens(self) -> int:
-        return self.prefix + self.window + self.lookahead
-
-    @property
     def identity_tokens(self) -> int:
         return self.geometry_tokens + self.style_tokens + self.reference_tokens
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What steers a window. Motion here is normalised (`UnifiedMMDiT.normalise`). A signal that is left out keeps its
-    tensors but is not looked at: learned null tokens stand in its place, in training and in sampling alike."""
-
-    audio: Tensor  # [B, L, 2 A, F] hidden states of the encoder, two per motion frame
-    heard: Tensor  # [B, A] bool: False before the sound begins, after it ends, and where audio is left out
-    geometry: Tensor  # [B, 60]
-    style: Tensor  # [B, 16]
-    identity: Tensor  # [B] bool: geometry and style are known
-    reference_motion: Tensor  # [B, C]
-    reference: Tensor  # [B] bool: the portrait's own motion vector is known
-    prefix_motion: Tensor  # [B, P, C] the frames before the window
-    prefix: Tensor  # [B] bool: there are such frames
-
-    def without(self, signal: str) -> "Conditions":
-        """The same with one signal ("audio", "identity", "reference") left out."""
-        name = {"audio": "heard"}.get(signal, signal)
-        return replace(self, **{name: torch.zeros_like(getattr(self, name))})
-
-    def to(self, device: torch.device) -> "Conditions":
-        return Conditions(*(getattr(self, f.name).to(device) for f in fields(self)))
-
-    def normalised(self, model: "UnifiedMMDiT") -> "Conditions":
-        """From motion in its own units to what the network reads."""
-        prefix, reference = model.normalise(self.prefix_motion), model.normalise(self.reference_motion)
-        return replace(self, prefix_motion=prefix, reference_motion=reference)
-
-    @staticmethod
-    def stack(several: list["Conditions"]) -> "Conditions":
-        """Several condition sets as one batch, in order."""
-        return Conditions(*(torch.cat([getattr(c, f.name) for c in several]) for f in fields(Conditions)))
 
 
 def lambda_start(depth: int) -> float:
@@ -130,39 +76,15 @@ def differential_attention(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, back
     return first - weight.to(first.dtype) * second
 
 
-class StreamLayer(nn.Module):
-    """One stream's own weights in one block. A stream that is not read out gives keys and values and ends there."""
-
-    def __init__(self, config: UnifiedConfig, *, read_out: bool) -> None:
-        super().__init__()
-        width = config.width
-        self.width = width
-        self.joint_modulation = Modulation(width, 3 if read_out else 2)
-        self.project = nn.Linear(width, (3 if read_out else 2) * width)  # keys, values, queries
-        if read_out:
-            self.out = nn.Linear(width, width)
-            self.refine_modulation = Modulation(width, 3)
-            self.feed_forward = FeedForward(width, config.mlp_ratio)
-
-    def enter(self, x: Tensor, condition: Tensor) -> tuple[list[Tensor], Tensor | None]:
-        """Keys, values and (if read out) queries of the joint pass, each [B, T, D], and the gate of its result."""
-        shift, scale, *gate = self.joint_modulation(condition)
-        projected = self.project(modulate(x, shift, scale))
-        return list(projected.split(self.width, dim=-1)), gate[0] if gate else None
-
-    def refine(self, x: Tensor, condition: Tensor) -> Tensor:
-        """The stream's own update, token by token: [B, T, D]."""
-        shift, scale, gate = self.refine_modulation(condition)
-        return gate * self.feed_forward(modulate(x, shift, scale))
-
-
 class UnifiedBlock(nn.Module):
     """Joint pass over all streams, then a refine step per stream. The last block reads out motion alone."""
 
     def __init__(self, config: UnifiedConfig, depth: int) -> None:
         super().__init__()
         last = depth == config.depth - 1
-        self.streams = nn.ModuleList(StreamLayer(config, read_out=name == "motion" or not last) for name in STREAMS)
+        self.streams = nn.ModuleList(
+            StreamLayer(config.width, config.mlp_ratio, read_out=name == "motion" or not last) for name in STREAMS
+        )
         self.read = 1 if last else len(STREAMS)  # how many streams leave this block
         self.heads = config.heads
         self.key_norm = RMSNorm(config.head_width)
@@ -172,15 +94,7 @@ class UnifiedBlock(nn.Module):
         self.head_norm = RMSNorm(2 * config.head_width, eps=1e-5)
         for stream, name in zip(self.streams, STREAMS, strict=True):
             if name != "identity":
-                self._look_around(stream, config)
-
-    def _look_around(self, stream: StreamLayer, config: UnifiedConfig) -> None:
-        """Start with the first map of every head around its own moment: equal turning parts meet where times are equal.
-        Motion then finds its sound from the first step on; training is free to unlearn it."""
-        bias = torch.zeros(2 * config.heads, config.head_width)
-        bias[: config.heads, : config.rotary // 2] = 1.0
-        for part in stream.project.bias.data.split(config.width)[::2]:  # keys and queries
-            part += bias.flatten()
+                stream.look_around(2 * config.heads, config.rotary)
 
     def weight(self) -> Tensor:
         """How much of the second map is subtracted: exp(q1.k1) - exp(q2.k2) + lambda_start(depth)."""
@@ -233,11 +147,6 @@ class DepthMixer(nn.Module):
         return sum(weight[..., None] * x for weight, x in zip(weights, sources, strict=True))
 
 
-def read(layer: nn.Linear, x: Tensor) -> Tensor:
-    """A linear map of what comes from outside, in the precision of the network."""
-    return layer(x.to(layer.weight.dtype))
-
-
 def _add(states: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
     """Residual sum; streams that got no update have left the network."""
     return [x + update for x, update in zip(states, updates, strict=False)]
@@ -280,91 +189,34 @@ def run_block(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, ta
 RUNNERS = {"none": run_plain, "boundary": run_boundary, "block": run_block}
 
 
-class AudioInput(nn.Module):
-    """All hidden states of the encoder -> tokens at the motion rate: LayerNorm each, blend with learned softmax weights
-    ("features from all internal representation layers [...] are fused together"), fold pairs 50 -> 25 Hz, project."""
+class UnifiedMMDiT(MotionGenerator):
+    """Motion, audio and identity as peers."""
 
     def __init__(self, config: UnifiedConfig) -> None:
-        super().__init__()
-        self.layer_logits = nn.Parameter(torch.zeros(config.audio_mixes, config.audio_layers))
-        self.project = nn.Linear(2 * config.audio_mixes * config.audio_width, config.width)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """[B, L, 2 A, F] -> [B, A, D]"""
-        level = F.layer_norm(hidden.to(self.project.weight.dtype), (hidden.shape[-1],))
-        mixed = torch.einsum("ml,bltf->btmf", self.layer_logits.softmax(dim=-1), level)
-        return self.project(rearrange(mixed, "b (t two) m f -> b t (two m f)", two=2))
-
-
-class UnifiedMMDiT(nn.Module):
-    """x_t, t and the conditions of a window -> the clean motion of that window."""
-
-    def __init__(self, config: UnifiedConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width = config.width
-        self.motion_input = nn.Linear(SIZE, width)
-        self.audio_input = AudioInput(config)
         self.geometry_input = nn.Linear(GEOMETRY_SIZE, config.geometry_tokens * width)
         self.style_input = nn.Linear(STYLE_SIZE, config.style_tokens * width)
         self.reference_input = nn.Linear(SIZE, config.reference_tokens * width)
-        self.no_audio = nn.Parameter(0.02 * torch.randn(width))
         self.no_identity = nn.Parameter(0.02 * torch.randn(config.geometry_tokens + config.style_tokens, width))
         self.no_reference = nn.Parameter(0.02 * torch.randn(config.reference_tokens, width))
-        self.no_prefix = nn.Parameter(0.02 * torch.randn(width))
-        self.is_prefix = nn.Parameter(0.02 * torch.randn(width))
         self.identity_slot = nn.Parameter(0.02 * torch.randn(config.identity_tokens, width))
         self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), width))
-        self.time = TimestepEmbedding(width)
         self.blocks = nn.ModuleList(UnifiedBlock(config, depth) for depth in range(config.depth))
         self.depth_mixer = _depth_mixer(config)
-        self.final_modulation = Modulation(width, 2)
-        self.final = nn.Linear(width, SIZE)
-        nn.init.zeros_(self.final.weight)
-        nn.init.zeros_(self.final.bias)
-        self.keep = nn.Parameter(torch.ones(SIZE))  # how far each channel of x_t is believed, see `_data`
-        self.register_buffer("motion_mean", torch.zeros(SIZE))
-        self.register_buffer("motion_log_scale", torch.zeros(SIZE))
 
-    def normalise(self, motion: Tensor) -> Tensor:
-        """Motion in its own units -> about N(0, 1) per channel. [..., C]"""
-        return (motion - self.motion_mean) * torch.exp(-self.motion_log_scale)
+    @property
+    def motion_readers(self) -> tuple[nn.Linear, ...]:
+        return self.motion_input, self.reference_input
 
-    def denormalise(self, motion: Tensor) -> Tensor:
-        """The inverse of `normalise`. [..., C]"""
-        return motion * torch.exp(self.motion_log_scale) + self.motion_mean
-
-    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, first_frame: int = 0) -> Tensor:
-        """[B, W, C], [B] -> clean motion [B, W, C], all normalised. Positions count from `first_frame`; their origin
-        does not matter."""
-        states = [self._motion(x, conditions), self._audio(conditions), self._identity(conditions)]
+    def read_out(
+        self, motion: Tensor, audio: Tensor, t: Tensor, conditions: Conditions, timed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        states = [motion, audio, self._identity(conditions)]
         states = [state + mark.to(state.dtype) for state, mark in zip(states, self.stream_mark, strict=True)]
-        table = self._table(x.shape[1], first_frame, x.device)
+        places = (timed[:, : motion.shape[1]], timed, no_place(self.config.identity_tokens, timed))
         condition = self.time(t)
-        motion = RUNNERS[self.config.residual](self, states, condition, table)[0]
-        shift, scale = self.final_modulation(condition)
-        offset = self.final(modulate(motion[:, self.config.prefix :], shift, scale))
-        return self._data(x, t[:, None, None], self._base(conditions)[:, None], offset.float())
-
-    def _data(self, x: Tensor, t: Tensor, base: Tensor, offset: Tensor) -> Tensor:
-        """Clean motion = what x_t itself says + the network's offset, mixed so that output and velocity error keep unit
-        size at every t (the preconditioning of arXiv 2206.00364, table 1, on a straight path with unit data). Zero
-        weights, `keep` among them, leave the base."""
-        size = ((1 - t).square() + t.square()).sqrt()  # of x_t
-        return base + self.keep * (1 - t) / size.square() * (x - (1 - t) * base) + t / size * offset
-
-    def _base(self, conditions: Conditions) -> Tensor:
-        """The motion that zero output means: the portrait's own, or rest where that is left out. [B, C]"""
-        rest = self.normalise(torch.zeros_like(conditions.reference_motion))
-        return torch.where(conditions.reference[:, None], conditions.reference_motion, rest)
-
-    def _motion(self, x: Tensor, conditions: Conditions) -> Tensor:
-        prefix = read(self.motion_input, conditions.prefix_motion)
-        prefix = torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix
-        return torch.cat((prefix, read(self.motion_input, x)), dim=1)  # [B, P + W, D]
-
-    def _audio(self, conditions: Conditions) -> Tensor:
-        return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)  # [B, A, D]
+        return RUNNERS[self.config.residual](self, states, condition, torch.cat(places, dim=1))[0], condition
 
     def _identity(self, conditions: Conditions) -> Tensor:
         given = ((self.geometry_input, conditions.geometry), (self.style_input, conditions.style))
@@ -376,23 +228,8 @@ class UnifiedMMDiT(nn.Module):
         reference = torch.where(conditions.reference[:, None, None], reference, self.no_reference)
         return torch.cat((known, reference), dim=1) + self.identity_slot  # [B, N, D]
 
-    def _table(self, frames: int, first_frame: int, device: torch.device) -> Tensor:
-        start = first_frame - self.config.prefix
-        moments = torch.arange(start, start + self.config.audio_tokens, device=device)
-        timed = rotary_table(moments, self.config.rotary, self.config.rotary_base)
-        streams = (timed[:, : self.config.prefix + frames], timed, no_place(self.config.identity_tokens, timed))
-        return torch.cat(streams, dim=1)  # [2, T, R / 2]
-
 
 def _depth_mixer(config: UnifiedConfig) -> DepthMixer | None:
     if config.residual == "boundary":
         return DepthMixer(-(-config.depth // config.residual_stride), config.width, newest=2.0)
     return DepthMixer(2 * config.depth + 1, config.width, newest=0.0) if config.residual == "block" else None
-
-
-def load_vocal(path: str | Path | None = None, device: str | torch.device = "cpu") -> UnifiedMMDiT:
-    """VOCAL from a file, or the embedded one."""
-    path = embedded("vocal.safetensors") if path is None else path
-    model = UnifiedMMDiT(UnifiedConfig(**load_config_for(path, UnifiedConfig)))
-    load_into(model, path)
-    return model.to(device).eval()

@@ -1,4 +1,4 @@
-"""Leave-one-out guidance, steady and over time."""
+"""Guidance: its two forms, steady and over time, and what keeps it in bounds."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, combine, passes
+from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, rescaled
 
 FRAMES = 9
 
@@ -16,30 +16,52 @@ def evaluated(guidance: Guidance, frames: int = FRAMES) -> torch.Tensor:
     return guidance.weights((torch.arange(frames) + 0.5) / frames)
 
 
+def alone(*names: str) -> tuple[tuple[str, ...], ...]:
+    """The full pass, and one without each of the signals."""
+    return ((), *((name,) for name in names))
+
+
 def test_a_pass_per_weight_that_is_not_one():
-    names, coefficients = passes(evaluated(Guidance()))
-    assert names == (None,)
-    assert coefficients.tolist() == [1.0]
-    assert passes(evaluated(Guidance(audio=2)))[0] == (None, "audio")
-    assert passes(evaluated(Guidance(2, 3, 0.5)))[0] == (None, *SIGNALS)
+    plain = Guidance().steering(evaluated(Guidance()))
+    assert plain.left_out == alone()
+    assert plain.coefficients.tolist() == [1.0]
+    assert Guidance(audio=2).steering(evaluated(Guidance(audio=2))).left_out == alone("audio")
+    assert Guidance().steering(evaluated(Guidance(2, 3, 0.5))).left_out == alone(*SIGNALS)
 
 
+@pytest.mark.parametrize("form", ["leave-one-out", "nested"])
 @pytest.mark.parametrize("curve", [None, (0.0, 1.0), (1.0, 0.2, 0.7)])
 @pytest.mark.parametrize("weights", [(1, 1, 1), (2, 1, 1), (0, 1, 3), (1.5, 0.2, 4)])
-def test_coefficients_sum_to_one_in_every_frame(weights, curve):
-    _, coefficients = passes(evaluated(Guidance(*weights, audio_over_time=curve)))
+def test_coefficients_sum_to_one_in_every_frame(weights, curve, form):
+    guidance = Guidance(*weights, audio_over_time=curve, form=form)
+    coefficients = guidance.steering(evaluated(guidance)).coefficients
     torch.testing.assert_close(coefficients.sum(0), torch.ones_like(coefficients[0]))
 
 
-def test_the_equation():
+def test_the_equation_of_leave_one_out():
     weights = torch.rand(4, 3) * 3
     weights[:, 1] = 1
-    v = {name: torch.randn(2, 4, 5) for name in (None, *SIGNALS)}
+    v = {names: torch.randn(2, 4, 5) for names in alone(*SIGNALS)}
     audio, reference = (weights[:, k, None] - 1 for k in (0, 2))
-    expected = v[None] + audio * (v[None] - v["audio"]) + reference * (v[None] - v["reference"])
-    names, coefficients = passes(weights)
-    assert names == (None, "audio", "reference")
-    torch.testing.assert_close(combine(torch.stack([v[name] for name in names]), coefficients), expected)
+    expected = v[()] + audio * (v[()] - v[("audio",)]) + reference * (v[()] - v[("reference",)])
+    steering = Guidance().steering(weights)
+    assert steering.left_out == alone("audio", "reference")
+    torch.testing.assert_close(steering.combine(torch.stack([v[names] for names in steering.left_out])), expected)
+
+
+def test_the_equation_of_the_nested_form():
+    weights = torch.rand(4, 3) * 3
+    a, i, r = (weights[:, k, None] for k in range(3))
+    v = {SIGNALS[:k]: torch.randn(2, 4, 5) for k in range(4)}
+    none, with_r, with_ri, full = v[SIGNALS], v[SIGNALS[:2]], v[SIGNALS[:1]], v[()]
+    expected = none + r * (with_r - none) + i * (with_ri - with_r) + a * (full - with_ri)
+    steering = Guidance(form="nested").steering(weights)
+    torch.testing.assert_close(steering.combine(torch.stack([v[names] for names in steering.left_out])), expected)
+
+
+def test_nested_passes_that_do_not_count_are_not_made():
+    assert Guidance(form="nested").steering(torch.tensor([[2.0, 1.0, 1.0]])).left_out == ((), ("audio",))
+    assert Guidance(form="nested").steering(torch.ones(5, 3)).left_out == ((),)
 
 
 def test_steady_weights_are_the_matrix_product_they_always_were():
@@ -48,23 +70,42 @@ def test_steady_weights_are_the_matrix_product_they_always_were():
     for values in itertools.product((0.0, 0.35, 1.0, 1.7, 3.0), repeat=3):
         extra = {name: w - 1.0 for name, w in zip(SIGNALS, values, strict=True) if w != 1.0}
         old = [1.0 + sum(extra.values()), *(-w for w in extra.values())]
-        names, coefficients = passes(evaluated(Guidance(*values)))
-        assert names == (None, *extra)
+        steering = Guidance().steering(evaluated(Guidance(*values)))
+        assert steering.left_out == alone(*extra)
         outputs = torch.randn(len(old), 1, FRAMES, 63, generator=dice)
         expected = torch.einsum("pbtc,p->btc", outputs, outputs.new_tensor(old)) if extra else outputs[0]
-        assert torch.equal(combine(outputs, coefficients), expected)
+        assert torch.equal(steering.combine(outputs), expected)
 
 
 def test_zero_forgets_the_signal():
-    names, coefficients = passes(evaluated(Guidance(audio=0)))
+    steering = Guidance().steering(evaluated(Guidance(audio=0)))
     full, without = torch.randn(2, 2, FRAMES, 4)
-    torch.testing.assert_close(combine(torch.stack((full, without)), coefficients), without)
-    assert names == (None, "audio")
+    torch.testing.assert_close(steering.combine(torch.stack((full, without))), without)
+    assert steering.left_out == alone("audio")
 
 
 def test_one_pass_comes_back_untouched():
     only = torch.randn(1, 2, 3, 4)
-    assert torch.equal(combine(only, passes(NEUTRAL)[1]), only[0])
+    assert torch.equal(NEUTRAL.combine(only), only[0])
+
+
+def test_rescaling_gives_back_the_size_of_the_plain_motion_and_keeps_its_middle():
+    full = torch.randn(2, 50, 3) + 2
+    guided = 3 * full - 1
+    whole = rescaled(guided, full, 1.0)
+    torch.testing.assert_close(whole.std(1), full.std(1))
+    torch.testing.assert_close(whole.mean(1), guided.mean(1))
+    half = rescaled(guided, full, 0.5)
+    torch.testing.assert_close(half, (whole + guided) / 2)
+    still = torch.zeros(1, 50, 1)
+    assert torch.equal(rescaled(still + 0.3, still, 1.0), still + 0.3)
+
+
+def test_outside_its_interval_one_pass_is_enough():
+    guidance = Guidance(audio=2, interval=(0.2, 0.8))
+    steering = guidance.steering(evaluated(guidance))
+    assert [steering.acts(t) for t in (1.0, 0.8, 0.5, 0.2, 0.1)] == [False, True, True, True, False]
+    assert not Guidance().steering(evaluated(Guidance())).acts(0.5)
 
 
 def test_outside_its_part_of_the_clip_all_is_neutral():
@@ -84,11 +125,11 @@ def test_a_curve_leads_from_neutral_to_the_slider():
 
 def test_a_neutral_frame_of_a_stretch_is_the_plain_pass():
     weights = evaluated(Guidance(audio=2.3, audio_over_time=(0.0, 0.0, 1.0)))
-    names, coefficients = passes(weights)
-    outputs = torch.randn(len(names), 1, FRAMES, 63)
+    steering = Guidance().steering(weights)
+    outputs = torch.randn(len(steering.left_out), 1, FRAMES, 63)
     neutral = (weights == 1).all(-1)
     assert 0 < neutral.sum() < FRAMES
-    assert torch.equal(combine(outputs, coefficients)[:, neutral], outputs[0][:, neutral])
+    assert torch.equal(steering.combine(outputs)[:, neutral], outputs[0][:, neutral])
 
 
 @pytest.mark.parametrize("moment", [-0.5, 0.0, 1.0, 1.5])
@@ -131,3 +172,9 @@ def test_nonsense_parts_of_the_clip_are_refused(part):
 def test_nonsense_curves_are_refused(curve):
     with pytest.raises(InputError, match=r"guidance identity_over_time is .*expected"):
         Guidance(identity_over_time=curve)
+
+
+@pytest.mark.parametrize("wrong", [{"form": "sum"}, {"rescale": 1.5}, {"interval": (0.5, 0.1)}, {"interval": (0, 2)}])
+def test_nonsense_forms_and_bounds_are_refused(wrong):
+    with pytest.raises(InputError, match=r"guidance (form|rescale|interval).* is .*expected"):
+        Guidance(**wrong)

@@ -18,8 +18,8 @@ from neo_core.media.image import read_photo
 from neo_core.motion_space import rest
 from neo_core.pictar.analysis import analyse, load_analyser, person_mask
 from neo_core.runtime.placement import ask
+from neo_core.vocal.loading import load_vocal
 from neo_core.vocal.sampler import generate_motion
-from neo_core.vocal.unified_mmdit import load_vocal
 
 AWAY = torch.device("lazy:0")  # a device that PyTorch knows by name and this machine never has
 INDEXING = {torch.ops.aten.index, torch.ops.aten.index_put, torch.ops.aten.index_put_}  # may take indices of the CPU

@@ -10,12 +10,14 @@ from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
 from neo_core.training.vocal import balanced, drop_conditions, health, rescale, windows_loss
 from neo_core.training.vocal_windows import CLOSURE_WEIGHT, GRAIN, SHUT_WEIGHT, WindowStore, mouth_weight, spread
+from neo_core.vocal.loading import ARCHITECTURES
+from neo_core.vocal.motion_generator import MotionGenerator
 from neo_core.vocal.sampler import audio_windows, window_conditions
-from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
+from neo_core.vocal.unified_mmdit import UnifiedConfig
 
-CONFIG = UnifiedConfig(
-    audio_layers=2, audio_width=6, width=32, depth=2, heads=2, mlp_ratio=2, rotary=8, window=16, prefix=4, lookahead=2
-)
+TINY = {"audio_layers": 2, "audio_width": 6, "width": 32, "depth": 2, "heads": 2, "mlp_ratio": 2, "rotary": 8}
+SHORT = {"window": 16, "prefix": 4, "lookahead": 2}
+CONFIG = UnifiedConfig(**TINY, **SHORT)
 FRAMES = 60
 
 
@@ -47,9 +49,10 @@ def store() -> WindowStore:
     return WindowStore(performances(), listen, CONFIG, held_out=False)
 
 
-def network() -> UnifiedMMDiT:
+def network(architecture: str = "neo-1.5") -> MotionGenerator:
     torch.manual_seed(0)
-    net = UnifiedMMDiT(CONFIG)
+    kind, config = ARCHITECTURES[architecture]
+    net = kind(config(**TINY, **SHORT))
     mean, log_scale = spread(performances())
     net.motion_mean.copy_(mean)
     net.motion_log_scale.copy_(log_scale)
@@ -104,8 +107,9 @@ def test_each_version_of_a_sound_is_heard():
     assert (other - one)[:, 2 * CONFIG.prefix :].sub(2).abs().max() <= GRAIN
 
 
-def test_other_units_of_motion_leave_the_performance_as_it_is(store):
-    net, other = network().eval(), network().eval()
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_other_units_of_motion_leave_the_performance_as_it_is(store, architecture):
+    net, other = network(architecture).eval(), network(architecture).eval()
     torch.nn.init.normal_(net.final.weight, std=0.1)
     other.load_state_dict(net.state_dict())
     rescale(other, net.motion_mean + 0.02, net.motion_log_scale + 0.3)
@@ -143,9 +147,10 @@ def test_every_region_counts_by_its_share_whatever_its_size():
     assert balanced(terms) == pytest.approx(3 * gaze.item())
 
 
-def test_it_learns_to_follow_the_sound(store):
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_it_learns_to_follow_the_sound(store, architecture):
     dice = torch.Generator().manual_seed(0)
-    run = Run(network(), Plan(minutes=1, rate=3e-3))
+    run = Run(network(architecture), Plan(minutes=1, rate=3e-3))
     first = None
     for _ in range(80):
         for group in run.optimiser.param_groups:

@@ -3,15 +3,19 @@
 import pytest
 import torch
 
-from neo_core.vocal.unified_mmdit import Conditions, UnifiedConfig, UnifiedMMDiT
+from neo_core.vocal.mmdit import MMDiT, MMDiTConfig
+from neo_core.vocal.motion_generator import Conditions, MotionGenerator, WindowConfig
+from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
 TINY = {"audio_layers": 3, "audio_width": 10, "width": 32, "depth": 3, "heads": 2, "mlp_ratio": 2, "rotary": 4}
-SHORT = {"window": 12, "prefix": 3, "lookahead": 2, "residual_stride": 2}
+SHORT = {"window": 12, "prefix": 3, "lookahead": 2}
+ARCHITECTURES = {"neo": (MMDiT, MMDiTConfig), "neo-1.5": (UnifiedMMDiT, UnifiedConfig)}
 
 
-def _build(**changes) -> UnifiedMMDiT:
+def _build(architecture: str = "neo-1.5", **changes) -> MotionGenerator:
     torch.manual_seed(0)
-    model = UnifiedMMDiT(UnifiedConfig(**{**TINY, **SHORT, **changes})).eval()
+    network, config = ARCHITECTURES[architecture]
+    model = network(config(**{**TINY, **SHORT, **changes})).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.15)
     model.motion_mean.normal_(std=0.1)
@@ -19,7 +23,7 @@ def _build(**changes) -> UnifiedMMDiT:
     return model
 
 
-def _draw(config: UnifiedConfig, batch: int = 2) -> Conditions:
+def _draw(config: WindowConfig, batch: int = 2) -> Conditions:
     dice = torch.Generator().manual_seed(1)
     known = torch.ones(batch, dtype=torch.bool)
     return Conditions(
@@ -37,7 +41,7 @@ def _draw(config: UnifiedConfig, batch: int = 2) -> Conditions:
 
 @pytest.fixture
 def build():
-    """build(**changes of the config) -> a tiny model"""
+    """build(architecture, **changes of the config) -> a tiny model"""
     return _build
 
 
@@ -48,7 +52,7 @@ def draw_conditions():
 
 
 @pytest.fixture
-def model() -> UnifiedMMDiT:
+def model() -> MotionGenerator:
     return _build()
 
 

@@ -11,6 +11,7 @@ from neo_core.flow.path import velocity_from_data
 from neo_core.flow.schedule import timesteps
 from neo_core.flow.solver import euler
 from neo_core.motion_space import HIGH, LOW, REGIONS, clamp
+from neo_core.vocal.motion_generator import Conditions
 from neo_core.vocal.sampler import (
     EASE,
     MOUTH_TEMPERATURE,
@@ -29,7 +30,6 @@ from neo_core.vocal.sampler import (
     window_conditions,
     window_weights,
 )
-from neo_core.vocal.unified_mmdit import Conditions
 
 FRAMES = 30  # of a sound: two and a half windows of the tiny model
 
@@ -171,14 +171,14 @@ def test_the_mouth_knows_no_seed():
 def test_weights_of_one_are_the_plain_network_bit_for_bit(model, conditions):
     x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     plain = model(x, t, conditions)
-    assert torch.equal(guided_prediction(model, conditions, torch.ones(1, 3))(x, t), plain)
+    assert torch.equal(guided_prediction(model, conditions, Guidance().steering(torch.ones(1, 3)))(x, t), plain)
 
 
 @pytest.mark.parametrize(("weights", "passes"), [((1, 1, 1), 1), ((2, 1, 1), 2), ((2, 1, 0), 3), ((2, 2, 2), 4)])
 def test_every_weight_that_is_not_one_costs_a_pass(model, conditions, weights, passes):
     seen = []
     model.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    guided_prediction(model, conditions, torch.tensor([weights]))(
+    guided_prediction(model, conditions, Guidance().steering(torch.tensor([weights])))(
         torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     )
     assert seen == [2 * passes]
@@ -298,7 +298,9 @@ def test_the_last_step_is_the_euler_step_to_the_data(model, conditions):
 
 def test_guidance_is_linear_in_its_weight(model, conditions):
     x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
-    at = [guided_prediction(model, conditions, torch.tensor([[w, 1, 1]]))(x, t) for w in (0, 1, 2, 3)]
+    at = [
+        guided_prediction(model, conditions, Guidance().steering(torch.tensor([[w, 1, 1]])))(x, t) for w in (0, 1, 2, 3)
+    ]
     steps = torch.stack(at).diff(dim=0)
     torch.testing.assert_close(steps[0], steps[1], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(steps[1], steps[2], atol=1e-4, rtol=1e-3)

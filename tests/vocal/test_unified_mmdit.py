@@ -1,7 +1,5 @@
 """VOCAL 1.5: what the architecture promises, on a tiny model with random weights."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
@@ -18,7 +16,7 @@ def inputs(model, batch=2):
 
 @pytest.mark.parametrize("residual", ["none", "boundary", "block"])
 def test_the_start_of_a_window_does_not_matter(build, draw_conditions, residual):
-    model = build(residual=residual)
+    model = build("neo-1.5", residual=residual)
     conditions = draw_conditions(model.config)
     x, t = inputs(model)
     torch.testing.assert_close(model(x, t, conditions), model(x, t, conditions, first_frame=80), atol=1e-4, rtol=1e-4)
@@ -30,40 +28,6 @@ def test_the_order_of_identity_tokens_does_not_matter(model, conditions, monkeyp
     order, plain = torch.randperm(model.config.identity_tokens), model._identity
     monkeypatch.setattr(model, "_identity", lambda c: plain(c)[:, order])
     torch.testing.assert_close(model(x, t, conditions), before, atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("signal", ["audio", "identity", "reference", "prefix"])
-def test_every_signal_moves_the_result_and_a_dropped_one_is_not_looked_at(model, conditions, signal):
-    x, t = inputs(model)
-    tensors = {
-        "audio": ("audio",),
-        "identity": ("geometry", "style"),
-        "reference": ("reference_motion",),
-        "prefix": ("prefix_motion",),
-    }
-    other = replace(conditions, **{name: torch.randn_like(getattr(conditions, name)) for name in tensors[signal]})
-    assert (model(x, t, conditions) - model(x, t, other)).abs().max() > 1e-3
-    assert torch.equal(model(x, t, conditions.without(signal)), model(x, t, other.without(signal)))
-
-
-def test_audio_is_left_out_frame_by_frame(model, conditions):
-    x, t = inputs(model)
-    heard = conditions.heard.clone()
-    heard[:, 5] = False
-    other = conditions.audio.clone()
-    other[:, :, 10:12] = 7
-    assert torch.equal(
-        model(x, t, replace(conditions, heard=heard)), model(x, t, replace(conditions, heard=heard, audio=other))
-    )
-
-
-def test_all_layers_of_the_encoder_are_heard(model, conditions):
-    x, t = inputs(model)
-    before = model(x, t, conditions)
-    for layer in range(model.config.audio_layers):
-        audio = conditions.audio.clone()
-        audio[:, layer] = torch.randn_like(audio[:, layer])
-        assert (model(x, t, replace(conditions, audio=audio)) - before).abs().max() > 1e-3
 
 
 def test_only_motion_is_read_out_of_the_last_block(draw_conditions, model):
@@ -107,7 +71,7 @@ def test_deeper_layers_subtract_more(model):
 
 
 def test_block_residuals_with_zero_queries_are_the_plain_network(build, draw_conditions):
-    plain, block = build(residual="none"), build(residual="block")
+    plain, block = build("neo-1.5", residual="none"), build("neo-1.5", residual="block")
     block.load_state_dict(plain.state_dict(), strict=False)
     nn.init.zeros_(block.depth_mixer.query)
     nn.init.zeros_(block.depth_mixer.newest)
@@ -118,35 +82,17 @@ def test_block_residuals_with_zero_queries_are_the_plain_network(build, draw_con
 
 @pytest.mark.parametrize("residual", ["boundary", "block"])
 def test_depth_weights_are_a_blend_that_follows_the_input(build, residual):
-    model = build(residual=residual)
+    model = build("neo-1.5", residual=residual)
     sources = list(torch.randn(3, 2, 5, 32))
     weights = model.depth_mixer.weights(sources, 0, 0)
     torch.testing.assert_close(weights.sum(0), torch.ones(2, 5))
     assert weights.std(dim=(1, 2)).min() > 0
 
 
-def test_a_fresh_network_guesses_the_portrait_and_believes_its_input_near_the_data(build, draw_conditions):
-    torch.manual_seed(0)
-    fresh = UnifiedMMDiT(build().config)
-    conditions = draw_conditions(fresh.config)
-    x, _ = inputs(fresh)
-    base = conditions.reference_motion[:, None].expand_as(x)
-    assert torch.equal(fresh(x, torch.ones(2), conditions), base)
-    assert torch.equal(fresh(x, torch.zeros(2), conditions), base + (x - base))
-    assert not fresh(x, torch.ones(2), conditions.without("reference")).any()  # rest
-
-
-def test_zero_weights_mean_the_portrait_at_any_time(model, conditions):
-    for tensor in model.state_dict().values():
-        tensor.zero_()
-    x, t = inputs(model)
-    assert torch.equal(model(x, t, conditions), conditions.reference_motion[:, None].expand_as(x))
-
-
 def test_motion_starts_by_hearing_its_own_moment(build):
     """Fresh weights, first map of each head: a motion token looks most at times near its own."""
     torch.manual_seed(0)
-    config = build(width=64, rotary=12).config
+    config = build("neo-1.5", width=64, rotary=12).config
     block = UnifiedBlock(config, 0)
     table = rotary_table(torch.arange(40), config.rotary, config.rotary_base)
     motion, audio = (stream.project(torch.randn(1, 40, 64)) for stream in block.streams[:2])
@@ -158,11 +104,6 @@ def test_motion_starts_by_hearing_its_own_moment(build):
     assert second[:, distance < 3].mean() < 1.2 * second[:, distance > 10].mean()
 
 
-def test_motion_comes_back_from_normalising(model):
-    motion = torch.randn(4, 63)
-    torch.testing.assert_close(model.denormalise(model.normalise(motion)), motion, atol=1e-5, rtol=1e-5)
-
-
 def test_there_is_room_for_more_layers_in_the_file():
     with torch.device("meta"):
         model = UnifiedMMDiT(UnifiedConfig(audio_layers=9, audio_width=192, depth=7))
@@ -172,4 +113,4 @@ def test_there_is_room_for_more_layers_in_the_file():
 @pytest.mark.parametrize("changes", [{"heads": 5}, {"rotary": 3}, {"rotary": 10}, {"residual": "sideways"}])
 def test_a_config_that_cannot_be_built_is_refused(build, changes):
     with pytest.raises(ValueError, match=r"split|residual"):
-        build(**changes)
+        build("neo-1.5", **changes)

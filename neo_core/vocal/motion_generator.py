@@ -1,0 +1,175 @@
+"""What the generators of motion share: the conditions of a window, how sound and motion come in, and what comes out.
+
+A generator reads a noisy window x_t and answers with the clean one, as an offset from the portrait's own motion: zero
+weights give a still face. Every signal has learned null tokens of its own, trained exactly as sampling uses them.
+
+Letters: B batch, D width, W frames of the window, P frames of the clean prefix before it, A audio tokens under both
+(and a little beyond), L layers of the audio encoder, F width of its features, C = 63 channels of motion.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..motion_space import SIZE
+from ..nn.embedding import TimestepEmbedding
+from ..nn.norm import Modulation, modulate
+from ..nn.position import rotary_table
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """What every generator of motion says about its windows; the defaults are the embedded model's."""
+
+    audio_layers: int
+    audio_width: int
+    width: int = 192
+    depth: int = 4
+    heads: int = 4
+    mlp_ratio: int = 3
+    rotary: int = 12  # dims of a sub-head that turn with time
+    rotary_base: float = 100.0  # the slowest pair turns once in about 280 frames
+    window: int = 80
+    prefix: int = 10
+    lookahead: int = 6  # audio frames heard beyond the window: lips prepare for the next sound
+    audio_mixes: int = 2  # learned blends of the encoder's layers, side by side
+
+    @property
+    def audio_tokens(self) -> int:
+        return self.prefix + self.window + self.lookahead
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What steers a window. Motion here is normalised (`MotionGenerator.normalise`). A signal that is left out keeps
+    its tensors but is not looked at: learned null tokens stand in its place, in training and in sampling alike."""
+
+    audio: Tensor  # [B, L, 2 A, F] hidden states of the encoder, two per motion frame
+    heard: Tensor  # [B, A] bool: False before the sound begins, after it ends, and where audio is left out
+    geometry: Tensor  # [B, 60]
+    style: Tensor  # [B, 16]
+    identity: Tensor  # [B] bool: geometry and style are known
+    reference_motion: Tensor  # [B, C]
+    reference: Tensor  # [B] bool: the portrait's own motion vector is known
+    prefix_motion: Tensor  # [B, P, C] the frames before the window
+    prefix: Tensor  # [B] bool: there are such frames
+
+    def without(self, *signals: str) -> "Conditions":
+        """The same with some signals ("audio", "identity", "reference") left out."""
+        names = [{"audio": "heard"}.get(signal, signal) for signal in signals]
+        return replace(self, **{name: torch.zeros_like(getattr(self, name)) for name in names})
+
+    def to(self, device: torch.device) -> "Conditions":
+        return Conditions(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def normalised(self, model: "MotionGenerator") -> "Conditions":
+        """From motion in its own units to what the network reads."""
+        prefix, reference = model.normalise(self.prefix_motion), model.normalise(self.reference_motion)
+        return replace(self, prefix_motion=prefix, reference_motion=reference)
+
+    @staticmethod
+    def stack(several: list["Conditions"]) -> "Conditions":
+        """Several condition sets as one batch, in order."""
+        return Conditions(*(torch.cat([getattr(c, f.name) for c in several]) for f in fields(Conditions)))
+
+
+def read(layer: nn.Linear, x: Tensor) -> Tensor:
+    """A linear map of what comes from outside, in the precision of the network."""
+    return layer(x.to(layer.weight.dtype))
+
+
+class AudioInput(nn.Module):
+    """All hidden states of the encoder -> tokens at the motion rate: LayerNorm each, blend with learned softmax weights
+    ("features from all internal representation layers [...] are fused together"), fold pairs 50 -> 25 Hz, project."""
+
+    def __init__(self, config: WindowConfig) -> None:
+        super().__init__()
+        self.layer_logits = nn.Parameter(torch.zeros(config.audio_mixes, config.audio_layers))
+        self.project = nn.Linear(2 * config.audio_mixes * config.audio_width, config.width)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[B, L, 2 A, F] -> [B, A, D]"""
+        level = F.layer_norm(hidden.to(self.project.weight.dtype), (hidden.shape[-1],))
+        mixed = torch.einsum("ml,bltf->btmf", self.layer_logits.softmax(dim=-1), level)
+        return self.project(rearrange(mixed, "b (t two) m f -> b t (two m f)", two=2))
+
+
+class MotionGenerator(nn.Module):
+    """x_t, t and the conditions of a window -> the clean motion of that window. An architecture adds its blocks, and
+    `read_out` says what they make of the tokens."""
+
+    def __init__(self, config: WindowConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.motion_input = nn.Linear(SIZE, width)
+        self.audio_input = AudioInput(config)
+        self.no_audio = nn.Parameter(0.02 * torch.randn(width))
+        self.no_prefix = nn.Parameter(0.02 * torch.randn(width))
+        self.is_prefix = nn.Parameter(0.02 * torch.randn(width))
+        self.time = TimestepEmbedding(width)
+        self.final_modulation = Modulation(width, 2)
+        self.final = nn.Linear(width, SIZE)
+        nn.init.zeros_(self.final.weight)
+        nn.init.zeros_(self.final.bias)
+        self.keep = nn.Parameter(torch.ones(SIZE))  # how far each channel of x_t is believed, see `_data`
+        self.register_buffer("motion_mean", torch.zeros(SIZE))
+        self.register_buffer("motion_log_scale", torch.zeros(SIZE))
+
+    def read_out(
+        self, motion: Tensor, audio: Tensor, t: Tensor, conditions: "Conditions", timed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens of motion [B, P + W, D] and audio [B, A, D] with the table [2, A, R / 2] of their moments -> motion
+        tokens after the last block, and the vector [B, D] that modulates the read-out."""
+        raise NotImplementedError
+
+    @property
+    def motion_readers(self) -> tuple[nn.Linear, ...]:
+        """The layers that read normalised motion: what has to change when its units do."""
+        raise NotImplementedError
+
+    def normalise(self, motion: Tensor) -> Tensor:
+        """Motion in its own units -> about N(0, 1) per channel. [..., C]"""
+        return (motion - self.motion_mean) * torch.exp(-self.motion_log_scale)
+
+    def denormalise(self, motion: Tensor) -> Tensor:
+        """The inverse of `normalise`. [..., C]"""
+        return motion * torch.exp(self.motion_log_scale) + self.motion_mean
+
+    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, first_frame: int = 0) -> Tensor:
+        """[B, W, C], [B] -> clean motion [B, W, C], all normalised. Positions count from `first_frame`; their origin
+        does not matter."""
+        timed = self._moments(first_frame, x.device)
+        motion, condition = self.read_out(self._motion(x, conditions), self._audio(conditions), t, conditions, timed)
+        shift, scale = self.final_modulation(condition)
+        offset = self.final(modulate(motion[:, self.config.prefix :], shift, scale))
+        return self._data(x, t[:, None, None], self._base(conditions)[:, None], offset.float())
+
+    def _data(self, x: Tensor, t: Tensor, base: Tensor, offset: Tensor) -> Tensor:
+        """Clean motion = what x_t itself says + the network's offset, mixed so that output and velocity error keep unit
+        size at every t (the preconditioning of arXiv 2206.00364, table 1, on a straight path with unit data). Zero
+        weights, `keep` among them, leave the base."""
+        size = ((1 - t).square() + t.square()).sqrt()  # of x_t
+        return base + self.keep * (1 - t) / size.square() * (x - (1 - t) * base) + t / size * offset
+
+    def _base(self, conditions: Conditions) -> Tensor:
+        """The motion that zero output means: the portrait's own, or rest where that is left out. [B, C]"""
+        rest = self.normalise(torch.zeros_like(conditions.reference_motion))
+        return torch.where(conditions.reference[:, None], conditions.reference_motion, rest)
+
+    def _motion(self, x: Tensor, conditions: Conditions) -> Tensor:
+        prefix = read(self.motion_input, conditions.prefix_motion)
+        prefix = torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix
+        return torch.cat((prefix, read(self.motion_input, x)), dim=1)  # [B, P + W, D]
+
+    def _audio(self, conditions: Conditions) -> Tensor:
+        return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)  # [B, A, D]
+
+    def _moments(self, first_frame: int, device: torch.device) -> Tensor:
+        """Rotary table of the frames that audio covers, the prefix first. [2, A, R / 2]"""
+        start = first_frame - self.config.prefix
+        moments = torch.arange(start, start + self.config.audio_tokens, device=device)
+        return rotary_table(moments, self.config.rotary, self.config.rotary_base)

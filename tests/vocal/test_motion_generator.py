@@ -1,0 +1,83 @@
+"""What both generators of motion promise, on tiny models with random weights."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+
+@pytest.fixture(params=["neo", "neo-1.5"])
+def model(request, build):
+    return build(request.param)
+
+
+@pytest.fixture
+def conditions(model, draw_conditions):
+    return draw_conditions(model.config)
+
+
+def inputs(model, batch=2):
+    dice = torch.Generator().manual_seed(2)
+    return torch.randn(batch, model.config.window, 63, generator=dice), torch.rand(batch, generator=dice)
+
+
+def test_the_start_of_a_window_does_not_matter(model, conditions):
+    x, t = inputs(model)
+    torch.testing.assert_close(model(x, t, conditions), model(x, t, conditions, first_frame=80), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("signal", ["audio", "identity", "reference", "prefix"])
+def test_every_signal_moves_the_result_and_a_dropped_one_is_not_looked_at(model, conditions, signal):
+    x, t = inputs(model)
+    tensors = {
+        "audio": ("audio",),
+        "identity": ("geometry", "style"),
+        "reference": ("reference_motion",),
+        "prefix": ("prefix_motion",),
+    }
+    other = replace(conditions, **{name: torch.randn_like(getattr(conditions, name)) for name in tensors[signal]})
+    assert (model(x, t, conditions) - model(x, t, other)).abs().max() > 1e-3
+    assert torch.equal(model(x, t, conditions.without(signal)), model(x, t, other.without(signal)))
+
+
+def test_audio_is_left_out_frame_by_frame(model, conditions):
+    x, t = inputs(model)
+    heard = conditions.heard.clone()
+    heard[:, 5] = False
+    other = conditions.audio.clone()
+    other[:, :, 10:12] = 7
+    assert torch.equal(
+        model(x, t, replace(conditions, heard=heard)), model(x, t, replace(conditions, heard=heard, audio=other))
+    )
+
+
+def test_all_layers_of_the_encoder_are_heard(model, conditions):
+    x, t = inputs(model)
+    before = model(x, t, conditions)
+    for layer in range(model.config.audio_layers):
+        audio = conditions.audio.clone()
+        audio[:, layer] = torch.randn_like(audio[:, layer])
+        assert (model(x, t, replace(conditions, audio=audio)) - before).abs().max() > 1e-3
+
+
+def test_a_fresh_network_guesses_the_portrait_and_believes_its_input_near_the_data(model, draw_conditions):
+    torch.manual_seed(0)
+    fresh = type(model)(model.config)
+    conditions = draw_conditions(fresh.config)
+    x, _ = inputs(fresh)
+    base = conditions.reference_motion[:, None].expand_as(x)
+    assert torch.equal(fresh(x, torch.ones(2), conditions), base)
+    assert torch.equal(fresh(x, torch.zeros(2), conditions), base + (x - base))
+    assert not fresh(x, torch.ones(2), conditions.without("reference")).any()  # rest
+
+
+def test_zero_weights_mean_the_portrait_at_any_time(model, conditions):
+    for tensor in model.state_dict().values():
+        tensor.zero_()
+    x, t = inputs(model)
+    assert torch.equal(model(x, t, conditions), conditions.reference_motion[:, None].expand_as(x))
+
+
+def test_motion_comes_back_from_normalising(model):
+    motion = torch.randn(4, 63)
+    torch.testing.assert_close(model.denormalise(model.normalise(motion)), motion, atol=1e-5, rtol=1e-5)
