@@ -87,7 +87,9 @@ class AudioInput(nn.Module):
 
     def __init__(self, config: WindowConfig) -> None:
         super().__init__()
-        self.layer_logits = nn.Parameter(torch.zeros(config.audio_mixes, config.audio_layers))
+        depth = torch.linspace(0, 1, config.audio_layers)
+        middle = torch.linspace(1, 0, config.audio_mixes)[:, None]  # the first blend leans to late layers, where phones
+        self.layer_logits = nn.Parameter(-2 * (depth - middle).abs())  # are; the last to early ones, where melody is
         self.project = nn.Linear(2 * config.audio_mixes * config.audio_width, config.width)
 
     def forward(self, hidden: Tensor) -> Tensor:
