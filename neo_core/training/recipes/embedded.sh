@@ -39,11 +39,11 @@ factory frames --out "$data/frames" --minutes "$(minutes 34)" --seed 0 --device 
 factory plain-heads --out "$data/plain" --minutes "$(minutes 7)" --seed 0
 train analysis --frames "$data/frames" "$data/plain" --minutes "$(minutes 63)" --seed 0 --device "$device"
 
-factory speech --assets "$assets" ${transcripts[@]+"${transcripts[@]}"} --out "$data/speech" --minutes 175 --seed 1
+factory speech --assets "$assets" ${transcripts[@]+"${transcripts[@]}"} --out "$data/speech" --minutes "$(minutes 175)" --seed 1
 train audio-encoder --speech "$data/speech" --minutes "$(minutes 45)" --seed 1 --device "$device"
 
-factory performances --speech "$data/speech" --out "$data/performances" --minutes "$(minutes 30)" --seed 4
-train vocal --data "$data/performances" --minutes "$(minutes 50)" --seed 0 --device "$device"
+factory performances --speech "$data/speech" --out "$data/performances" --takes 3 --minutes "$(minutes 8)" --seed 4
+train vocal --data "$data/performances" --minutes "$(minutes 115)" --seed 0 --device "$device"
 
 train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 24)" --seed 0 --device "$device"
 
