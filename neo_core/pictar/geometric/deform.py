@@ -30,6 +30,7 @@ class Field:
     cover: Tensor  # [h, w] share of each pixel that is the head
     shine: Tensor  # [h, w] factor on display values
     plain: Tensor  # [h, w] 1 where the head wears its own, visible skin
+    lent: Tensor  # [h, w] 1 where it wears its neighbours' and is lit as they are
 
 
 def deform(volume: Volume, motion: Tensor) -> Deformation:
@@ -59,7 +60,17 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     worn = back + (look.borrowed - volume.source[:, :2]) * shown
     bare = look.bare[:, None] + (look.lent - look.bare)[:, None] * shown
     elsewhere = ((look.borrowed - volume.source[:, :2]).norm(dim=1, keepdim=True) > 0.5) * shown
-    values = torch.cat([worn, shine, back + _carried(volume, now), bare, bare * (1 - elsewhere)], 1)
+    values = torch.cat(
+        [
+            worn,
+            shine,
+            back + _carried(volume, now),
+            bare,
+            bare * (1 - elsewhere),
+            bare * elsewhere * look.cheek[:, None],
+        ],
+        1,
+    )
     mesh = interpolate(fragments, triangles, values).permute(2, 0, 1)
     covered = (fragments.triangle >= 0).float()
     shine = _smooth(mesh[2], covered, SHINE) * covered
@@ -69,7 +80,7 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     skin = beside + mesh[5] * (mesh[:2] - beside)
     planes = resize(torch.cat([skin, beside, shine[None], mesh[6:]]), window.height, window.width) * volume.rim
     cover = smoothstep(resize(blur(covered[None], 0.9), window.height, window.width)[0], 0.25, 0.75)
-    return Field(planes[:2], planes[2:4], cover, planes[4].exp(), planes[5])
+    return Field(planes[:2], planes[2:4], cover, planes[4].exp(), planes[5], planes[6])
 
 
 def _coming_into_view(volume: Volume, turn: Tensor) -> Tensor:

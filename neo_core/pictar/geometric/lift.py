@@ -23,7 +23,7 @@ from .outline import settle_eyes
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
 from .sampling import blur, dilate, distance, fill, resize
-from .skin import Skin, look_at_skin
+from .skin import Skin, even_skin, look_at_skin
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
@@ -54,6 +54,7 @@ class Volume:
     moving: Tensor  # [h, w] 0..1 where the region may change
     rim: Tensor  # [h, w] fades the flow at the picture's rim
     person: Tensor  # [4, h, w] the person's light times their share of each pixel, and that share
+    even: Tensor  # [3, r, c] the light of the skin without brows and stray hair, at flow resolution
     background: Tensor  # [3, h, w] the light of the picture without the person
     picture: Tensor  # [3, H, W] 0..1
     skin: Tensor  # [M] triangles that wear the photo, also such as only a turn will show
@@ -128,6 +129,7 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
         moving=resize(moving[None], window.height, window.width)[0] * (rim > 0),
         rim=rim,
         person=person.permute(1, 2, 0).contiguous().permute(2, 0, 1),  # a pixel's four values side by side: one fetch
+        even=to_light(even_skin(view, bare, float(start.unit) / step)),
         background=background,
         picture=picture,
         skin=_wearing(start, model),
@@ -157,7 +159,8 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     """Person and background, such that laying one over the other gives the photo back exactly.
 
     view [3, h, w], alpha [h, w] -> premultiplied person [4, h, w], background [3, h, w]. The background continues
-    behind the person; the person is what the photo has more than the background, so stray hair moves with the head.
+    behind the person; the person is what the photo has more than the background, so stray hair moves with the head, and
+    where the photo is darker than the background somebody must cover it.
     """
     height, width = alpha.shape
     ratio = min(1.0, BEHIND_SIDE / max(height, width))  # what nobody has seen needs no detail
@@ -168,6 +171,7 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     behind = blur(fill(small, nobody), 1.5)
     clear = resize(clear[None], height, width) > 0.999
     background = torch.where(clear, view, resize(behind, height, width))
+    alpha = torch.maximum(alpha, 1 - (view / background.clamp(min=1e-3)).amin(0))  # nobody's light is negative
     return torch.cat([view - (1 - alpha) * background, alpha[None]]), background
 
 

@@ -16,12 +16,14 @@ from ...geometry.rasteriser import rasterise
 from .bust import Deformation
 from .follow import smoothstep
 from .light import LUMA
-from .sampling import sample_linear
+from .sampling import blur, erode, fill, resize, sample_linear
 
 SEEN = 0.25  # cosine to the lens above which the photo shows a vertex well
 FRONT = (0.35, 0.6)  # ... from which on whatever it shows is worn by the face: lips, brows, beards
 MASK = (3.5, 5.5)  # head units before the middle of the head: ears lie behind
 NECK = (-12.5, -11.0)  # head units above the eyes: from here downwards collars begin, and nothing is borrowed
+JAW = (-9.5, -8.0)  # ... and from here the shadow of the jaw
+EVEN = 0.85  # of the brightness about it, within a head unit, below which skin is a brow or a hair
 CORE = (4.8, -8.5, 2.0)  # head units: half the width of the face's middle, its lower and upper end above the eyes
 LEND = (4.5, 3.0)  # head units over which skin may be borrowed
 EARS = (1.0, 2.5)  # head units before the middle of the head: ears lie behind ...
@@ -45,6 +47,8 @@ class Skin:
     bare: Tensor  # [V] 1 where the photo shows skin, 0 where hair, cloth or nothing of the person lies over it
     lent: Tensor  # [V] the same for the borrowed skin
     hidden: Tensor  # [V] 1 where another part of the head lies before it
+    cheek: Tensor  # [V] 1 where borrowed skin is lit as the face is, 0 under the jaw
+    colour: Tensor  # [3] of the face's skin: logarithms of its brightness, and of red and blue over it
 
 
 def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: Tensor, alpha: Tensor) -> Skin:
@@ -55,12 +59,14 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
     inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
     seen = (normal[:, 2] > SEEN) & (model.vertex_part < 2) & ~hidden & inside
     side, front = _skin_side(model), _front(model, normal)
-    alike = _like_skin(model, picture, at, seen)
-    likeness = torch.maximum(alike * side, front * seen)
-    lent = continued(torch.cat([likeness[:, None], model.template], 1), seen, edges, RINGS)
+    shown = sample_linear(picture, at[None])[:, 0]  # [3, V]
+    colour = _skin_colour(model, shown, seen)
+    alike = likeness(shown, colour)
+    likely = torch.maximum(alike * side, front * seen)
+    lent = continued(torch.cat([likely[:, None], model.template], 1), seen, edges, RINGS)
     far = (lent[:, 1:] - model.template).norm(dim=1)
     lent = lent[:, 0] * smoothstep(far, *LEND) * side
-    lent, own = (smoothstep(_averaged(values, edges), 0.25, 0.75) for values in (lent, likeness * inside))
+    lent, own = (smoothstep(_averaged(values, edges), 0.25, 0.75) for values in (lent, likely * inside))
     donor = seen & (alike > 0.5) & (_averaged(alike * inside, edges) > 0.85)
     keep = donor | (seen & (front > 0.5))
     borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
@@ -70,7 +76,22 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
         torch.where(core, 1.0, own),
         torch.where(core, 1.0, own + head * (lent - own)),
         (hidden & ~core) * head,
+        smoothstep(_height(model), *JAW),
+        colour,
     )
+
+
+def even_skin(view: Tensor, bare: Tensor, unit: float) -> Tensor:
+    """The skin of a picture [3, h, w] without brows, lashes and stray hair, smooth. [3, r, c]
+
+    What is darker than its surroundings is left out. bare [r, c] is 1 on skin; `unit` in its samples.
+    """
+    small = resize(view, *bare.shape)
+    bright = (LUMA[:, None, None] * small).sum(0)
+    around = blur(torch.stack([bright * bare, bare]), unit)
+    known = (bare > 0.9) & (bright > EVEN * around[0] / around[1].clamp(min=1e-3))
+    known = erode(known.float(), 1)
+    return blur(fill(small, known if known.any() else torch.ones_like(known)), 1.0)
 
 
 def _core(model: HeadModel) -> Tensor:
@@ -145,14 +166,23 @@ def _edges(model: HeadModel) -> Tensor:
     return torch.cat([edge, edge.flip(1)])
 
 
-def _like_skin(model: HeadModel, picture: Tensor, at: Tensor, seen: Tensor) -> Tensor:
-    """How much the photo at [V, 2] looks like the skin of the middle of the face. [V] 0..1"""
-    colour = sample_linear(picture, at[None])[:, 0].clamp(min=0.02)  # [3, V]
-    tone = (LUMA[:, None] * colour).sum(0).log()
-    tint = torch.stack([colour[0].log() - tone, colour[2].log() - tone])
+def likeness(colour: Tensor, skin: Tensor) -> Tensor:
+    """How much display colours [3, ...] look like skin of `Skin.colour` [3]. [...] 0..1"""
+    own = _tone(colour) - skin.view(3, *[1] * (colour.ndim - 1))
+    away = (own[0] / TONE).square() + (own[1:] / TINT).square().sum(0)
+    return smoothstep(away.sqrt(), *LIKE)
+
+
+def _tone(colour: Tensor) -> Tensor:
+    """Logarithms of brightness, and of red and blue over it. [3, ...]"""
+    light = colour.clamp(min=0.02)
+    tone = torch.einsum("c,c...->...", LUMA, light).log()
+    return torch.stack([tone, light[0].log() - tone, light[2].log() - tone])
+
+
+def _skin_colour(model: HeadModel, colour: Tensor, seen: Tensor) -> Tensor:
+    """What skin looks like in the middle of the face. colour [3, V] -> [3]"""
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
     middle = seen & (y > low) & (y < high) & (x < 6) & (model.vertex_part == 0)
-    centre = tone[middle].median(), tint[:, middle].median(1).values
-    away = ((tone - centre[0]) / TONE).square() + ((tint - centre[1][:, None]) / TINT).square().sum(0)
-    return smoothstep(away.sqrt(), *LIKE)
+    return _tone(colour[:, middle]).median(1).values

@@ -12,13 +12,15 @@ from ...runtime.threads import in_order
 from .bust import Deformation
 from .deform import Field, deform, photo_flow
 from .eye import draw_eye
+from .follow import smoothstep
 from .lift import Volume
 from .light import to_display, to_light
 from .mouth import draw_mouth
 from .patch import Layers, Window, feather
 from .refine import Spot, mend
-from .sampling import sample
+from .sampling import sample, sample_linear
 
+STRANGE = (0.15, 0.5)  # difference of borrowed skin from its surroundings, logarithm of light, that is no skin
 CHECK_EVERY = 100  # frames between two looks at the grant
 
 
@@ -83,11 +85,23 @@ def _composed(volume: Volume, field: Field) -> Tensor:
     rim = torch.nonzero((cover - 0.5).abs() < 0.49)[:, 0]
     within, outside = (_fetched(volume, centre[:, rim] + flow[:, rim]) for flow in (skin, beside))
     layer[:, rim] = outside + cover[rim] * (within - outside)
+    lent = field.lent.flatten().index_select(0, moving)
+    _even_out(volume, layer, lent, centre + skin)
     behind = volume.background.flatten(1).index_select(1, moving)
     shine = to_light(field.shine.flatten().index_select(0, moving))
     shown = layer[:3] * shine + (1 - layer[3:]) * behind
     view.view(3, -1).index_copy_(1, moving, shown)
     return view
+
+
+def _even_out(volume: Volume, layer: Tensor, lent: Tensor, at: Tensor) -> None:
+    """Where skin wears its neighbours' [N], let no brow or stray hair be drawn out with it. layer [4, N], at [2, N]"""
+    some = torch.nonzero(lent > 0.02)[:, 0]
+    scale = at.new_tensor([volume.even.shape[2] / volume.window.width, volume.even.shape[1] / volume.window.height])
+    even = sample_linear(volume.even, (at[:, some].T * scale)[None])[:, 0]
+    own = layer[:3, some]
+    ratio = (own.sum(0).clamp(min=1e-3) / even.sum(0).clamp(min=1e-3)).log().abs()
+    layer[:3, some] = own + lent[some] * smoothstep(ratio, *STRANGE) * (even - own)
 
 
 def _fetched(volume: Volume, at: Tensor) -> Tensor:
