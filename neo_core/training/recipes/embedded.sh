@@ -45,7 +45,7 @@ train audio-encoder --speech "$data/speech" --minutes "$(minutes 45)" --seed 1 -
 factory performances --speech "$data/speech" --out "$data/performances" --takes 3 --minutes "$(minutes 8)" --seed 4
 train vocal --data "$data/performances" --minutes "$(minutes 115)" --seed 0 --device "$device"
 
-train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 24)" --seed 0 --device "$device"
+train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 15)" --seed 1 --device "$device"
 
 factory generations --assets "$assets" --out "$data/generations" --minutes "$(minutes 5)" --seed 0
 train age --frames "$data/generations" --minutes "$(minutes 0.3)" --seed 0
