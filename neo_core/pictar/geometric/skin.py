@@ -36,6 +36,10 @@ BEHIND = 0.5  # head units by which something must lie before a vertex to hide i
 AVERAGES = 4  # of the likeness to skin with the neighbours
 TONE, TINT = 0.45, 0.11  # spread of skin in one photo: of its brightness and of its colour, natural logarithms
 LIKE = (2.4, 1.2)  # spreads from the face's own skin that are no longer and that surely are skin
+RIM = 0.3  # cosine to the lens below which a vertex lies at the outline of the face ...
+FLANK = (-9.0, 1.0)  # ... at these heights above the eyes ...
+LEAST = (2.5, 2.5)  # ... so far to the side and to the front, head units
+SURE = (0.82, 0.92)  # share of the outline that is skin, from which skin slides at all and wholly
 CROWN = (6.0, 3.5)  # head units above the eyes: hair from here, skin below
 
 
@@ -70,6 +74,8 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
     donor = seen & (alike > 0.5) & (_averaged(alike * inside, edges) > 0.85)
     keep = donor | (seen & (front > 0.5))
     borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
+    sure = _outline_is_skin(model, normal, alike * side * inside)
+    own, lent, borrowed = sure * own, sure * lent, torch.lerp(start.screen[:, :2], borrowed, sure[:, None])
     core, head = _core(model), smoothstep(_height(model), *NECK)
     return Skin(
         torch.where(core[:, None], start.screen[:, :2], borrowed),
@@ -79,6 +85,19 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
         smoothstep(_height(model), *JAW),
         colour,
     )
+
+
+def _outline_is_skin(model: HeadModel, normal: Tensor, alike: Tensor) -> Tensor:
+    """Whether the photo shows skin along the outline of the face, by side: where it shows hair, or the mesh misses the
+    cheek's edge, a sliding outline would tear. [V]"""
+    height, x, z = _height(model), model.template[:, 0], model.template[:, 2]
+    rim = (normal[:, 2].abs() < RIM) & (height > FLANK[0]) & (height < FLANK[1]) & (z > LEAST[1])
+    left, right = (_share(alike, rim & (sign * x > LEAST[0])) for sign in (1, -1))
+    return torch.where(x > 0, smoothstep(left, *SURE), smoothstep(right, *SURE))
+
+
+def _share(values: Tensor, chosen: Tensor) -> Tensor:
+    return values[chosen].mean() if chosen.any() else values.new_zeros(())
 
 
 def even_skin(view: Tensor, bare: Tensor, unit: float) -> Tensor:
