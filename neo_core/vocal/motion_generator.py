@@ -7,6 +7,7 @@ Letters: B batch, D width, W frames of the window, P frames of the clean prefix 
 (and a little beyond), L layers of the audio encoder, F width of its features, C = 63 channels of motion.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -99,7 +100,7 @@ class AudioInput(nn.Module):
         return self.project(rearrange(mixed, "b (t two) m f -> b t (two m f)", two=2))
 
 
-class MotionGenerator(nn.Module):
+class MotionGenerator(nn.Module, ABC):
     """x_t, t and the conditions of a window -> the clean motion of that window. An architecture adds its blocks, and
     `read_out` says what they make of the tokens."""
 
@@ -121,17 +122,17 @@ class MotionGenerator(nn.Module):
         self.register_buffer("motion_mean", torch.zeros(SIZE))
         self.register_buffer("motion_log_scale", torch.zeros(SIZE))
 
+    @abstractmethod
     def read_out(
         self, motion: Tensor, audio: Tensor, t: Tensor, conditions: "Conditions", timed: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Tokens of motion [B, P + W, D] and audio [B, A, D] with the table [2, A, R / 2] of their moments -> motion
         tokens after the last block, and the vector [B, D] that modulates the read-out."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def motion_readers(self) -> tuple[nn.Linear, ...]:
         """The layers that read normalised motion: what has to change when its units do."""
-        raise NotImplementedError
 
     def normalise(self, motion: Tensor) -> Tensor:
         """Motion in its own units -> about N(0, 1) per channel. [..., C]"""
