@@ -40,6 +40,7 @@ RIM = 0.3  # cosine to the lens below which a vertex lies at the outline of the 
 FLANK = (-9.0, 1.0)  # ... at these heights above the eyes ...
 LEAST = (2.5, 2.5)  # ... so far to the side and to the front, head units
 SURE = (0.82, 0.92)  # share of the outline that is skin, from which skin slides at all and wholly
+CHEEK = (0.25, 0.6)  # cosine to the lens from which a cheek moves by its own surface, whatever its outline does
 CROWN = (6.0, 3.5)  # head units above the eyes: hair from here, skin below
 
 
@@ -75,7 +76,9 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
     keep = donor | (seen & (front > 0.5))
     borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
     sure = _outline_is_skin(model, normal, alike * side * inside)
-    own, lent, borrowed = sure * own, sure * lent, torch.lerp(start.screen[:, :2], borrowed, sure[:, None])
+    facing = smoothstep(normal[:, 2], *CHEEK) * seen * side
+    own, lent = torch.maximum(sure * own, facing), torch.maximum(sure * lent, facing)
+    borrowed = torch.lerp(start.screen[:, :2], borrowed, sure[:, None])
     core, head = _core(model), smoothstep(_height(model), *NECK)
     return Skin(
         torch.where(core[:, None], start.screen[:, :2], borrowed),
