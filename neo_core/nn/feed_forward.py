@@ -7,10 +7,11 @@ from torch import Tensor, nn
 class FeedForward(nn.Module):
     """Linear, GELU, Linear. [..., D] -> [..., D]"""
 
-    def __init__(self, width: int, ratio: int) -> None:
+    def __init__(self, width: int, ratio: float) -> None:
         super().__init__()
-        self.rise = nn.Linear(width, ratio * width)
-        self.fall = nn.Linear(ratio * width, width)
+        hidden = round(ratio * width)
+        self.rise = nn.Linear(width, hidden)
+        self.fall = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fall(F.gelu(self.rise(x), approximate="tanh"))

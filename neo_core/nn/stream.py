@@ -10,7 +10,7 @@ from .norm import Modulation, modulate
 class StreamLayer(nn.Module):
     """One stream's own weights in one block. A stream that is not read out gives keys and values and ends there."""
 
-    def __init__(self, width: int, mlp_ratio: int, *, read_out: bool) -> None:
+    def __init__(self, width: int, mlp_ratio: float, *, read_out: bool) -> None:
         super().__init__()
         self.width = width
         self.joint_modulation = Modulation(width, 3 if read_out else 2)

@@ -6,6 +6,7 @@ and second frame differences of the prediction itself, weighted (1 - t)^2 becaus
 
 import copy
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
@@ -35,15 +36,17 @@ def difference_error(predicted: Tensor, data: Tensor, before: Tensor, order: int
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast. Time is the process's own: a busy machine takes longer and learns as much."""
+    """How long and how fast. Time is the process's own: a busy machine takes longer and learns as much. A run ends
+    with its minutes or its steps, whichever is first; runs of equal steps compare architectures."""
 
-    minutes: float
+    minutes: float = math.inf
     rate: float = 1.5e-3
     warm_up: int = 100  # steps
     weight_decay: float = 0.02  # matrices only
     average: float = 0.998  # of the moving average, reached gradually
     clip: float = 1.0  # gradient norm
     report: float = 60.0  # seconds between reports, which also save
+    steps: float = math.inf
 
 
 @dataclass
@@ -56,6 +59,11 @@ class Run:
     optimiser: torch.optim.Optimizer = field(init=False)
     step: int = 0
     seconds: float = 0.0  # spent so far, over all sittings
+
+    @property
+    def progress(self) -> float:
+        """How much of the plan is done. 0..1"""
+        return min(1.0, max(self.seconds / (60 * self.plan.minutes), self.step / self.plan.steps))
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.net).eval()
@@ -75,11 +83,11 @@ class Run:
 
 
 def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run], str]) -> nn.Module:
-    """Minimise `loss(net)` until the plan's minutes are spent; returns the moving average."""
+    """Minimise `loss(net)` until the plan is done; returns the moving average."""
     run.net.train()
     clock = said = time.process_time()
     begun, recent, since = run.seconds, 0.0, 0
-    while run.seconds < 60 * run.plan.minutes or run.step == 0:
+    while run.progress < 1 or run.step == 0:
         for group in run.optimiser.param_groups:
             group["lr"] = learning_rate(run)
         value = loss(run.net)
@@ -100,9 +108,8 @@ def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run],
 
 
 def learning_rate(run: Run) -> float:
-    """Linear warm-up by steps, cosine to one hundredth by the time spent."""
-    progress = min(1.0, run.seconds / (60 * run.plan.minutes))
-    cosine = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * progress)).item())
+    """Linear warm-up by steps, cosine to one hundredth over the plan."""
+    cosine = 0.5 * (1 + math.cos(math.pi * run.progress))
     return run.plan.rate * min(1.0, (run.step + 1) / run.plan.warm_up) * (0.99 * cosine + 0.01)
 
 

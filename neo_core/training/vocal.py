@@ -8,7 +8,7 @@ over its error with the right one; `std` and `speed` compare the generated motio
 """
 
 import argparse
-from collections.abc import Callable
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,22 +19,23 @@ from torch import Tensor
 
 from ..audio.encoder import encode, load_audio_encoder
 from ..audio.features import FRAME, PITCH_MARGIN, feature_count
-from ..data_types import InputError, Waveform
+from ..data_types import Waveform
 from ..flow.guidance import SIGNALS
 from ..flow.path import interpolate
 from ..flow.schedule import logit_normal, timesteps
 from ..motion_space import REGIONS
-from ..vocal.loading import ARCHITECTURES, stored_config
+from ..vocal.loading import ARCHITECTURES, SIZES, size_config, stored_config
 from ..vocal.motion_generator import Conditions, MotionGenerator, WindowConfig
 from ..vocal.sampler import SHIFT, STEPS, sample
-from ..vocal.unified_mmdit import RUNNERS
-from ..weights.manifest import FOLDER
+from ..vocal.unified_mmdit import BLOCKS, RUNNERS
+from ..weights.manifest import FOLDER, embedded, fingerprint
 from ..weights.safetensors_io import load_into, save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
 from .sound_batches import AugmentConfig, other_voice_inputs
-from .synthetic.performances import load_performances
+from .synthetic.performances import Performances, load_performances
 from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
 from .synthetic.utterance import RATE, Utterance
+from .vocal_features import Listener, read_features, write_features
 from .vocal_windows import Windows, WindowStore, spread
 
 SHARES = {"mouth": 3.0, "brows": 1.5, "eyes": 1.3, "pose": 1.3, "gaze": 1.0}  # of the loss, per region
@@ -43,6 +44,9 @@ DROP, DROP_ALL, DROP_PREFIX = 0.1, 0.05, 0.25  # a quarter of the windows has no
 PREFIX_NOISE = 0.05  # deviations: at sampling the prefix is the network's own work
 TIME_MEAN = 0.4  # of the logit-normal times: somewhat towards the noise, where the sound decides
 EXAM = 24  # held-out windows of the health report
+MINUTES = 35.0
+CHOICES = ("residual", "attention")  # of an architecture
+OPTIONS = ("minutes", "steps", "rate", "batch", "architecture", "size", *CHOICES, "seed")  # that a file tells of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder made by `factory performances`")
     parser.add_argument("--audio-weights", type=Path, help="the audio encoder (default: the embedded one)")
     parser.add_argument("--out", type=Path, default=FOLDER / "vocal.safetensors")
-    parser.add_argument("--minutes", type=float, default=35.0)
+    parser.add_argument("--features", type=Path, help="what the encoder hears in DATA; made if it is not there")
+    parser.add_argument("--minutes", type=float, help="of the processor's time (default: 35, or no limit with --steps)")
+    parser.add_argument("--steps", type=int, help="end after so many steps: to compare architectures")
     parser.add_argument("--rate", type=float, default=Plan.rate, help="highest learning rate")
     parser.add_argument("--start", type=Path, help="weights to start from (default: random ones)")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--architecture", choices=tuple(ARCHITECTURES), default="neo-1.5")
+    parser.add_argument("--size", choices=tuple(SIZES), default="mini")
     parser.add_argument("--residual", choices=tuple(RUNNERS), help="of neo-1.5 (default: boundary)")
+    parser.add_argument("--attention", choices=tuple(BLOCKS), help="of neo-1.5 (default: differential)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
@@ -63,20 +71,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Encode the recordings, train, save the averaged network as it goes."""
-    torch.manual_seed(arguments.seed)
     dice = torch.Generator().manual_seed(arguments.seed)
     device = torch.device(arguments.device)
     data = load_performances(arguments.data)
-    listen = _listener(arguments)
+    listen = _listener(arguments, data)
     layers, _, width = listen(data.utterances[0])[0].shape
-    network, config = _architecture(arguments, layers, width)
+    network, config = ARCHITECTURES[arguments.architecture][0], _config(arguments, layers, width)
     store = WindowStore(data, listen, config, held_out=False)
     exam = WindowStore(data, lambda utterance: listen(utterance)[:1], config, held_out=True)
+    torch.manual_seed(arguments.seed)  # here: whoever heard the sound, or did not have to, shall change no weight
     net = network(config)
     if arguments.start:
         load_into(net, arguments.start)
     rescale(net, *spread(data))
-    state = Run(net.to(device), Plan(arguments.minutes, arguments.rate))
+    state = Run(net.to(device), _plan(arguments))
     del data  # the sound is not needed again
     if arguments.resume:
         state.load(_resume_path(arguments.out))
@@ -164,18 +172,30 @@ def rescale(net: MotionGenerator, mean: Tensor, log_scale: Tensor) -> None:
     net.motion_log_scale.copy_(log_scale)
 
 
-def _architecture(arguments: argparse.Namespace, layers: int, width: int) -> tuple[type[MotionGenerator], WindowConfig]:
-    """The network to train and its sizes, for an encoder of so many layers and that width."""
-    network, config = ARCHITECTURES[arguments.architecture]
-    options = {"residual": arguments.residual} if arguments.residual else {}
-    if options and arguments.architecture != "neo-1.5":
-        raise InputError(f"--residual {arguments.residual} found for {arguments.architecture}, expected it for neo-1.5")
-    return network, config(audio_layers=layers, audio_width=width, **options)
+def _config(arguments: argparse.Namespace, layers: int, width: int) -> WindowConfig:
+    """The sizes of the network to train, for an encoder of so many layers and that width."""
+    chosen = {name: getattr(arguments, name) for name in CHOICES if getattr(arguments, name)}
+    return size_config(arguments.architecture, arguments.size, audio_layers=layers, audio_width=width, **chosen)
 
 
-def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], list[Tensor]]:
+def _plan(arguments: argparse.Namespace) -> Plan:
+    minutes = arguments.minutes or (math.inf if arguments.steps else MINUTES)
+    return Plan(minutes, arguments.rate, steps=arguments.steps or math.inf)
+
+
+def _listener(arguments: argparse.Namespace, data: Performances) -> Listener:
+    """From memory where there is one, else with the encoder."""
+    if not arguments.features:
+        return _encoder(arguments.audio_weights)
+    encoder = fingerprint(arguments.audio_weights or embedded("audio.safetensors"))["sha256"]
+    if not arguments.features.exists():
+        write_features(arguments.features, data.utterances, _encoder(arguments.audio_weights), encoder)
+    return read_features(arguments.features, encoder)
+
+
+def _encoder(weights: Path | None) -> Listener:
     """Recording -> hidden states [L, 2 T, F] of the sound as it is, and as another voice would have said it."""
-    encoder = load_audio_encoder(arguments.audio_weights)
+    encoder = load_audio_encoder(weights)
 
     @torch.no_grad()
     def listen(utterance: Utterance) -> list[Tensor]:
@@ -191,7 +211,7 @@ def _listener(arguments: argparse.Namespace) -> Callable[[Utterance], list[Tenso
 def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:
     """Save, and say how the averaged network does on voices it never heard."""
     made = {
-        "recipe": f"python -m neo_core train vocal --data PERFORMANCES --minutes {arguments.minutes:g}",
+        "recipe": _recipe(arguments),
         "seed": arguments.seed,
         "minutes": round(state.seconds / 60, 1),
         "steps": state.step,
@@ -202,6 +222,12 @@ def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:
     save(arguments.out, state.average.state_dict(), stored_config(state.net), made=made, dtype=torch.float16)
     state.save(_resume_path(arguments.out))
     return ", ".join(f"{name} {value:.2f}" for name, value in health(state.average, exam).items())
+
+
+def _recipe(arguments: argparse.Namespace) -> str:
+    """The command, less what only says where things are."""
+    options = [f"--{name} {value}" for name in OPTIONS if (value := getattr(arguments, name)) is not None]
+    return " ".join(("python -m neo_core train vocal --data PERFORMANCES", *options))
 
 
 def _resume_path(out: Path) -> Path:

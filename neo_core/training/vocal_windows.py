@@ -7,7 +7,7 @@ spoken it: the encoder knows the voices of its own training too well, and VOCAL 
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,8 @@ from ..timebase import FEATURE_RATE, MOTION_RATE
 from ..vocal.motion_generator import Conditions, WindowConfig
 from .synthetic.performances import Performances, Take
 from .synthetic.phones import BILABIALS
-from .synthetic.utterance import Phone, Utterance
+from .synthetic.utterance import Phone
+from .vocal_features import GRAIN, Listener, packed
 
 PAIR = FEATURE_RATE // MOTION_RATE
 FIRST_SHARE = 0.25  # of all windows start with the sound
@@ -27,7 +28,6 @@ BEYOND_WEIGHT = 0.1  # of frames after the end
 CLOSURE_WEIGHT = 3.0  # of the mouth on P, B and M: lips that stay open there are seen at once
 SHUT_WEIGHT = 1.3  # of the lids while they are shut; much more would make people blink more often than they do
 SPREAD_FLOOR = 0.02  # smallest deviation a channel is divided by
-GRAIN = 1 / 10  # hidden states are kept as whole numbers of these: they are of unit size
 LIDS = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class WindowStore:
     def __init__(
         self,
         data: Performances,
-        encode: Callable[[Utterance], Sequence[Tensor]],  # -> versions of its hidden states [L, 2 T, F]
+        encode: Listener,
         config: WindowConfig,
         *,
         held_out: bool,
@@ -59,7 +59,7 @@ class WindowStore:
         self.config = config
         self.takes: list[Take] = [take for take in data.takes if take.held_out == held_out]
         needed = sorted({take.utterance for take in self.takes})
-        self.hidden = {k: [_packed(version) for version in encode(data.utterances[k])] for k in needed}
+        self.hidden = {k: [packed(version) for version in encode(data.utterances[k])] for k in needed}
         self.weight = {k: mouth_weight(data.utterances[k].phones, self.hidden[k][0].shape[1] // PAIR) for k in needed}
         self.odds = torch.tensor([math.sqrt(len(take.motion)) for take in self.takes])
         frames = sum(len(take.motion) for take in self.takes)
@@ -117,11 +117,6 @@ class WindowStore:
             "weight": weight,
             "prefix": before.float(),
         }
-
-
-def _packed(hidden: Tensor) -> Tensor:
-    """Hidden states as int8, a quarter of their size."""
-    return (hidden / GRAIN).round().clamp(-127, 127).to(torch.int8)
 
 
 def mouth_weight(phones: Sequence[Phone], frames: int) -> Tensor:

@@ -34,6 +34,7 @@ class MMDiTConfig(WindowConfig):
 
     depth: int = 6
     heads: int = 8
+    mlp_ratio: float = 2.4167
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.rotary % 2 or self.rotary > self.head_width:

@@ -30,7 +30,7 @@ class WindowConfig:
     width: int = 192
     depth: int = 4
     heads: int = 4
-    mlp_ratio: int = 3
+    mlp_ratio: float = 3
     rotary: int = 12  # dims of a sub-head that turn with time
     rotary_base: float = 100.0  # the slowest pair turns once in about 280 frames
     window: int = 80

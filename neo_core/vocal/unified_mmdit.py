@@ -16,6 +16,7 @@ F width of its features, C = 63 channels of motion, S streams.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -34,26 +35,39 @@ STREAMS = ("motion", "audio", "identity")  # motion first: it is the one read ou
 
 
 @dataclass(frozen=True)
-class UnifiedConfig(WindowConfig):
-    """Sizes; the defaults are the embedded model."""
+class JointConfig(WindowConfig):
+    """Sizes and choices of the blocks; the defaults are the embedded model's."""
 
-    geometry_tokens: int = 4
-    style_tokens: int = 2
-    reference_tokens: int = 2
     residual: str = "boundary"  # "none", "boundary" (NEO 1.5) or "block" (arXiv 2603.15031)
     residual_stride: int = 2  # blocks between two boundaries
+    attention: str = "differential"  # or "standard": the same projections, every sub-head a head of its own
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads) or self.rotary % 2 or self.rotary > self.head_width:
             raise ValueError(
                 f"width {self.width} does not split into {self.heads} pairs of heads with rotary {self.rotary}"
             )
-        if self.residual not in RUNNERS:
-            raise ValueError(f"residual mode {self.residual!r} is unknown, expected one of {', '.join(RUNNERS)}")
+        for name, choice, known in (("residual", self.residual, RUNNERS), ("attention", self.attention, BLOCKS)):
+            if choice not in known:
+                raise ValueError(f"{name} {choice!r} is unknown, expected one of {', '.join(known)}")
 
     @property
     def head_width(self) -> int:
         return self.width // (2 * self.heads)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Which streams share the attention."""
+        return STREAMS
+
+
+@dataclass(frozen=True)
+class UnifiedConfig(JointConfig):
+    """Identity as so many tokens."""
+
+    geometry_tokens: int = 4
+    style_tokens: int = 2
+    reference_tokens: int = 2
 
     @property
     def identity_tokens(self) -> int:
@@ -76,30 +90,27 @@ def differential_attention(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, back
     return first - weight.to(first.dtype) * second
 
 
-class UnifiedBlock(nn.Module):
+class UnifiedBlock(nn.Module, ABC):
     """Joint pass over all streams, then a refine step per stream. The last block reads out motion alone."""
 
-    def __init__(self, config: UnifiedConfig, depth: int) -> None:
+    def __init__(self, config: JointConfig, depth: int) -> None:
         super().__init__()
         last = depth == config.depth - 1
         self.streams = nn.ModuleList(
-            StreamLayer(config.width, config.mlp_ratio, read_out=name == "motion" or not last) for name in STREAMS
+            StreamLayer(config.width, config.mlp_ratio, read_out=name == "motion" or not last)
+            for name in config.streams
         )
-        self.read = 1 if last else len(STREAMS)  # how many streams leave this block
+        self.read = 1 if last else len(config.streams)  # how many streams leave this block
         self.heads = config.heads
         self.key_norm = RMSNorm(config.head_width)
         self.query_norm = RMSNorm(config.head_width)
-        self.lambda_start = lambda_start(depth)
-        self.lambda_vectors = nn.Parameter(0.1 * torch.randn(4, config.head_width))
-        self.head_norm = RMSNorm(2 * config.head_width, eps=1e-5)
-        for stream, name in zip(self.streams, STREAMS, strict=True):
+        for stream, name in zip(self.streams, config.streams, strict=True):
             if name != "identity":
                 stream.look_around(2 * config.heads, config.rotary)
 
-    def weight(self) -> Tensor:
-        """How much of the second map is subtracted: exp(q1.k1) - exp(q2.k2) + lambda_start(depth)."""
-        q1, k1, q2, k2 = self.lambda_vectors.float()
-        return (q1 * k1).sum().exp() - (q2 * k2).sum().exp() + self.lambda_start
+    @abstractmethod
+    def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """What the queries [B, 2 H, Q, E] find at the keys [B, 2 H, T, E]: values [B, T, D] -> [B, Q, D]."""
 
     def joint(self, states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
         """Every token attends to every token of every stream: updates of the streams that leave the block."""
@@ -107,9 +118,8 @@ class UnifiedBlock(nn.Module):
         lengths = [x.shape[1] for x in states[: self.read]]
         k = self._placed(self.key_norm, torch.cat([part[0] for part in entered], dim=1), table)
         q = self._placed(self.query_norm, torch.cat([part[2] for part in entered[: self.read]], dim=1), table)
-        v = rearrange(torch.cat([part[1] for part in entered], dim=1), "b t (h e) -> b h t e", h=self.heads)
-        gathered = self.head_norm(differential_attention(q, k, v, self.weight())) * (1 - self.lambda_start)
-        shares = rearrange(gathered, "b h t e -> b t (h e)").split(lengths, dim=1)
+        v = torch.cat([part[1] for part in entered], dim=1)
+        shares = self.gather(q, k, v).split(lengths, dim=1)
         return [gate * s.out(share) for s, gate, share in zip(self.streams, gates, shares, strict=False)]
 
     def refine(self, states: list[Tensor], condition: Tensor) -> list[Tensor]:
@@ -122,14 +132,45 @@ class UnifiedBlock(nn.Module):
         return rearrange(rotate(heads, table[:, : x.shape[1]]), "b t h e -> b h t e")
 
 
+class DifferentialBlock(UnifiedBlock):
+    """Each head is a pair of sub-heads, whose maps are subtracted."""
+
+    def __init__(self, config: JointConfig, depth: int) -> None:
+        super().__init__(config, depth)
+        self.lambda_start = lambda_start(depth)
+        self.lambda_vectors = nn.Parameter(0.1 * torch.randn(4, config.head_width))
+        self.head_norm = RMSNorm(2 * config.head_width, eps=1e-5)
+
+    def weight(self) -> Tensor:
+        """How much of the second map is subtracted: exp(q1.k1) - exp(q2.k2) + lambda_start(depth)."""
+        q1, k1, q2, k2 = self.lambda_vectors.float()
+        return (q1 * k1).sum().exp() - (q2 * k2).sum().exp() + self.lambda_start
+
+    def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        v = rearrange(v, "b t (h e) -> b h t e", h=self.heads)
+        gathered = self.head_norm(differential_attention(q, k, v, self.weight())) * (1 - self.lambda_start)
+        return rearrange(gathered, "b h t e -> b t (h e)")
+
+
+class StandardBlock(UnifiedBlock):
+    """Each sub-head is a head: what differential attention is measured against."""
+
+    def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        v = rearrange(v, "b t (h e) -> b h t e", h=2 * self.heads)
+        return rearrange(attention(q, k, v), "b h t e -> b t (h e)")
+
+
+BLOCKS: dict[str, type[UnifiedBlock]] = {"differential": DifferentialBlock, "standard": StandardBlock}
+
+
 class DepthMixer(nn.Module):
     """Attention over depth: each token of each stream weighs earlier states by a learned query (NEO 1.5, "Depth and
     Focus"). The keys are the states over their rms; a weight of that norm would only rescale the query."""
 
-    def __init__(self, points: int, width: int, newest: float) -> None:
+    def __init__(self, points: int, streams: int, width: int, newest: float) -> None:
         super().__init__()
-        self.query = nn.Parameter(torch.zeros(points, len(STREAMS), width))
-        self.newest = nn.Parameter(torch.full((points, len(STREAMS)), newest))
+        self.query = nn.Parameter(torch.zeros(points, streams, width))
+        self.newest = nn.Parameter(torch.full((points, streams), newest))
 
     def forward(self, cache: list[list[Tensor]], point: int) -> list[Tensor]:
         """Blend of cached states, newest last, for every stream that the newest one holds."""
@@ -152,7 +193,7 @@ def _add(states: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
     return [x + update for x, update in zip(states, updates, strict=False)]
 
 
-def run_plain(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+def run_plain(model: "JointTransformer", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
     """The standard residual stream."""
     for block in model.blocks:
         states = _add(states, block.joint(states, condition, table))
@@ -160,7 +201,7 @@ def run_plain(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, ta
     return states
 
 
-def run_boundary(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+def run_boundary(model: "JointTransformer", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
     """NEO 1.5: "At every block boundary the network blends all cached states" h_0, h_B, h_2B, ..."""
     cache = [states]
     for depth, block in enumerate(model.blocks, start=1):
@@ -172,7 +213,7 @@ def run_boundary(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor,
     return states
 
 
-def run_block(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+def run_block(model: "JointTransformer", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
     """Block attention residuals, arXiv 2603.15031: every sub-layer reads a blend of the finished blocks' sums and the
     partial sum of its own. Zero queries make it the plain network up to the scale of its states."""
     finished, partial, point = [], states, 0
@@ -189,7 +230,23 @@ def run_block(model: "UnifiedMMDiT", states: list[Tensor], condition: Tensor, ta
 RUNNERS = {"none": run_plain, "boundary": run_boundary, "block": run_block}
 
 
-class UnifiedMMDiT(MotionGenerator):
+class JointTransformer(MotionGenerator):
+    """Peer streams through blocks of joint attention, with a blend over depth."""
+
+    def __init__(self, config: JointConfig) -> None:
+        super().__init__(config)
+        self.stream_mark = nn.Parameter(0.02 * torch.randn(len(config.streams), config.width))
+        block = BLOCKS[config.attention]
+        self.blocks = nn.ModuleList(block(config, depth) for depth in range(config.depth))
+        self.depth_mixer = _depth_mixer(config)
+
+    def read_motion(self, states: list[Tensor], condition: Tensor, places: list[Tensor]) -> Tensor:
+        """The streams' tokens [B, T, D], what modulates [B, D], each stream's rotary table -> motion's last state."""
+        states = [state + mark.to(state.dtype) for state, mark in zip(states, self.stream_mark, strict=True)]
+        return RUNNERS[self.config.residual](self, states, condition, torch.cat(places, dim=1))[0]
+
+
+class UnifiedMMDiT(JointTransformer):
     """Motion, audio and identity as peers."""
 
     def __init__(self, config: UnifiedConfig) -> None:
@@ -201,9 +258,6 @@ class UnifiedMMDiT(MotionGenerator):
         self.no_identity = nn.Parameter(0.02 * torch.randn(config.geometry_tokens + config.style_tokens, width))
         self.no_reference = nn.Parameter(0.02 * torch.randn(config.reference_tokens, width))
         self.identity_slot = nn.Parameter(0.02 * torch.randn(config.identity_tokens, width))
-        self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), width))
-        self.blocks = nn.ModuleList(UnifiedBlock(config, depth) for depth in range(config.depth))
-        self.depth_mixer = _depth_mixer(config)
 
     @property
     def motion_readers(self) -> tuple[nn.Linear, ...]:
@@ -212,11 +266,9 @@ class UnifiedMMDiT(MotionGenerator):
     def read_out(
         self, motion: Tensor, audio: Tensor, t: Tensor, conditions: Conditions, timed: Tensor
     ) -> tuple[Tensor, Tensor]:
-        states = [motion, audio, self._identity(conditions)]
-        states = [state + mark.to(state.dtype) for state, mark in zip(states, self.stream_mark, strict=True)]
-        places = (timed[:, : motion.shape[1]], timed, no_place(self.config.identity_tokens, timed))
+        places = [timed[:, : motion.shape[1]], timed, no_place(self.config.identity_tokens, timed)]
         condition = self.time(t)
-        return RUNNERS[self.config.residual](self, states, condition, torch.cat(places, dim=1))[0], condition
+        return self.read_motion([motion, audio, self._identity(conditions)], condition, places), condition
 
     def _identity(self, conditions: Conditions) -> Tensor:
         given = ((self.geometry_input, conditions.geometry), (self.style_input, conditions.style))
@@ -229,7 +281,8 @@ class UnifiedMMDiT(MotionGenerator):
         return torch.cat((known, reference), dim=1) + self.identity_slot  # [B, N, D]
 
 
-def _depth_mixer(config: UnifiedConfig) -> DepthMixer | None:
+def _depth_mixer(config: JointConfig) -> DepthMixer | None:
+    streams, width = len(config.streams), config.width
     if config.residual == "boundary":
-        return DepthMixer(-(-config.depth // config.residual_stride), config.width, newest=2.0)
-    return DepthMixer(2 * config.depth + 1, config.width, newest=0.0) if config.residual == "block" else None
+        return DepthMixer(-(-config.depth // config.residual_stride), streams, width, newest=2.0)
+    return DepthMixer(2 * config.depth + 1, streams, width, newest=0.0) if config.residual == "block" else None

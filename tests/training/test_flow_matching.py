@@ -58,6 +58,19 @@ def test_training_stops_on_time_and_learns():
     assert straight_loss(average) < 0.05
 
 
+def test_runs_of_equal_steps_end_alike_whatever_the_clock_says():
+    ended = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        run = Run(Line(), Plan(steps=20, rate=0.1, warm_up=1))
+        rates = []
+        train(run, lambda net, r=run, seen=rates: seen.append(learning_rate(r)) or straight_loss(net), lambda _: "")
+        ended.append((run.step, rates, run.net.layer.weight.detach()))
+    assert ended[0][0] == 20
+    assert ended[0][1] == ended[1][1] == sorted(ended[0][1], reverse=True)
+    assert torch.equal(ended[0][2], ended[1][2])
+
+
 def test_the_rate_rises_and_falls_to_almost_nothing():
     run = Run(Line(), Plan(minutes=1, rate=1.0, warm_up=10))
     assert learning_rate(run) == pytest.approx(0.1)

@@ -9,7 +9,8 @@ from neo_core.training.flow_matching import Plan, Run
 from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
 from neo_core.training.vocal import balanced, drop_conditions, health, rescale, windows_loss
-from neo_core.training.vocal_windows import CLOSURE_WEIGHT, GRAIN, SHUT_WEIGHT, WindowStore, mouth_weight, spread
+from neo_core.training.vocal_features import GRAIN
+from neo_core.training.vocal_windows import CLOSURE_WEIGHT, SHUT_WEIGHT, WindowStore, mouth_weight, spread
 from neo_core.vocal.loading import ARCHITECTURES
 from neo_core.vocal.motion_generator import MotionGenerator
 from neo_core.vocal.sampler import audio_windows, window_conditions

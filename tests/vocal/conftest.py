@@ -3,13 +3,11 @@
 import pytest
 import torch
 
-from neo_core.vocal.mmdit import MMDiT, MMDiTConfig
+from neo_core.vocal.loading import ARCHITECTURES
 from neo_core.vocal.motion_generator import Conditions, MotionGenerator, WindowConfig
-from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
 TINY = {"audio_layers": 3, "audio_width": 10, "width": 32, "depth": 3, "heads": 2, "mlp_ratio": 2, "rotary": 4}
 SHORT = {"window": 12, "prefix": 3, "lookahead": 2}
-ARCHITECTURES = {"neo": (MMDiT, MMDiTConfig), "neo-1.5": (UnifiedMMDiT, UnifiedConfig)}
 
 
 def _build(architecture: str = "neo-1.5", **changes) -> MotionGenerator:

@@ -4,13 +4,22 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.vocal.loading import load_vocal, stored_config
+from neo_core.vocal.loading import ARCHITECTURES, SIZES, load_vocal, size_config, stored_config
 from neo_core.weights.safetensors_io import save
 
+VARIANTS = [
+    ("neo", {}),
+    ("neo-1.5", {}),
+    ("neo-1.5", {"residual": "none"}),
+    ("neo-1.5", {"residual": "block"}),
+    ("neo-1.5", {"attention": "standard"}),
+    ("neo-1.5-side", {}),
+]
 
-@pytest.mark.parametrize("architecture", ["neo", "neo-1.5"])
-def test_a_saved_model_performs_the_same(build, draw_conditions, tmp_path, architecture):
-    model = build(architecture)
+
+@pytest.mark.parametrize(("architecture", "choice"), VARIANTS)
+def test_a_saved_model_performs_the_same(build, draw_conditions, tmp_path, architecture, choice):
+    model = build(architecture, **choice)
     save(tmp_path / "vocal.safetensors", model.state_dict(), stored_config(model))
     loaded = load_vocal(tmp_path / "vocal.safetensors")
     assert type(loaded) is type(model)
@@ -30,3 +39,35 @@ def test_other_weights_are_refused(build, tmp_path, change):
 
 def test_the_embedded_model_is_neo_1_5():
     assert stored_config(load_vocal())["architecture"] == "neo-1.5"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_all_that_are_compared_have_as_many_parameters(size):
+    counts = {}
+    for architecture, choice in VARIANTS:
+        config = size_config(architecture, size, audio_layers=9, audio_width=192, **choice)
+        with torch.device("meta"):
+            model = ARCHITECTURES[architecture][0](config)
+        counts[(architecture, *choice.values())] = sum(p.numel() for p in model.parameters())
+    full = counts[("neo-1.5",)]
+    assert all(abs(count / full - 1) < 0.01 for count in counts.values()), counts
+
+
+def test_a_size_is_one_dial():
+    mini, base = (size_config("neo-1.5", size, audio_layers=9, audio_width=192) for size in ("mini", "base"))
+    assert stored_config(load_vocal())["width"] == mini.width < base.width
+    assert mini.depth < base.depth
+    assert (mini.residual, mini.attention, mini.window) == (base.residual, base.attention, base.window)
+
+
+def test_a_choice_of_another_architecture_is_refused():
+    with pytest.raises(InputError, match=r"attention 'standard' found for neo; expected it for neo-1\.5"):
+        size_config("neo", "mini", audio_layers=9, audio_width=192, attention="standard")
+
+
+def test_a_file_older_than_a_field_has_its_default(build, tmp_path):
+    model = build("neo-1.5")
+    stored = stored_config(model)
+    del stored["attention"]
+    save(tmp_path / "vocal.safetensors", model.state_dict(), stored)
+    assert load_vocal(tmp_path / "vocal.safetensors").config == model.config

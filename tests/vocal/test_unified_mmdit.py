@@ -1,12 +1,20 @@
 """VOCAL 1.5: what the architecture promises, on a tiny model with random weights."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from neo_core.nn.position import rotary_table
 from neo_core.runtime.attention import attention
-from neo_core.vocal.unified_mmdit import UnifiedBlock, UnifiedConfig, UnifiedMMDiT, differential_attention, lambda_start
+from neo_core.vocal.unified_mmdit import (
+    DifferentialBlock,
+    UnifiedConfig,
+    UnifiedMMDiT,
+    differential_attention,
+    lambda_start,
+)
 
 
 def inputs(model, batch=2):
@@ -14,9 +22,18 @@ def inputs(model, batch=2):
     return torch.randn(batch, model.config.window, 63, generator=dice), torch.rand(batch, generator=dice)
 
 
-@pytest.mark.parametrize("residual", ["none", "boundary", "block"])
-def test_the_start_of_a_window_does_not_matter(build, draw_conditions, residual):
-    model = build("neo-1.5", residual=residual)
+CHOICES = [
+    ("neo-1.5", {"residual": "none"}),
+    ("neo-1.5", {"residual": "boundary"}),
+    ("neo-1.5", {"residual": "block"}),
+    ("neo-1.5", {"attention": "standard"}),
+    ("neo-1.5-side", {}),
+]
+
+
+@pytest.mark.parametrize(("architecture", "choice"), CHOICES)
+def test_the_start_of_a_window_does_not_matter(build, draw_conditions, architecture, choice):
+    model = build(architecture, **choice)
     conditions = draw_conditions(model.config)
     x, t = inputs(model)
     torch.testing.assert_close(model(x, t, conditions), model(x, t, conditions, first_frame=80), atol=1e-4, rtol=1e-4)
@@ -61,6 +78,37 @@ def test_what_both_maps_see_cancels():
     assert differential_attention(*same, torch.randn(1, 1, 5, 8), torch.tensor(1.0)).abs().max() < 1e-6
 
 
+def test_standard_attention_makes_every_sub_head_a_head(build):
+    block = build("neo-1.5", attention="standard").blocks[0]
+    dice = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(2, 4, 5, 8, generator=dice) for _ in range(2))
+    v = torch.randn(2, 5, 32, generator=dice)
+    maps = (q @ k.mT / 8**0.5).softmax(-1)  # [2, 4, 5, 5]
+    apart = [maps[:, head] @ v[..., 8 * head : 8 * head + 8] for head in range(4)]
+    torch.testing.assert_close(block.gather(q, k, v), torch.cat(apart, -1), atol=1e-5, rtol=1e-5)
+    assert not any("lambda" in name for name, _ in block.named_parameters())
+
+
+def test_a_side_conditioner_keeps_identity_out_of_the_attention(build, draw_conditions, monkeypatch):
+    """It only modulates: no token of it is a key of any block, and yet the motion follows it."""
+    seen = []
+    gather = DifferentialBlock.gather
+    monkeypatch.setattr(DifferentialBlock, "gather", lambda b, q, k, v: seen.append(k.shape[2]) or gather(b, q, k, v))
+    said = {}
+    for architecture in ("neo-1.5", "neo-1.5-side"):
+        model = build(architecture)
+        conditions = draw_conditions(model.config)
+        said[architecture] = (model, conditions)
+        seen.clear()
+        model(*inputs(model), conditions)
+        timed = 2 * model.config.prefix + 2 * model.config.window + model.config.lookahead
+        beside = getattr(model.config, "identity_tokens", 0)
+        assert set(seen) == {timed + beside}
+    model, conditions = said["neo-1.5-side"]
+    other = replace(conditions, geometry=-conditions.geometry)
+    assert (model(*inputs(model), conditions) - model(*inputs(model), other)).abs().max() > 1e-3
+
+
 def test_deeper_layers_subtract_more(model):
     assert [round(lambda_start(depth), 3) for depth in (0, 1, 5, 11)] == [0.2, 0.356, 0.666, 0.778]
     for block in model.blocks:
@@ -93,7 +141,7 @@ def test_motion_starts_by_hearing_its_own_moment(build):
     """Fresh weights, first map of each head: a motion token looks most at times near its own."""
     torch.manual_seed(0)
     config = build("neo-1.5", width=64, rotary=12).config
-    block = UnifiedBlock(config, 0)
+    block = DifferentialBlock(config, 0)
     table = rotary_table(torch.arange(40), config.rotary, config.rotary_base)
     motion, audio = (stream.project(torch.randn(1, 40, 64)) for stream in block.streams[:2])
     q = block._placed(block.query_norm, motion[..., 128:], table)
@@ -110,7 +158,10 @@ def test_there_is_room_for_more_layers_in_the_file():
     assert 2 * sum(p.numel() for p in model.parameters()) < 24e6
 
 
-@pytest.mark.parametrize("changes", [{"heads": 5}, {"rotary": 3}, {"rotary": 10}, {"residual": "sideways"}])
+REFUSED = [{"heads": 5}, {"rotary": 3}, {"rotary": 10}, {"residual": "up"}, {"attention": "half"}]
+
+
+@pytest.mark.parametrize("changes", REFUSED)
 def test_a_config_that_cannot_be_built_is_refused(build, changes):
-    with pytest.raises(ValueError, match=r"split|residual"):
+    with pytest.raises(ValueError, match=r"split|residual|attention"):
         build("neo-1.5", **changes)
