@@ -85,7 +85,8 @@ _CONSONANT_AIMS |= {"ZH": _CONSONANT_AIMS["SH"], "CH": _CONSONANT_AIMS["SH"], "J
 _FREE = 0.03  # care of a consonant for what it does not shape
 _APART = 0.8  # care of every other sound that the lips do not touch
 
-REST = Gesture(np.array([0.0] * 6 + [1.0, 0.0]), np.array([0.7] * 6 + [0.7, 0.7]))  # silence: lips together, no press
+# silence: lips touch without a press, or rest a hair apart, as relaxed lips do
+REST = Gesture(np.array([0.04, 0.05, 0.02, 0.0, 0.0, 0.0, 0.7, 0.0]), np.array([0.7] * 8))
 
 # breathing in, or about to go on: lips part a little
 BREATHING = Gesture(np.array([0.11, 0.18, 0.07, 0.0, 0.0, 0.0, 0.0, 0.0]), np.array([0.7] * 8))
