@@ -41,6 +41,7 @@ from .vocal_windows import Windows, WindowStore, spread
 SHARES = {"mouth": 3.0, "brows": 1.5, "eyes": 1.3, "pose": 1.3, "gaze": 1.0}  # of the loss, per region
 SPEED_SHARE, ACCELERATION_SHARE = 1.0, 0.2
 DROP, DROP_ALL, DROP_PREFIX = 0.1, 0.05, 0.25  # a quarter of the windows has no prefix to begin with
+UNHEARD = 0.15  # of the windows know their sound to some moment only, as live speech does
 PREFIX_NOISE = 0.05  # deviations: at sampling the prefix is the network's own work
 TIME_MEAN = 0.4  # of the logit-normal times: somewhat towards the noise, where the sound decides
 EXAM = 24  # held-out windows of the health report
@@ -130,12 +131,20 @@ def drop_conditions(conditions: Conditions, dice: torch.Generator) -> Conditions
     noise = torch.randn(conditions.prefix_motion.shape, generator=dice).to(device)
     return replace(
         conditions,
-        heard=conditions.heard & keep["audio"][:, None],
+        heard=heard_so_far(conditions, dice) & keep["audio"][:, None],
         identity=conditions.identity & keep["identity"],
         reference=conditions.reference & keep["reference"],
         prefix=conditions.prefix & (chance[4] > DROP_PREFIX),
         prefix_motion=conditions.prefix_motion + PREFIX_NOISE * noise,
     )
+
+
+def heard_so_far(conditions: Conditions, dice: torch.Generator) -> Tensor:
+    """Which sound is heard when in some windows what comes after a random moment is not there yet. [B, A]"""
+    count, tokens = conditions.heard.shape
+    live = torch.rand(count, 1, generator=dice) < UNHEARD
+    now = torch.randint(conditions.prefix_motion.shape[1] + 1, tokens, (count, 1), generator=dice)
+    return conditions.heard & ~(live & (torch.arange(tokens) >= now)).to(conditions.heard.device)
 
 
 def health(net: MotionGenerator, windows: Windows, seed: int = 0) -> dict[str, float]:

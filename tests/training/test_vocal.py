@@ -8,7 +8,7 @@ from neo_core.motion_space import INDEX, REGIONS
 from neo_core.training.flow_matching import Plan, Run
 from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
-from neo_core.training.vocal import balanced, drop_conditions, health, rescale, windows_loss
+from neo_core.training.vocal import UNHEARD, balanced, drop_conditions, health, heard_so_far, rescale, windows_loss
 from neo_core.training.vocal_features import GRAIN
 from neo_core.training.vocal_windows import CLOSURE_WEIGHT, SHUT_WEIGHT, WindowStore, mouth_weight, spread
 from neo_core.vocal.loading import ARCHITECTURES
@@ -137,6 +137,21 @@ def test_signals_are_dropped_now_and_then_and_alone(store):
     assert 0.03 < (~(audio | identity | reference)).float().mean() < 0.12
     assert (~audio & identity & reference).any()
     assert (kept.prefix & ~conditions.prefix).sum() == 0
+
+
+def test_some_windows_do_not_hear_what_comes_and_move_on_all_the_same(store):
+    """Sound is hidden from one moment on, never before the window's first frame; the motion to learn stays."""
+    dice = torch.Generator().manual_seed(0)
+    conditions = store.draw(600, dice).conditions
+    heard, before = heard_so_far(conditions, dice), conditions.heard
+    live = (heard != before).any(1)
+    assert 0.5 * UNHEARD < live.float().mean() < 1.5 * UNHEARD
+    assert not (heard & ~before).any()
+    assert torch.equal(heard[:, : CONFIG.prefix + 1], before[:, : CONFIG.prefix + 1])
+    ends = heard[live].long().cumsum(1).argmax(1)  # the last token that is heard
+    hidden = torch.arange(CONFIG.audio_tokens) > ends[:, None]
+    assert not heard[live][hidden].any()
+    assert len(ends.unique()) > CONFIG.window // 2
 
 
 def test_every_region_counts_by_its_share_whatever_its_size():
