@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch loads for a second and a half; the command line shows
 
 GEOMETRY_SIZE = 60  # identity coefficients of the head model
 STYLE_SIZE = 16  # a speaker's habits: see `training/synthetic/speakers.py`
+EMOTIONS = ("neutral", "happy", "serious", "surprised", "explaining", "laughing")  # NEO post, "Expression Range"
 
 Progress = Callable[[int, int, "Tensor | None"], None]
 """Told how the work goes on: done, total, and the newest frame (u8 [H, W, 3]) if there is one. It is called often, at
@@ -80,6 +81,25 @@ class MotionLatents:
 
     def __repr__(self) -> str:
         return f"MotionLatents({len(self.motion)} frames at {float(self.fps):g} fps)"
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """The state that a performance is asked for. Without one it is as the voice sounds; so it is at strength 0."""
+
+    state: str  # one of `EMOTIONS`
+    strength: float = 1.0  # 0..1
+
+    def __post_init__(self) -> None:
+        if self.state not in EMOTIONS:
+            raise InputError(f"emotion {self.state!r:.40} is unknown, expected one of {', '.join(EMOTIONS)}")
+        if not 0 <= self.strength <= 1:
+            raise InputError(f"emotion strength is {self.strength:g}, expected a number from 0 to 1")
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The strength at the place of the state, 0 elsewhere: what a network reads. [E]"""
+        return tuple(self.strength if name == self.state else 0.0 for name in EMOTIONS)
 
 
 def silent(done: int, total: int, frame: Tensor | None = None) -> None:

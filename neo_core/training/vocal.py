@@ -3,8 +3,10 @@
     python -m neo_core train vocal --data DIR --audio-weights FILE --minutes 35 --out vocal.safetensors
 
 Conditions are dropped as guidance will leave them out (audio, identity, reference one by one, sometimes all), the
-prefix as well. Health is printed on windows of held-out voices: `audio_gain` is the mouth's error with another's sound
-over its error with the right one; `std` and `speed` compare the generated motion with the true one, region by region.
+prefix as well. The state is not dropped: half of the takes are performed as the voice sounds, and they alone teach what
+it means that none is asked for. Health is printed on windows of held-out voices: `audio_gain` is the mouth's error with
+another's sound over its error with the right one; `std` and `speed` compare the generated motion with the true one,
+region by region.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from torch import Tensor
 
 from ..audio.encoder import encode, load_audio_encoder
 from ..audio.features import FRAME, PITCH_MARGIN, feature_count
-from ..data_types import Waveform
+from ..data_types import EMOTIONS, Waveform
 from ..flow.guidance import SIGNALS
 from ..flow.path import interpolate
 from ..flow.schedule import logit_normal, timesteps
@@ -29,7 +31,7 @@ from ..vocal.motion_generator import Conditions, MotionGenerator, WindowConfig
 from ..vocal.sampler import SHIFT, STEPS, sample
 from ..vocal.unified_mmdit import BLOCKS, RUNNERS
 from ..weights.manifest import FOLDER, embedded, fingerprint
-from ..weights.safetensors_io import load_into, save
+from ..weights.safetensors_io import load, save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
 from .sound_batches import AugmentConfig, other_voice_inputs
 from .synthetic.performances import Performances, load_performances
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)  # here: whoever heard the sound, or did not have to, shall change no weight
     net = network(config)
     if arguments.start:
-        load_into(net, arguments.start)
+        begin_from(net, arguments.start)
     rescale(net, *spread(data))
     state = Run(net.to(device), _plan(arguments))
     del data  # the sound is not needed again
@@ -167,6 +169,12 @@ def health(net: MotionGenerator, windows: Windows, seed: int = 0) -> dict[str, f
     return {name: float(value) for name, value in result.items()}
 
 
+def begin_from(net: MotionGenerator, path: Path) -> None:
+    """Take the weights of a file. What it does not know of states stays as it was drawn."""
+    drawn = {name: value for name, value in net.state_dict().items() if "emotion" in name}
+    net.load_state_dict(drawn | load(path)[0])
+
+
 @torch.no_grad()
 def rescale(net: MotionGenerator, mean: Tensor, log_scale: Tensor) -> None:
     """Give a network other units of motion and let it say the same in them, but for channels it hardly knew."""
@@ -184,7 +192,8 @@ def rescale(net: MotionGenerator, mean: Tensor, log_scale: Tensor) -> None:
 def _config(arguments: argparse.Namespace, layers: int, width: int) -> WindowConfig:
     """The sizes of the network to train, for an encoder of so many layers and that width."""
     chosen = {name: getattr(arguments, name) for name in CHOICES if getattr(arguments, name)}
-    return size_config(arguments.architecture, arguments.size, audio_layers=layers, audio_width=width, **chosen)
+    sizes = {"audio_layers": layers, "audio_width": width, "emotions": len(EMOTIONS)}
+    return size_config(arguments.architecture, arguments.size, **sizes, **chosen)
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:

@@ -87,6 +87,7 @@ class WindowStore:
             reference=known,
             prefix_motion=torch.stack([cut["prefix"] for cut in cuts]),
             prefix=torch.tensor([start > 0 for _, start in places]),
+            emotion=torch.stack([take.emotion for take in takes]),
         )
         motion, weight = (torch.stack([cut[name] for cut in cuts]) for name in ("motion", "weight"))
         return Windows(motion, weight, conditions)

@@ -5,7 +5,8 @@
 
  - two streams with weights of their own, one softmax over all their tokens (MMDiT, arXiv 2403.03206)
  - RMSNorm of queries and keys per head and stream, rotary positions on the motion clock
- - who speaks, and the portrait's own motion, are no tokens: they modulate every block together with the flow time
+ - who speaks, the portrait's own motion and the state asked for are no tokens: they modulate every block together with
+   the flow time
 
 Letters: B batch, D width, H heads, E width of a head (H E = D), T tokens, S streams.
 """
@@ -90,6 +91,8 @@ class MMDiT(MotionGenerator):
         width = config.width
         self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, width)
         self.reference_input = VectorInput(SIZE, width)
+        if config.emotions:
+            self.emotion_input = VectorInput(config.emotions, width)
         self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), width))
         self.blocks = nn.ModuleList(JointBlock(config, depth) for depth in range(config.depth))
 
@@ -101,6 +104,8 @@ class MMDiT(MotionGenerator):
         self, motion: Tensor, audio: Tensor, t: Tensor, conditions: Conditions, timed: Tensor
     ) -> tuple[Tensor, Tensor]:
         condition = self.time(t) + self._identity(conditions)
+        if self.config.emotions:
+            condition = condition + self.emotion_input(conditions.emotion, conditions.emotion.any(-1))
         states = [x + mark.to(x.dtype) for x, mark in zip((motion, audio), self.stream_mark, strict=True)]
         tables = [timed[:, : motion.shape[1]], timed]
         for block in self.blocks:

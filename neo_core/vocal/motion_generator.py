@@ -4,7 +4,7 @@ A generator reads a noisy window x_t and answers with the clean one, as an offse
 weights give a still face. Every signal has learned null tokens of its own, trained exactly as sampling uses them.
 
 Letters: B batch, D width, W frames of the window, P frames of the clean prefix before it, A audio tokens under both
-(and a little beyond), L layers of the audio encoder, F width of its features, C = 63 channels of motion.
+(and a little beyond), L layers of the audio encoder, F width of its features, C = 63 channels of motion, E states.
 """
 
 from abc import ABC, abstractmethod
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from ..data_types import EMOTIONS, Emotion, InputError
 from ..motion_space import SIZE
 from ..nn.embedding import TimestepEmbedding
 from ..nn.norm import Modulation, modulate
@@ -37,6 +38,7 @@ class WindowConfig:
     prefix: int = 10
     lookahead: int = 6  # audio frames heard beyond the window: lips prepare for the next sound
     audio_mixes: int = 2  # learned blends of the encoder's layers, side by side
+    emotions: int = 0  # states that it can be asked for (`EMOTIONS`), or none
 
     @property
     def audio_tokens(self) -> int:
@@ -57,6 +59,7 @@ class Conditions:
     reference: Tensor  # [B] bool: the portrait's own motion vector is known
     prefix_motion: Tensor  # [B, P, C] the frames before the window
     prefix: Tensor  # [B] bool: there are such frames
+    emotion: Tensor  # [B, E] each state's strength; zeros: none is asked for, and all is as the voice sounds
 
     def without(self, *signals: str) -> "Conditions":
         """The same with some signals ("audio", "identity", "reference") left out."""
@@ -133,6 +136,17 @@ class MotionGenerator(nn.Module, ABC):
     @abstractmethod
     def motion_readers(self) -> tuple[nn.Linear, ...]:
         """The layers that read normalised motion: what has to change when its units do."""
+
+    def asked(self, emotion: Emotion | None) -> Tensor:
+        """What `Conditions` say of a state. [E] Raises InputError where the weights know no states."""
+        if emotion is None:
+            return torch.zeros(len(EMOTIONS))
+        if not self.config.emotions:
+            raise InputError(
+                f"these weights of VOCAL know no emotions, expected others that do for {emotion.state!r}; "
+                "without an emotion they perform as the voice sounds"
+            )
+        return torch.tensor(emotion.weights)
 
     def normalise(self, motion: Tensor) -> Tensor:
         """Motion in its own units -> about N(0, 1) per channel. [..., C]"""

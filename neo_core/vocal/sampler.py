@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data_types import AudioFeatures, Identity, MotionLatents, Progress, silent
+from ..data_types import AudioFeatures, Emotion, Identity, MotionLatents, Progress, silent
 from ..flow.guidance import NEUTRAL, Guidance, Steering
 from ..flow.path import velocity_from_data
 from ..flow.schedule import timesteps
@@ -65,12 +65,21 @@ def generate_motion(
     seed: int = 0,
     steps: int = STEPS,
     guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+    emotion: Emotion | None = None,  # the state asked for; without one, as the voice sounds
     progress: Progress = silent,
 ) -> MotionLatents:
     """The whole performance: one motion vector per 1/25 s of sound."""
     hidden, total = features.hidden_states, features.hidden_states.shape[1] // PAIR
     windows = generate_windows(
-        vocal, [hidden], identity, seed=seed, steps=steps, guidance=guidance, total=total, progress=progress
+        vocal,
+        [hidden],
+        identity,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        emotion=emotion,
+        total=total,
+        progress=progress,
     )
     motion = torch.cat([torch.zeros(0, SIZE), *windows])
     progress(total, total, None)
@@ -85,6 +94,7 @@ def generate_windows(
     seed: int = 0,
     steps: int = STEPS,
     guidance: Guidance = Guidance(),  # noqa: B008 - frozen
+    emotion: Emotion | None = None,
     total: int | None = None,  # motion frames of the clip; guidance that changes over time needs to know
     progress: Progress = silent,
 ) -> Iterator[Tensor]:
@@ -95,7 +105,7 @@ def generate_windows(
     times = timesteps(steps, SHIFT)
     prefix = held = None
     for window in audio_windows(hidden, vocal.config, overlap(vocal.config)):
-        conditions = window_conditions(vocal, window, identity, prefix)
+        conditions = window_conditions(vocal, window, identity, prefix, emotion)
         noise = frame_noise(seed, window.first, vocal.config.window)
         steering = guidance.steering(window_weights(guidance, window.first, vocal.config.window, total))
         on_pass = partial(progress, window.first, total or 0, None)
@@ -193,7 +203,11 @@ def guided_prediction(
 
 
 def window_conditions(
-    vocal: MotionGenerator, window: AudioWindow, identity: Identity, prefix: Tensor | None
+    vocal: MotionGenerator,
+    window: AudioWindow,
+    identity: Identity,
+    prefix: Tensor | None,
+    emotion: Emotion | None = None,
 ) -> Conditions:
     """Everything that steers one window, as a batch of one; `prefix` [P, C] are the finished frames before it."""
     device = vocal.motion_mean.device
@@ -209,6 +223,7 @@ def window_conditions(
         reference=known,
         prefix_motion=before[None],
         prefix=known if prefix is not None else ~known,
+        emotion=vocal.asked(emotion)[None],
     ).to(device)
     return conditions.normalised(vocal)
 

@@ -36,6 +36,8 @@ class SideMMDiT(JointTransformer):
         super().__init__(config)
         self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, config.width)
         self.reference_input = VectorInput(SIZE, config.width)
+        if config.emotions:
+            self.emotion_input = VectorInput(config.emotions, config.width)
 
     @property
     def motion_readers(self) -> tuple[nn.Linear, ...]:
@@ -50,5 +52,7 @@ class SideMMDiT(JointTransformer):
             + self.identity_input(person, conditions.identity)
             + self.reference_input(conditions.reference_motion, conditions.reference)
         )
+        if self.config.emotions:
+            condition = condition + self.emotion_input(conditions.emotion, conditions.emotion.any(-1))
         places = [timed[:, : motion.shape[1]], timed]
         return self.read_motion([motion, audio], condition, places), condition

@@ -7,6 +7,7 @@ block runs that joint pass, refines each stream on its own, and repeats [...]; o
  - differential attention: two maps per head, their difference attends (arXiv 2410.05258, version 1)
  - attention residuals: learned blends of earlier depths (NEO 1.5 at block boundaries; arXiv 2603.15031)
  - partial rotary positions: identity has no place in time, and a window may start anywhere
+ - the state asked for travels in the identity stream: tokens of its own, without a place in time
  - adaLN-Zero modulation from the flow time
  - the network predicts clean motion as an offset from the portrait's own: zero weights give a still face
 
@@ -68,9 +69,14 @@ class UnifiedConfig(JointConfig):
     geometry_tokens: int = 4
     style_tokens: int = 2
     reference_tokens: int = 2
+    emotion_tokens: int = 2  # of a network with states
 
     @property
     def identity_tokens(self) -> int:
+        return self.slots + (self.emotion_tokens if self.emotions else 0)
+
+    @property
+    def slots(self) -> int:
         return self.geometry_tokens + self.style_tokens + self.reference_tokens
 
 
@@ -257,7 +263,10 @@ class UnifiedMMDiT(JointTransformer):
         self.reference_input = nn.Linear(SIZE, config.reference_tokens * width)
         self.no_identity = nn.Parameter(0.02 * torch.randn(config.geometry_tokens + config.style_tokens, width))
         self.no_reference = nn.Parameter(0.02 * torch.randn(config.reference_tokens, width))
-        self.identity_slot = nn.Parameter(0.02 * torch.randn(config.identity_tokens, width))
+        if config.emotions:
+            self.emotion_input = nn.Linear(config.emotions, config.emotion_tokens * width)
+            self.no_emotion = nn.Parameter(0.02 * torch.randn(config.emotion_tokens, width))
+        self.identity_slot = nn.Parameter(0.02 * torch.randn(config.slots, width))
 
     @property
     def motion_readers(self) -> tuple[nn.Linear, ...]:
@@ -278,7 +287,12 @@ class UnifiedMMDiT(JointTransformer):
         reference = rearrange(reference, "b (n d) -> b n d", d=self.config.width)
         known = torch.where(conditions.identity[:, None, None], known, self.no_identity)
         reference = torch.where(conditions.reference[:, None, None], reference, self.no_reference)
-        return torch.cat((known, reference), dim=1) + self.identity_slot  # [B, N, D]
+        tokens = torch.cat((known, reference), dim=1) + self.identity_slot
+        return torch.cat((tokens, self._emotion(conditions)), dim=1) if self.config.emotions else tokens  # [B, N, D]
+
+    def _emotion(self, conditions: Conditions) -> Tensor:
+        asked = rearrange(read(self.emotion_input, conditions.emotion), "b (n d) -> b n d", d=self.config.width)
+        return torch.where(conditions.emotion.any(-1)[:, None, None], asked, self.no_emotion)
 
 
 def _depth_mixer(config: JointConfig) -> DepthMixer | None:

@@ -34,7 +34,9 @@ def performances() -> Performances:
         motion = torch.zeros(FRAMES, 63)
         motion[:, INDEX["jawOpen"]] = loud[k]
         geometry, style = torch.randn(60, generator=dice), torch.randn(16, generator=dice)
-        takes.append(Take(k, geometry, style, torch.zeros(63), motion.half(), seed=k, held_out=k == 3))
+        takes.append(
+            Take(k, geometry, style, torch.zeros(63), motion.half(), seed=k, held_out=k == 3, emotion=torch.zeros(6))
+        )
     every = torch.cat([take.motion.float() for take in takes])
     return Performances(tuple(utterances), tuple(takes), every.mean(0), every.std(0).clamp(min=0.01))
 

@@ -34,6 +34,7 @@ def _draw(config: WindowConfig, batch: int = 2) -> Conditions:
         reference=known,
         prefix_motion=torch.randn(batch, config.prefix, 63, generator=dice),
         prefix=known,
+        emotion=torch.eye(6)[[1, 5]][torch.arange(batch) % 2],
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from neo_core.data_types import EMOTIONS, Emotion, InputError
+
 
 @pytest.fixture(params=["neo", "neo-1.5"])
 def model(request, build):
@@ -81,3 +83,44 @@ def test_zero_weights_mean_the_portrait_at_any_time(model, conditions):
 def test_motion_comes_back_from_normalising(model):
     motion = torch.randn(4, 63)
     torch.testing.assert_close(model.denormalise(model.normalise(motion)), motion, atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture(params=["neo", "neo-1.5"])
+def moody(request, build):
+    return build(request.param, emotions=len(EMOTIONS))
+
+
+def asking(model, conditions, *emotions):
+    return replace(conditions, emotion=torch.stack([model.asked(emotion) for emotion in emotions]))
+
+
+def test_every_state_and_its_strength_move_the_result(moody, draw_conditions):
+    conditions, (x, t) = draw_conditions(moody.config), inputs(moody)
+    wishes = [None, Emotion("happy", 0.4), *(Emotion(state) for state in EMOTIONS)]
+    made = torch.stack([moody(x, t, asking(moody, conditions, wish, wish)) for wish in wishes])
+    apart = (made[:, None] - made[None]).abs().amax((2, 3, 4)) + torch.eye(len(wishes))
+    assert apart.min() > 1e-3
+
+
+def test_strength_0_and_no_state_are_one_learned_answer(moody, draw_conditions):
+    conditions, (x, t) = draw_conditions(moody.config), inputs(moody)
+    nothing = asking(moody, conditions, None, None)
+    assert torch.equal(moody(x, t, nothing), moody(x, t, asking(moody, conditions, *[Emotion("laughing", 0)] * 2)))
+    before = moody(x, t, nothing)
+    for name, parameter in moody.named_parameters():
+        if "no_emotion" in name or "emotion_input.absent" in name:
+            parameter.data = torch.randn_like(parameter)
+    assert (moody(x, t, nothing) - before).abs().max() > 1e-3
+
+
+def test_a_state_has_no_place_in_time_and_windows_may_start_anywhere(moody, draw_conditions):
+    conditions, (x, t) = draw_conditions(moody.config), inputs(moody)
+    torch.testing.assert_close(moody(x, t, conditions), moody(x, t, conditions, first_frame=80), atol=1e-4, rtol=1e-4)
+
+
+def test_weights_without_states_perform_the_same_and_refuse_one(model, conditions):
+    x, t = inputs(model)
+    assert torch.equal(model(x, t, conditions), model(x, t, replace(conditions, emotion=torch.zeros(2, 6))))
+    assert not model.asked(None).any()
+    with pytest.raises(InputError, match="know no emotions"):
+        model.asked(Emotion("happy"))

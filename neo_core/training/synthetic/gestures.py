@@ -70,13 +70,14 @@ def _bands(care: np.ndarray, effort: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return main + care + 1e-6, first, second
 
 
-def paint(phones: Sequence, gain: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and cares on the grid, 2 x [K, A]. phones have symbol, start, end; gain [P] scales their openness."""
+def paint(phones: Sequence, gain: np.ndarray, steps: int, rest: Gesture = REST) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and cares on the grid, 2 x [K, A]. phones have symbol, start, end; gain [P] scales their openness; the
+    mouth is at `rest` where nobody speaks."""
     target = np.tile(REST.target, (steps, 1))
     care = np.full((steps, COUNT), FREE_CARE)
     for index, phone in enumerate(phones):
         if phone.symbol not in GESTURES:
-            _paint_pause(target, care, phones, index)
+            _paint_pause(target, care, phones, index, rest)
             continue
         for gesture in GESTURES[phone.symbol]:
             _paint_gesture(target, care, phone, gesture, gain[index])
@@ -93,14 +94,14 @@ def _still_part(phones: Sequence, index: int, end_of_clip: float) -> tuple[float
     return start, end
 
 
-def _paint_pause(target: np.ndarray, care: np.ndarray, phones: Sequence, index: int) -> None:
-    """Lips together, or parted where speech is about to go on."""
+def _paint_pause(target: np.ndarray, care: np.ndarray, phones: Sequence, index: int, rest: Gesture) -> None:
+    """At rest, or lips parted where speech is about to go on."""
     start, end = _still_part(phones, index, len(target) * STEP)
     inside = 0 < index < len(phones) - 1
     if inside and phones[index].end - phones[index].start < REST_AFTER:
         _paint_still(target, care, start, end, BREATHING)
         return
-    _paint_still(target, care, start, end, REST)
+    _paint_still(target, care, start, end, rest)
     if index + 1 < len(phones) and phones[index].end > REST_AFTER:
         _paint_still(target, care, phones[index].end - INHALE[0], phones[index].end - INHALE[1], BREATHING)
 
@@ -133,12 +134,15 @@ def _shown_step(frame: int) -> int:
     return frame * OVERSAMPLING + OVERSAMPLING // 2 + AHEAD
 
 
-def articulate(phones: Sequence, gain: np.ndarray, frames: int, sluggishness: float = 1.0) -> np.ndarray:
+def articulate(
+    phones: Sequence, gain: np.ndarray, frames: int, sluggishness: float = 1.0, rest: Gesture = REST
+) -> np.ndarray:
     """Articulator tracks at the centres of the video frames. [T, A]
 
-    gain [P] scales the openness of each phone (stress, loudness); sluggishness stretches the articulators' reach.
+    gain [P] scales the openness of each phone (stress, loudness); sluggishness stretches the articulators' reach; rest
+    is what they aim at in silence.
     """
-    target, care = paint(phones, gain, frames * OVERSAMPLING + AHEAD)
+    target, care = paint(phones, gain, frames * OVERSAMPLING + AHEAD, rest)
     tracks = least_effort(target, care, (REACH * sluggishness) ** 4)
     _make_contact(tracks, phones, BILABIALS, INDEX["close"])
     _make_contact(tracks, phones, LABIODENTALS, INDEX["tuck"])

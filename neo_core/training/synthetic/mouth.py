@@ -36,10 +36,10 @@ def rest_mouth(speaker: Speaker, reference: np.ndarray) -> np.ndarray:
 def shape_mouth(
     tracks: np.ndarray, speaker: Speaker, rest: np.ndarray, warmth: np.ndarray, face: FaceMeasures
 ) -> np.ndarray:
-    """Expression coefficients of the mouth. tracks [T, A], rest [53], warmth [T] (extra smile); returns [T, 53]."""
+    """Expression coefficients of the mouth. tracks [T, A], rest [T, 53], warmth [T] (extra smile); returns [T, 53]."""
     track = {name: np.maximum(tracks[:, k], 0.0) for name, k in TRACK.items()}
     contact, tuck = np.minimum(track["close"], 1.0), np.minimum(track["tuck"], 1.0)
-    mouth = np.tile(rest, (len(tracks), 1))
+    mouth = rest.copy()
     _both(mouth, "mouthSmile", warmth)
     _open(mouth, track, speaker, face)
     _free_of_contact(mouth, contact, tuck)

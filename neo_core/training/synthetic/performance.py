@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...data_types import Emotion
 from ...motion_space import EXPRESSION, GAZE, INDEX, POSE, SIZE, clamp
 from .blinks import blink
 from .brows import laughter, move_brows
 from .curves import smooth
+from .emotion import Manner, acting, carry, composed, held_eyes, held_mouth, laugh_tracks, manner_of, silence
 from .face_measures import FaceMeasures, embedded_measures
 from .gaze import lid_channels, move_gaze
 from .gestures import articulate
@@ -24,37 +26,41 @@ from .phones import VOWELS
 from .prosody import Score, read_score
 from .speakers import Speaker
 
-EYES = [k for name, k in INDEX.items() if name.startswith(("brow", "eye", "cheekSquint", "noseSneer"))]
+EYES = [k for name, k in INDEX.items() if name.startswith(("brow", "eye", "cheekSquint"))]
 FULL_CLOSURE = 1.0
 WIDEST_OPEN_LID = 0.3  # a portrait's half-closed eyes open this far while speaking
 
 
-def perform(utterance, speaker: Speaker, seed: int, reference: Tensor) -> Tensor:
+def perform(utterance, speaker: Speaker, seed: int, reference: Tensor, emotion: Emotion | None = None) -> Tensor:
     """Perform an utterance (samples at 16 kHz, phones) at 25 fps; frame m shows the time (m + 0.5) / 25 s.
 
     reference [63] is the portrait's motion vector: its smile, brows and gaze are where the performance rests.
     Returns [T, 63], T = frames that cover the sound.
     """
-    return perform_score(read_score(utterance), speaker, seed, reference)
+    return perform_score(read_score(utterance), speaker, seed, reference, emotion)
 
 
-def perform_score(score: Score, speaker: Speaker, seed: int, reference: Tensor) -> Tensor:
+def perform_score(
+    score: Score, speaker: Speaker, seed: int, reference: Tensor, emotion: Emotion | None = None
+) -> Tensor:
     """`perform` for an utterance that has been read already (the reading is the same for every speaker)."""
-    face = embedded_measures()
-    portrait = reference.double().numpy()
+    face, manner = embedded_measures(), manner_of(emotion)
+    portrait, speaker = composed(reference.double().numpy(), manner), acting(speaker, manner)
     motion = np.zeros((score.frames, SIZE))
-    motion[:, EXPRESSION] = move_mouth(score, speaker, portrait, face)
-    _move_the_rest(motion, score, speaker, seed, portrait)
+    motion[:, EXPRESSION] = move_mouth(score, speaker, portrait, face, manner)
+    _move_the_rest(motion, score, speaker, seed, portrait, manner)
     return clamp(torch.from_numpy(motion).float())
 
 
-def move_mouth(score: Score, speaker: Speaker, portrait: np.ndarray, face: FaceMeasures) -> np.ndarray:
+def move_mouth(score: Score, speaker: Speaker, portrait: np.ndarray, face: FaceMeasures, manner: Manner) -> np.ndarray:
     """The mouth's channels, the same for every seed. [T, 53]"""
     emphasis = 0.3 * np.exp(0.45 * speaker.habit("emphasis_gain"))
     gain = np.exp(np.clip(emphasis * score.stress, -0.9, 0.5) + _length_gain(score.phones))
-    tracks = articulate(score.phones, gain, score.frames, np.exp(0.07 * speaker.habit("tempo_lag")))
+    sluggishness = np.exp(0.07 * speaker.habit("tempo_lag"))
+    tracks = articulate(score.phones, gain, score.frames, sluggishness, silence(manner))
     warmth = 0.06 * (smooth(score.level, 0.6) - 0.5) * score.speaking.max() + 0.5 * laughter(score)
-    return shape_mouth(tracks, speaker, rest_mouth(speaker, portrait), warmth, face)
+    rest = held_mouth(rest_mouth(speaker, portrait), manner, score)
+    return shape_mouth(laugh_tracks(tracks, manner, score), speaker, rest, warmth, face)
 
 
 def _length_gain(phones: Sequence) -> np.ndarray:
@@ -63,13 +69,15 @@ def _length_gain(phones: Sequence) -> np.ndarray:
     return 0.45 * np.clip((length - 0.22) / 0.3, 0, 1) - 0.8 * np.clip((0.12 - length) / 0.07, 0, 1)
 
 
-def _move_the_rest(motion: np.ndarray, score: Score, speaker: Speaker, seed: int, portrait: np.ndarray) -> None:
+def _move_the_rest(
+    motion: np.ndarray, score: Score, speaker: Speaker, seed: int, portrait: np.ndarray, manner: Manner
+) -> None:
     """Head, gaze, lids and brows, each with its own random stream."""
-    streams = [np.random.default_rng([seed, k]) for k in range(4)]
-    motion[:, POSE] = move_head(score, speaker, streams[0])
+    streams = [np.random.default_rng([seed, k]) for k in range(6)]
+    motion[:, POSE] = move_head(score, speaker, streams[0]) + carry(score, manner, streams[4])
     motion[:, GAZE], jumps = move_gaze(score, speaker, motion[:, 53:56], portrait[GAZE], streams[1])
     expression = motion[:, EXPRESSION]
-    expression[:, EYES] = _resting_eyes(speaker, portrait)[EYES]
+    expression[:, EYES] = held_eyes(_resting_eyes(speaker, portrait), manner, score, streams[5])[:, EYES]
     expression += move_brows(score, speaker, streams[2]) + lid_channels(motion[:, GAZE])
     _close_lids(expression, blink(score, speaker, jumps, streams[3]))
 

@@ -3,7 +3,8 @@
     python -m neo_core factory performances --speech DIR --out DIR --takes 3
 
 writes shards that stand alone (sound, phones, motion) and `statistics.safetensors` with the mean and the deviation of
-every motion channel. The same seed gives the same shards; `--resume` keeps those already written.
+every motion channel. The same seed gives the same shards; `--resume` keeps those already written. Half of the takes act
+one of the six states at some strength; the others, and what a weaker state leaves, are as lively as the voice sounds.
 """
 
 import argparse
@@ -17,9 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...data_types import EMOTIONS, Emotion
 from ...motion_space import NAMES, rest
 from ...timebase import MOTION_RATE
 from ...weights import safetensors_io
+from .emotion import heard_arousal, roused
 from .performance import perform_score
 from .phones import INDEX, PHONES
 from .prosody import read_score
@@ -30,9 +33,12 @@ from .utterance import Phone, Utterance
 
 SHARD_SIZE = 60  # recordings in one shard, about ten minutes of sound
 LARGEST_GROUP = 2  # utterances joined to one recording
-EMPTY_SHARE = 0.1  # recordings of a room alone
+EMPTY_SHARE = 0.18  # recordings of a room alone
+STATED, STATED_ALONE = 0.5, 0.8  # takes that act a state, of speech and of an empty room
+WEAKEST = 0.25  # strength of a state
 NEUTRAL_SHARE = 1 / 3  # portraits that are exactly at rest
 SPREAD_FLOOR = 0.01  # smallest deviation a channel may be divided by
+_AS_HEARD = (0.0,) * len(EMOTIONS)
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +54,7 @@ class Take:
     motion: Tensor  # [T, 63] float16, frame m shows the time (m + 0.5) / 25 s
     seed: int
     held_out: bool  # never to train on
+    emotion: Tensor  # [6] the state it acts times its strength (`Emotion.weights`); zeros: as the voice sounds
 
 
 @dataclass(frozen=True)
@@ -74,16 +81,36 @@ def load_performances(folder: str | Path) -> Performances:
     return Performances(tuple(utterances), tuple(takes), statistics["mean"], statistics["std"])
 
 
-def act(recording: Utterance, seeds: Sequence[int]) -> list[tuple[Speaker, Tensor, Tensor]]:
-    """(speaker, reference, motion) of one performance per seed."""
+@dataclass(frozen=True)
+class Acted:
+    """A performance as it was made."""
+
+    speaker: Speaker
+    reference: Tensor  # [63]
+    emotion: Emotion | None
+    motion: Tensor  # [T, 63]
+
+
+def act(recording: Utterance, seeds: Sequence[int]) -> list[Acted]:
+    """One performance per seed."""
     score = read_score(recording)
+    arousal = heard_arousal(score)
     acted = []
     for seed in seeds:
-        speaker = sample_speaker(seed)
+        speaker, emotion = sample_speaker(seed), sample_emotion(seed, STATED if score.phrases else STATED_ALONE)
         neutral = np.random.default_rng([seed, 7]).uniform() < NEUTRAL_SHARE
         reference = rest() if neutral else sample_reference(seed)
-        acted.append((speaker, reference, perform_score(score, speaker, seed, reference)))
+        lively = roused(speaker, arousal * (1 - emotion.strength if emotion else 1))
+        acted.append(Acted(speaker, reference, emotion, perform_score(score, lively, seed, reference, emotion)))
     return acted
+
+
+def sample_emotion(seed: int, share: float) -> Emotion | None:
+    """The state of a take, in a `share` of the seeds; full strength is as likely as a weaker one."""
+    rng = np.random.default_rng([seed, 0xE0])
+    if rng.uniform() >= share:
+        return None
+    return Emotion(str(rng.choice(EMOTIONS)), float(np.clip(rng.uniform(WEAKEST, 2 - WEAKEST), 0, 1)))
 
 
 def write_shard(path: Path, recordings: Sequence[Utterance], seed: int, takes: int) -> None:
@@ -96,18 +123,20 @@ def write_shard(path: Path, recordings: Sequence[Utterance], seed: int, takes: i
         seeds += own
     tensors = {
         **_pack_utterances(recordings),
-        "motion": torch.cat([motion.half() for _, _, motion in acted]),
-        "motion_offset": _offsets([len(motion) for _, _, motion in acted]),
+        "motion": torch.cat([take.motion.half() for take in acted]),
+        "motion_offset": _offsets([len(take.motion) for take in acted]),
         "utterance": torch.tensor(owner),
         "seed": torch.tensor(seeds),
-        "geometry": torch.stack([speaker.geometry for speaker, _, _ in acted]),
-        "style": torch.stack([speaker.style for speaker, _, _ in acted]),
-        "reference": torch.stack([reference for _, reference, _ in acted]),
+        "geometry": torch.stack([take.speaker.geometry for take in acted]),
+        "style": torch.stack([take.speaker.style for take in acted]),
+        "reference": torch.stack([take.reference for take in acted]),
+        "emotion": torch.tensor([take.emotion.weights if take.emotion else _AS_HEARD for take in acted]),
     }
     config = {
         "fps": MOTION_RATE,
         "channels": NAMES,
         "habits": STYLE_NAMES,
+        "emotions": EMOTIONS,
         "phones": PHONES,
         "voices": [r.voice for r in recordings],
         "texts": [r.text for r in recordings],
@@ -225,6 +254,7 @@ def _unpack_utterances(tensors: dict[str, Tensor], config: dict) -> list[Utteran
 
 def _unpack_takes(tensors: dict[str, Tensor], held_out: Sequence[bool], first: int) -> list[Take]:
     border = tensors["motion_offset"].tolist()
+    emotion = tensors.get("emotion", torch.zeros(len(border) - 1, len(EMOTIONS)))  # data older than the states has none
     return [
         Take(
             utterance=first + owner,
@@ -234,6 +264,7 @@ def _unpack_takes(tensors: dict[str, Tensor], held_out: Sequence[bool], first: i
             motion=tensors["motion"][border[k] : border[k + 1]],
             seed=int(tensors["seed"][k]),
             held_out=held_out[owner],
+            emotion=emotion[k],
         )
         for k, owner in enumerate(tensors["utterance"].tolist())
     ]

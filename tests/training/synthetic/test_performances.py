@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from neo_core.data_types import EMOTIONS
 from neo_core.motion_space import SIZE
 from neo_core.training.synthetic import performances
 from neo_core.training.synthetic.performances import load_performances
 from neo_core.training.synthetic.speech import write_corpus
+from neo_core.weights import safetensors_io
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,24 @@ def test_statistics_leave_the_held_out_alone(corpus, tmp_path):
     data = make(corpus, tmp_path)
     motion = torch.cat([take.motion.float() for take in data.takes if not take.held_out])
     assert torch.allclose(motion.mean(0), data.mean, atol=1e-3)
+
+
+def test_half_of_the_takes_act_a_state(corpus, tmp_path):
+    wishes = [performances.sample_emotion(seed, performances.STATED) for seed in range(400)]
+    stated = [wish for wish in wishes if wish]
+    assert 0.4 < len(stated) / len(wishes) < 0.6
+    assert {wish.state for wish in stated} == set(EMOTIONS)
+    assert min(w.strength for w in stated) < 0.5 < sum(w.strength == 1 for w in stated) / len(stated) * 2
+    take = next(take for take in make(corpus, tmp_path).takes if take.emotion.any())
+    assert tuple(take.emotion.tolist()) == pytest.approx(performances.sample_emotion(take.seed, 0.5).weights)
+
+
+def test_data_from_before_the_states_is_as_the_voice_sounds(corpus, tmp_path):
+    make(corpus, tmp_path)
+    for path in tmp_path.glob("shard_*"):
+        tensors, config = safetensors_io.load(path)
+        safetensors_io.save(path, {k: v for k, v in tensors.items() if k != "emotion"}, config)
+    assert not any(take.emotion.any() for take in load_performances(tmp_path).takes)
 
 
 def test_seeds_and_resume(corpus, tmp_path):
