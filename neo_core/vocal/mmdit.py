@@ -24,7 +24,7 @@ from ..nn.norm import RMSNorm
 from ..nn.position import rotate
 from ..nn.stream import StreamLayer
 from ..runtime.attention.dispatch import attention
-from .motion_generator import Conditions, MotionGenerator, WindowConfig, read
+from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
 STREAMS = ("motion", "audio")  # motion first: it is the one read out
 
@@ -92,7 +92,7 @@ class MMDiT(MotionGenerator):
         self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, width)
         self.reference_input = VectorInput(SIZE, width)
         if config.emotions:
-            self.emotion_input = VectorInput(config.emotions, width)
+            self.emotion_input = EmotionInput(config.emotions, 1, width)
         self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), width))
         self.blocks = nn.ModuleList(JointBlock(config, depth) for depth in range(config.depth))
 
@@ -105,7 +105,7 @@ class MMDiT(MotionGenerator):
     ) -> tuple[Tensor, Tensor]:
         condition = self.time(t) + self._identity(conditions)
         if self.config.emotions:
-            condition = condition + self.emotion_input(conditions.emotion, conditions.emotion.any(-1))
+            condition = condition + self.emotion_input(conditions.emotion)[:, 0]
         states = [x + mark.to(x.dtype) for x, mark in zip((motion, audio), self.stream_mark, strict=True)]
         tables = [timed[:, : motion.shape[1]], timed]
         for block in self.blocks:

@@ -103,6 +103,19 @@ class AudioInput(nn.Module):
         return self.project(rearrange(mixed, "b (t two) m f -> b t (two m f)", two=2))
 
 
+class EmotionInput(nn.Module):
+    """The state asked for, or the learned tokens that mean "as the voice sounds". [B, E] -> [B, N, D]"""
+
+    def __init__(self, emotions: int, tokens: int, width: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(emotions, tokens * width)
+        self.absent = nn.Parameter(0.02 * torch.randn(tokens, width))
+
+    def forward(self, emotion: Tensor) -> Tensor:
+        asked = read(self.project, emotion).unflatten(-1, self.absent.shape)
+        return torch.where(emotion.any(-1)[:, None, None], asked, self.absent)
+
+
 class MotionGenerator(nn.Module, ABC):
     """x_t, t and the conditions of a window -> the clean motion of that window. An architecture adds its blocks, and
     `read_out` says what they make of the tokens."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ..motion_space import SIZE
 from .mmdit import VectorInput
-from .motion_generator import Conditions
+from .motion_generator import Conditions, EmotionInput
 from .unified_mmdit import STREAMS, JointConfig, JointTransformer
 
 
@@ -37,7 +37,7 @@ class SideMMDiT(JointTransformer):
         self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, config.width)
         self.reference_input = VectorInput(SIZE, config.width)
         if config.emotions:
-            self.emotion_input = VectorInput(config.emotions, config.width)
+            self.emotion_input = EmotionInput(config.emotions, 1, config.width)
 
     @property
     def motion_readers(self) -> tuple[nn.Linear, ...]:
@@ -53,6 +53,6 @@ class SideMMDiT(JointTransformer):
             + self.reference_input(conditions.reference_motion, conditions.reference)
         )
         if self.config.emotions:
-            condition = condition + self.emotion_input(conditions.emotion, conditions.emotion.any(-1))
+            condition = condition + self.emotion_input(conditions.emotion)[:, 0]
         places = [timed[:, : motion.shape[1]], timed]
         return self.read_motion([motion, audio], condition, places), condition

@@ -30,7 +30,7 @@ from ..nn.norm import RMSNorm
 from ..nn.position import no_place, rotate
 from ..nn.stream import StreamLayer
 from ..runtime.attention.dispatch import attention
-from .motion_generator import Conditions, MotionGenerator, WindowConfig, read
+from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
 STREAMS = ("motion", "audio", "identity")  # motion first: it is the one read out
 
@@ -264,8 +264,7 @@ class UnifiedMMDiT(JointTransformer):
         self.no_identity = nn.Parameter(0.02 * torch.randn(config.geometry_tokens + config.style_tokens, width))
         self.no_reference = nn.Parameter(0.02 * torch.randn(config.reference_tokens, width))
         if config.emotions:
-            self.emotion_input = nn.Linear(config.emotions, config.emotion_tokens * width)
-            self.no_emotion = nn.Parameter(0.02 * torch.randn(config.emotion_tokens, width))
+            self.emotion_input = EmotionInput(config.emotions, config.emotion_tokens, width)
         self.identity_slot = nn.Parameter(0.02 * torch.randn(config.slots, width))
 
     @property
@@ -288,11 +287,8 @@ class UnifiedMMDiT(JointTransformer):
         known = torch.where(conditions.identity[:, None, None], known, self.no_identity)
         reference = torch.where(conditions.reference[:, None, None], reference, self.no_reference)
         tokens = torch.cat((known, reference), dim=1) + self.identity_slot
-        return torch.cat((tokens, self._emotion(conditions)), dim=1) if self.config.emotions else tokens  # [B, N, D]
-
-    def _emotion(self, conditions: Conditions) -> Tensor:
-        asked = rearrange(read(self.emotion_input, conditions.emotion), "b (n d) -> b n d", d=self.config.width)
-        return torch.where(conditions.emotion.any(-1)[:, None, None], asked, self.no_emotion)
+        emotion = (self.emotion_input(conditions.emotion),) if self.config.emotions else ()
+        return torch.cat((tokens, *emotion), dim=1)  # [B, N, D]
 
 
 def _depth_mixer(config: JointConfig) -> DepthMixer | None:
