@@ -40,7 +40,7 @@ from .synthetic.utterance import RATE, Utterance
 from .vocal_features import Listener, read_features, write_features
 from .vocal_windows import Windows, WindowStore, spread
 
-SHARES = {"mouth": 3.0, "brows": 1.5, "eyes": 1.3, "pose": 1.3, "gaze": 1.0}  # of the loss, per region
+SHARES = {"mouth": 4.0, "brows": 2.0, "eyes": 1.3, "pose": 1.3, "gaze": 1.0}  # of the loss, per region
 SPEED_SHARE, ACCELERATION_SHARE = 1.0, 0.2
 DROP, DROP_ALL, DROP_PREFIX = 0.1, 0.05, 0.25  # a quarter of the windows has no prefix to begin with
 UNHEARD = 0.15  # of the windows know their sound to some moment only, as live speech does

@@ -8,7 +8,16 @@ from neo_core.motion_space import INDEX, REGIONS
 from neo_core.training.flow_matching import Plan, Run
 from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
-from neo_core.training.vocal import UNHEARD, balanced, drop_conditions, health, heard_so_far, rescale, windows_loss
+from neo_core.training.vocal import (
+    SHARES,
+    UNHEARD,
+    balanced,
+    drop_conditions,
+    health,
+    heard_so_far,
+    rescale,
+    windows_loss,
+)
 from neo_core.training.vocal_features import GRAIN
 from neo_core.training.vocal_windows import CLOSURE_WEIGHT, SHUT_WEIGHT, WindowStore, mouth_weight, spread
 from neo_core.vocal.loading import ARCHITECTURES
@@ -162,7 +171,8 @@ def test_every_region_counts_by_its_share_whatever_its_size():
     gaze = balanced(terms)
     terms.zero_()
     terms[..., list(REGIONS["mouth"])] = 1
-    assert balanced(terms) == pytest.approx(3 * gaze.item())
+    assert balanced(terms) == pytest.approx(SHARES["mouth"] / SHARES["gaze"] * gaze.item())
+    assert SHARES["mouth"] > SHARES["gaze"]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
