@@ -50,6 +50,7 @@ class AudioFeatures:
     hidden_states: Tensor  # [L, T, D], T = 2 x motion frames
     samples: int  # length of the sound they were made from
     sample_rate: int
+    encoder: str = "embedded"  # who heard it: `audio.encoder.AudioEncoder.name`
 
     def __repr__(self) -> str:
         return f"AudioFeatures({' x '.join(map(str, self.hidden_states.shape))})"

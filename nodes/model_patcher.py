@@ -8,7 +8,7 @@ from functools import lru_cache
 from comfy import model_management
 from comfy.model_patcher import CoreModelPatcher
 
-from ..neo_core.audio.encoder import load_audio_encoder
+from ..neo_core.audio.loading import load_audio_encoder
 from ..neo_core.pipelines.talking_head import Models, load_models
 from ..neo_core.vocal.loading import load_vocal
 from .folders import FileState

@@ -1,141 +1,53 @@
-"""The embedded audio encoder: a small network that hears phones, lips, melody and emphasis in any voice.
+"""Every audio encoder behind one interface: a sound comes in, all layers come out on the feature clock.
 
-Log-mel at 100 Hz goes through a convolutional stem to 50 Hz, pitch and energy join, and eight gated convolutional
-blocks follow (dilated, so that the last one hears about 0.7 s to either side). The output of the stem and of each block
-is exposed, because VOCAL weighs all layers ("multi-scale" audio, NEO post); the heads it was trained with stay in the
-file for inspection. What the encoder hears is bounded, so long sound is encoded in overlapping pieces that join without
-a seam.
+`embedded.py` is the encoder that ships with NEO, `public.py` holds wav2vec2, HuBERT, WavLM and Whisper, and `replay.py`
+what another program has encoded already; `loading.py` finds the right one. VOCAL is told apart only by the name of the
+encoder that it was trained on.
 
-Letters: B batch, N samples, J mel frames (100 Hz), T feature frames (50 Hz), D width, L exposed layers, M mel bands.
+Letters: N samples, T feature frames (50 Hz), D width, L exposed layers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data_types import AudioFeatures, Progress, Waveform, silent
-from ..runtime.placement import ask
-from ..weights import safetensors_io
-from ..weights.manifest import embedded
 from . import features
-from .features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN, Voice, clip_voice
 
-PROSODY_INPUTS = 3
+PIECE = 1000  # feature frames handed out at once: 20 s
 
 
-@dataclass(frozen=True)
-class AudioEncoderConfig:
-    width: int = 192
-    inner: int = 224
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
-    phones: int = 40
+class AudioEncoder(nn.Module, ABC):
+    """Sound at 16 kHz mono -> hidden states [L, T, D] of all layers, two per motion frame: frame k is centred on
+    20 k + 10 ms, and every frame of every layer is of unit size."""
+
+    name: str  # the family, and after a slash its weights: "wav2vec2/1f0a3c…"; VOCAL hears the one it was trained on
 
     @property
+    @abstractmethod
     def layers(self) -> int:
-        return len(self.dilations) + 1
+        """L"""
 
     @property
+    @abstractmethod
+    def width(self) -> int:
+        """D"""
+
+    @property
+    @abstractmethod
     def reach(self) -> int:
-        """Feature frames a layer may hear to either side of its own."""
-        return sum(self.dilations) + 4
+        """Feature frames to either side that a state listens to with any weight worth counting."""
 
+    @abstractmethod
+    def survey(self, blocks: Iterable[Tensor]) -> Any:
+        """What the whole of a sound, in blocks [n], says that each of its parts is heard against: a first pass."""
 
-HEADS = {  # name -> outputs; "phones" is sized by the config
-    "articulation": 4,  # lip closure, rounding, openness, spread
-    "prosody": 3,  # f0 relative to the voice, energy, voicing
-    "emphasis": 1,  # how much a word stands out
-    "arousal": 1,  # calm 0 .. 1 excited
-    "pause": 1,
-}
-
-
-class GatedConvolution(nn.Module):
-    """x + W_o (a * silu(b)) with (a, b) read from three frames, `dilation` apart; frames outside the sound are zero."""
-
-    def __init__(self, width: int, inner: int, dilation: int, dropout: float = 0.0):
-        super().__init__()
-        self.dilation = dilation
-        self.dropout = nn.Dropout(dropout)
-        self.norm = nn.LayerNorm(width)
-        self.mix = nn.Linear(3 * width, 2 * inner)
-        self.out = nn.Linear(inner, width)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, T, D]
-        d, count = self.dilation, x.shape[1]
-        around = F.pad(self.norm(x), (0, 0, d, d))
-        a, b = self.mix(torch.cat([around[:, k * d : k * d + count] for k in range(3)], -1)).chunk(2, -1)
-        return x + self.out(self.dropout(a * F.silu(b)))
-
-
-class Stem(nn.Module):
-    """Two convolutions over mel frames; the second has stride 2 and is centred on the pair 2k, 2k + 1."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.first = nn.Linear(5 * MEL_BANDS, width)
-        self.second = nn.Linear(4 * width, width)
-        self.prosody = nn.Linear(5 * PROSODY_INPUTS, width)
-
-    def forward(self, mel: Tensor, prosody: Tensor) -> Tensor:  # [B, 2T, M], [B, T, 3] -> [B, T, D]
-        x = F.gelu(self.first(_windows(mel, 5, 2, 1)))  # [B, 2T, D]
-        return self.second(_windows(x, 4, 1, 2)) + self.prosody(_windows(prosody, 5, 2, 1))
-
-
-def _windows(x: Tensor, size: int, before: int, stride: int) -> Tensor:
-    """Every `stride`-th stretch of `size` frames, zero outside. [B, J, C] -> [B, J / stride, size C]"""
-    around = F.pad(x, (0, 0, before, size - stride - before))
-    return around.unfold(1, size, stride).transpose(2, 3).flatten(2)
-
-
-class AudioEncoder(nn.Module):
-    """mel [B, 2T, M] and prosody [B, T, 3] -> hidden states [L, B, T, D], each frame of each layer of unit size."""
-
-    def __init__(self, config: AudioEncoderConfig, dropout: float = 0.0):  # of what a block says, in training
-        super().__init__()
-        self.config = config
-        self.stem = Stem(config.width)
-        self.blocks = nn.ModuleList(
-            [GatedConvolution(config.width, config.inner, d, dropout) for d in config.dilations]
-        )
-        heads = {"phones": config.phones} | HEADS
-        self.heads = nn.ModuleDict({name: nn.Linear(config.width, size) for name, size in heads.items()})
-        self.layer_weights = nn.ParameterDict({name: torch.zeros(config.layers) for name in heads})
-
-    def forward(self, mel: Tensor, prosody: Tensor) -> Tensor:
-        x = self.stem(mel, prosody)
-        states = [x]
-        for block in self.blocks:
-            x = block(x)
-            states.append(x)
-        return F.layer_norm(torch.stack(states), (self.config.width,))
-
-    def read(self, hidden_states: Tensor, head: str) -> Tensor:
-        """The raw output of a head, which listens to its own mixture of the layers. [L, ..., D] -> [..., outputs]"""
-        mixture = torch.einsum("l,l...d->...d", self.layer_weights[head].softmax(0), hidden_states)
-        return self.heads[head](mixture)
-
-
-def load_audio_encoder(path: str | Path | None = None) -> AudioEncoder:
-    """The embedded encoder, or one of the same architecture from a file."""
-    path = path or embedded("audio.safetensors")
-    config = safetensors_io.load_config_for(path, AudioEncoderConfig)
-    encoder = AudioEncoder(AudioEncoderConfig(**config | {"dilations": tuple(config["dilations"])}))
-    safetensors_io.load_into(encoder, path)
-    return encoder.eval()
-
-
-def save_audio_encoder(encoder: AudioEncoder, path: str | Path, made: dict) -> None:
-    """Write an encoder in half precision. `made`: how it came to be."""
-    safetensors_io.save(path, encoder.state_dict(), asdict(encoder.config), made=made, dtype=torch.float16)
-
-
-# --- encoding --------------------------------------------------------------------------------------------------------
-
-PIECE = 1000  # feature frames encoded at once: 20 s
+    @abstractmethod
+    def stream(self, blocks: Iterable[Tensor], survey: Any, piece: int = PIECE) -> Iterator[Tensor]:
+        """Hidden states of a sound in blocks [n] with its `survey`, in pieces of at most `piece` frames: [L, t, D]."""
 
 
 def encode(encoder: AudioEncoder, waveform: Waveform, progress: Progress = silent) -> AudioFeatures:
@@ -146,58 +58,25 @@ def encode(encoder: AudioEncoder, waveform: Waveform, progress: Progress = silen
     def tell() -> None:
         progress(sum(piece.shape[1] for piece in pieces), total, None)
 
-    voice = clip_voice(watched(mono_blocks(waveform), tell))
-    for piece in encode_stream(encoder, watched(mono_blocks(waveform), tell), voice):
+    survey = encoder.survey(watched(mono_blocks(waveform), tell))
+    for piece in encode_stream(encoder, watched(mono_blocks(waveform), tell), survey):
         pieces.append(piece)
         tell()
-    return AudioFeatures(torch.cat(pieces, 1), waveform.samples.shape[1], waveform.sample_rate)
+    return AudioFeatures(torch.cat(pieces, 1), waveform.samples.shape[1], waveform.sample_rate, encoder.name)
 
 
 @torch.no_grad()
-def encode_stream(
-    encoder: AudioEncoder, blocks: Iterable[Tensor], voice: Voice, piece: int = PIECE
-) -> Iterator[Tensor]:
-    """Hidden states of a sound that comes in blocks [n] at 16 kHz mono, piece by piece: [L, t, D].
-
-    `voice` is the `clip_voice` of the whole sound. Memory does not grow with its length, and the pieces joined are
-    what one pass over the whole would give.
-    """
-    reach = encoder.config.reach
-    sound, start = torch.zeros(PITCH_MARGIN), -PITCH_MARGIN  # what is held, and where in the sound it starts
-    done = received = 0  # frames given out, samples taken in
-    for block in blocks:
-        sound, received = torch.cat([sound, block]), received + block.shape[0]
-        while received >= (done + piece + reach) * FRAME + PITCH_MARGIN:
-            yield _encode_frames(encoder, sound, start, (done, done + piece, done + piece + reach), voice)
-            done += piece
-            keep = max(0, (done - reach) * FRAME - PITCH_MARGIN - start)
-            sound, start = sound[keep:], start + keep
-    total = features.feature_count(received, features.RATE)
-    missing = total * FRAME + PITCH_MARGIN - start - sound.shape[0]
-    sound = F.pad(sound, (0, max(0, missing)))
-    while done < total:
-        last = min(done + piece, total)
-        yield _encode_frames(encoder, sound, start, (done, last, min(last + reach, total)), voice)
-        done = last
+def encode_stream(encoder: AudioEncoder, blocks: Iterable[Tensor], survey: Any, piece: int = PIECE) -> Iterator[Tensor]:
+    """`encoder.stream`, without gradients. Memory does not grow with the length of the sound."""
+    yield from encoder.stream(blocks, survey, piece)
 
 
-def _encode_frames(
-    encoder: AudioEncoder, sound: Tensor, start: int, span: tuple[int, int, int], voice: Voice
-) -> Tensor:
-    """Hidden states of frames first..last, hearing up to `heard` and `reach` frames back. [L, last - first, D]"""
-    first, last, heard = span
-    low = max(0, first - encoder.config.reach)
-    around = sound[low * FRAME - PITCH_MARGIN - start : heard * FRAME + PITCH_MARGIN - start]
-    mel, prosody = network_inputs(around, voice)
-    return ask(encoder, mel[None], prosody[None])[:, 0, first - low : last - low]
-
-
-def network_inputs(sound: Tensor, voice: Voice) -> tuple[Tensor, Tensor]:
-    """Log-mel [..., 2T, M] and prosody [..., T, 3] of sound [..., N] with `PITCH_MARGIN` around it, and its voice."""
-    extra = PITCH_MARGIN - MARGIN
-    mel = features.mel_energy(sound[..., extra : sound.shape[-1] - extra])
-    f0, voiced = features.pitch(sound)
-    return features.log_mel(mel, voice.loudness), features.prosody_inputs(f0, voiced, mel.mean(-1), voice)
+def retimed(hidden: Tensor, position: Tensor) -> Tensor:
+    """Hidden states between frames: `position` [n] counts in frames and is held at both ends. [L, T, D] -> [L, n, D]"""
+    position = position.clamp(0, hidden.shape[1] - 1)
+    left = position.floor().long().clamp(max=max(0, hidden.shape[1] - 2))
+    right = (left + 1).clamp(max=hidden.shape[1] - 1)
+    return torch.lerp(hidden[:, left], hidden[:, right], (position - left)[:, None].to(hidden))
 
 
 def watched(blocks: Iterable[Tensor], on_block: Callable[[], None]) -> Iterator[Tensor]:

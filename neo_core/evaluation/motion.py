@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .. import motion_space
-from ..audio.encoder import AudioEncoder, encode, load_audio_encoder
+from ..audio.encoder import AudioEncoder, encode
+from ..audio.loading import load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, AudioFeatures, Identity, Waveform
 from ..geometry.head_model import HeadModel, landmarks, load_head_model, shape
 from ..vocal.loading import load_vocal

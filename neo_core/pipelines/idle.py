@@ -45,7 +45,7 @@ def _frames(seconds: float, shortest: float, longest: float) -> int:
 
 def silent_states(encoder: AudioEncoder, frames: int) -> Tensor:
     """Hidden states of the encoder in the middle of a long silence, `frames` at 25 a second. [L, 2 frames, F]"""
-    count, margin = 2 * frames, encoder.config.reach
+    count, margin = 2 * frames, encoder.reach
     states = encode(encoder, Waveform(torch.zeros(1, (count + 2 * margin) * FRAME), RATE)).hidden_states
     return states[:, margin : margin + count]
 

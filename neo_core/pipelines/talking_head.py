@@ -17,15 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..audio.encoder import (
-    AudioEncoder,
-    encode,
-    encode_stream,
-    load_audio_encoder,
-    mono_blocks,
-    watched,
-)
-from ..audio.features import RATE, clip_voice
+from ..audio.encoder import AudioEncoder, encode, encode_stream, mono_blocks, watched
+from ..audio.features import RATE
+from ..audio.loading import load_audio_encoder
 from ..data_types import STYLE_SIZE, AudioFeatures, Identity, MotionLatents, Progress, Waveform, silent
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
@@ -171,10 +165,12 @@ def perform(
     models: Models, sound: Sound | Waveform, identity: Identity, settings: Settings, progress: Progress = silent
 ) -> Iterator[Tensor]:
     """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
+    encoder = models.audio_encoder
+    models.vocal.require_encoder(encoder.name, encoder.layers, encoder.width)
     frames = [frame_count(_samples(sound), sound.sample_rate, fps) for fps in (Fraction(MOTION_RATE), settings.fps)]
     heard = [watched(_mono(sound), partial(progress, 0, frames[0], None)) for _ in range(2)]
-    voice = clip_voice(heard[0])  # a first pass: speech is heard relative to its own loudness and pitch
-    hidden = encode_stream(models.audio_encoder, heard[1], voice, HEARD_AT_ONCE)
+    survey = encoder.survey(heard[0])  # a first pass: speech is heard relative to the whole of it
+    hidden = encode_stream(encoder, heard[1], survey, HEARD_AT_ONCE)
     motion = generate_windows(
         models.vocal,
         hidden,

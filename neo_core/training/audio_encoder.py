@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, AudioEncoderConfig, encode, save_audio_encoder
+from ..audio.embedded import AudioEncoderConfig, EmbeddedEncoder, save_audio_encoder
+from ..audio.encoder import encode
 from ..data_types import Waveform
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import load_into
@@ -53,18 +54,18 @@ def run(arguments: argparse.Namespace) -> None:
     store = SpeechStore(corpus[k] for k, name in enumerate(names) if not is_held_out(name)).to(arguments.device)
     judged = [corpus[k] for k, name in enumerate(names) if is_held_out(name) and name.startswith("librispeech")]
     log.info("%.0f minutes of speech to train on", float(store.length.sum()) / RATE / 60)
-    encoder = AudioEncoder(AudioEncoderConfig(), DROPOUT)
+    encoder = EmbeddedEncoder(AudioEncoderConfig(), DROPOUT)
     if arguments.start:
         load_into(encoder, arguments.start)
     encoder.to(arguments.device)
     config, made, teacher = AugmentConfig(), _made(arguments), Teacher(encoder)
 
-    def loss(net: AudioEncoder) -> Tensor:
+    def loss(net: EmbeddedEncoder) -> Tensor:
         with torch.device(arguments.device):
             batch = store.draw(BATCH, config)
             return batch_loss(net, batch, teacher.said(net, batch))
 
-    def report(average: AudioEncoder) -> str:
+    def report(average: EmbeddedEncoder) -> str:
         save_audio_encoder(average, arguments.out, made)
         return str(frame_scores(deepcopy(average).cpu(), judged[::5]))
 
@@ -94,12 +95,12 @@ class Teacher:
     Mean teacher (arXiv 1703.01780); it is believed gradually, once it can hear.
     """
 
-    def __init__(self, net: AudioEncoder, keep: float = 0.99, deaf: int = 400, ramp: int = 600):
+    def __init__(self, net: EmbeddedEncoder, keep: float = 0.99, deaf: int = 400, ramp: int = 600):
         self.average = deepcopy(net).eval()
         self.keep, self.deaf, self.ramp, self.steps = keep, deaf, ramp, 0
 
     @torch.no_grad()
-    def said(self, net: AudioEncoder, batch: Batch) -> Tensor | None:
+    def said(self, net: EmbeddedEncoder, batch: Batch) -> Tensor | None:
         """Phone probabilities times how far to believe them. [B, T, phones]"""
         self.steps += 1
         follow(self.average, net, min(self.keep, self.steps / (self.steps + 10)))
@@ -115,7 +116,7 @@ class Teacher:
 # --- loss ------------------------------------------------------------------------------------------------------------
 
 
-def batch_loss(net: AudioEncoder, batch: Batch, taught: Tensor | None = None) -> Tensor:
+def batch_loss(net: EmbeddedEncoder, batch: Batch, taught: Tensor | None = None) -> Tensor:
     """The weighted sum over all heads; `taught` is what the teacher heard. [B, T, phones]"""
     with torch.autocast(batch.trust.device.type, torch.bfloat16):
         hidden = net(*batch.heard)  # [L, B, T, D]
@@ -190,7 +191,7 @@ class FrameScores:
 
 
 @torch.no_grad()
-def hear(net: AudioEncoder, utterance: Utterance) -> tuple[Tensor, Tensor]:
+def hear(net: EmbeddedEncoder, utterance: Utterance) -> tuple[Tensor, Tensor]:
     """Phones heard and phones said, in every feature frame. ([T], [T])"""
     features = encode(net, Waveform(utterance.samples[None], RATE))
     heard = net.read(features.hidden_states, "phones").argmax(-1)
@@ -199,7 +200,7 @@ def hear(net: AudioEncoder, utterance: Utterance) -> tuple[Tensor, Tensor]:
     return heard[:count], said[:count]
 
 
-def frame_scores(net: AudioEncoder, utterances: list[Utterance]) -> FrameScores:
+def frame_scores(net: EmbeddedEncoder, utterances: list[Utterance]) -> FrameScores:
     """Scores over whole clips, as they are."""
     net = net.eval()
     heard, said = (torch.cat(list(column)) for column in zip(*(hear(net, u) for u in utterances), strict=True))

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audio.encoder import load_audio_encoder
+from ..audio.loading import load_audio_encoder
 from ..evaluation.line_plot import Line, Panel, plot_lines
 from ..flow.guidance import SIGNALS, Guidance
 from ..geometry.camera import rotation_matrix

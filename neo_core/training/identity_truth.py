@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, encode, load_audio_encoder
+from ..audio.encoder import AudioEncoder, encode
+from ..audio.loading import load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, AudioFeatures, Identity, Waveform
 from ..evaluation.bench import CouldNotRun
 from ..evaluation.line_plot import Line, Panel, plot_lines

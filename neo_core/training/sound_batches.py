@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..audio import features
-from ..audio.encoder import network_inputs
+from ..audio.embedded import network_inputs
 from ..audio.features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN, RATE
 from .synthetic.phones import ARTICULATION, INDEX, PHONES, SIL
 from .synthetic.utterance import LABEL_RATE, Utterance, labels

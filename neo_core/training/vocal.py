@@ -1,6 +1,10 @@
 """Train VOCAL, of the first NEO or 1.5, on rule-made performances, or on any others in the same form.
 
-    python -m neo_core train vocal --data DIR --audio-weights FILE --minutes 35 --out vocal.safetensors
+    python -m neo_core train vocal --data DIR --audio-weights FILE_OR_FOLDER --out vocal.safetensors
+
+hears the recordings with any audio encoder: the embedded one, or a public one in FOLDER (`python -m neo_core download`
+fetches them); the file says which it was. `--start VOCAL` begins with the weights of another VOCAL, also of one that
+heard through another encoder: then only what reads the sound begins anew.
 
 Conditions are dropped as guidance will leave them out (audio, identity, reference one by one, sometimes all), the
 prefix as well. The state is not dropped: half of the takes are performed as the voice sounds, and they alone teach what
@@ -11,17 +15,17 @@ region by region.
 
 import argparse
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..audio.encoder import encode, load_audio_encoder
-from ..audio.features import FRAME, PITCH_MARGIN, feature_count
-from ..data_types import EMOTIONS, Waveform
+from ..audio.encoder import AudioEncoder
+from ..audio.loading import load_audio_encoder
+from ..data_types import EMOTIONS
 from ..flow.guidance import SIGNALS
 from ..flow.path import interpolate
 from ..flow.schedule import logit_normal, timesteps
@@ -30,13 +34,12 @@ from ..vocal.loading import ARCHITECTURES, SIZES, size_config, stored_config
 from ..vocal.motion_generator import Conditions, MotionGenerator, WindowConfig
 from ..vocal.sampler import SHIFT, STEPS, sample
 from ..vocal.unified_mmdit import BLOCKS, RUNNERS
-from ..weights.manifest import FOLDER, embedded, fingerprint
-from ..weights.safetensors_io import load, save
+from ..weights.manifest import FOLDER
+from ..weights.safetensors_io import fill, load, save
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
-from .sound_batches import AugmentConfig, other_voice_inputs
+from .listening import listener
 from .synthetic.performances import Performances, load_performances
 from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
-from .synthetic.utterance import RATE, Utterance
 from .vocal_features import Listener, read_features, write_features
 from .vocal_windows import Windows, WindowStore, spread
 
@@ -55,7 +58,9 @@ OPTIONS = ("minutes", "steps", "rate", "batch", "architecture", "size", *CHOICES
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `train vocal`."""
     parser.add_argument("--data", type=Path, required=True, help="folder made by `factory performances`")
-    parser.add_argument("--audio-weights", type=Path, help="the audio encoder (default: the embedded one)")
+    parser.add_argument(
+        "--audio-weights", type=Path, help="the audio encoder: a file of ours, or the folder of a public checkpoint"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER / "vocal.safetensors")
     parser.add_argument("--features", type=Path, help="what the encoder hears in DATA; made if it is not there")
     parser.add_argument("--minutes", type=float, help="of the processor's time (default: 35, or no limit with --steps)")
@@ -77,9 +82,9 @@ def run(arguments: argparse.Namespace) -> None:
     dice = torch.Generator().manual_seed(arguments.seed)
     device = torch.device(arguments.device)
     data = load_performances(arguments.data)
-    listen = _listener(arguments, data)
-    layers, _, width = listen(data.utterances[0])[0].shape
-    network, config = ARCHITECTURES[arguments.architecture][0], _config(arguments, layers, width)
+    encoder = load_audio_encoder(arguments.audio_weights)
+    listen = _listener(encoder, arguments.features, data)
+    network, config = ARCHITECTURES[arguments.architecture][0], _config(arguments, encoder)
     store = WindowStore(data, listen, config, held_out=False)
     exam = WindowStore(data, lambda utterance: listen(utterance)[:1], config, held_out=True)
     torch.manual_seed(arguments.seed)  # here: whoever heard the sound, or did not have to, shall change no weight
@@ -170,9 +175,19 @@ def health(net: MotionGenerator, windows: Windows, seed: int = 0) -> dict[str, f
 
 
 def begin_from(net: MotionGenerator, path: Path) -> None:
-    """Take the weights of a file. What it does not know of states stays as it was drawn."""
-    drawn = {name: value for name, value in net.state_dict().items() if "emotion" in name}
-    net.load_state_dict(drawn | load(path)[0])
+    """Take the weights of a file. What it does not know of states stays as it was drawn, and so does what reads the
+    sound, where it listened to an encoder of another family."""
+    tensors, stored = load(path)
+    same = _ears(stored) == _ears(asdict(net.config))
+    new = ("emotion",) if same else ("emotion", "audio_input.")
+    drawn = {name: value for name, value in net.state_dict().items() if any(part in name for part in new)}
+    kept = {name: value for name, value in tensors.items() if same or not name.startswith("audio_input.")}
+    fill(net, drawn | kept, path)
+
+
+def _ears(config: Mapping) -> tuple[str, int, int]:
+    """The family of the audio encoder, its layers and their width. The first files do not say the family."""
+    return config.get("audio_encoder", "embedded").split("/")[0], config["audio_layers"], config["audio_width"]
 
 
 @torch.no_grad()
@@ -189,11 +204,11 @@ def rescale(net: MotionGenerator, mean: Tensor, log_scale: Tensor) -> None:
     net.motion_log_scale.copy_(log_scale)
 
 
-def _config(arguments: argparse.Namespace, layers: int, width: int) -> WindowConfig:
-    """The sizes of the network to train, for an encoder of so many layers and that width."""
+def _config(arguments: argparse.Namespace, encoder: AudioEncoder) -> WindowConfig:
+    """The sizes of the network to train, for this encoder."""
     chosen = {name: getattr(arguments, name) for name in CHOICES if getattr(arguments, name)}
-    sizes = {"audio_layers": layers, "audio_width": width, "emotions": len(EMOTIONS)}
-    return size_config(arguments.architecture, arguments.size, **sizes, **chosen)
+    sizes = {"audio_layers": encoder.layers, "audio_width": encoder.width, "emotions": len(EMOTIONS)}
+    return size_config(arguments.architecture, arguments.size, audio_encoder=encoder.name, **sizes, **chosen)
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -201,29 +216,13 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(minutes, arguments.rate, steps=arguments.steps or math.inf)
 
 
-def _listener(arguments: argparse.Namespace, data: Performances) -> Listener:
+def _listener(encoder: AudioEncoder, features: Path | None, data: Performances) -> Listener:
     """From memory where there is one, else with the encoder."""
-    if not arguments.features:
-        return _encoder(arguments.audio_weights)
-    encoder = fingerprint(arguments.audio_weights or embedded("audio.safetensors"))["sha256"]
-    if not arguments.features.exists():
-        write_features(arguments.features, data.utterances, _encoder(arguments.audio_weights), encoder)
-    return read_features(arguments.features, encoder)
-
-
-def _encoder(weights: Path | None) -> Listener:
-    """Recording -> hidden states [L, 2 T, F] of the sound as it is, and as another voice would have said it."""
-    encoder = load_audio_encoder(weights)
-
-    @torch.no_grad()
-    def listen(utterance: Utterance) -> list[Tensor]:
-        plain = encode(encoder, Waveform(utterance.samples[None], RATE)).hidden_states
-        missing = feature_count(len(utterance.samples), RATE) * FRAME - len(utterance.samples)
-        sound = F.pad(utterance.samples[None], (PITCH_MARGIN, PITCH_MARGIN + missing))
-        other = encoder(*other_voice_inputs(sound, AugmentConfig()))[:, 0]
-        return [plain, other]
-
-    return listen
+    if features is None:
+        return listener(encoder)
+    if not features.exists():
+        write_features(features, data.utterances, listener(encoder), encoder.name)
+    return read_features(features, encoder.name)
 
 
 def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..audio.encoder import encode, load_audio_encoder
+from ..audio.encoder import encode
+from ..audio.loading import load_audio_encoder
 from ..data_types import AudioFeatures, Identity, Waveform
 from ..motion_space import EXPRESSION, REGIONS
 from ..timebase import MOTION_RATE

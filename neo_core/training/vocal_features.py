@@ -27,7 +27,7 @@ def packed(hidden: Tensor) -> Tensor:
 
 
 def write_features(path: Path, utterances: Iterable[Utterance], listen: Listener, encoder: str) -> None:
-    """Listen to every recording once; `encoder` is the sha256 of the encoder's weights."""
+    """Listen to every recording once; `encoder` is the name of who listens."""
     heard: dict[str, Tensor] = {}
     for utterance in utterances:
         heard |= {f"{_key(utterance)}.{k}": packed(version) for k, version in enumerate(listen(utterance))}

@@ -39,6 +39,7 @@ class WindowConfig:
     lookahead: int = 6  # audio frames heard beyond the window: lips prepare for the next sound
     audio_mixes: int = 2  # learned blends of the encoder's layers, side by side
     emotions: int = 0  # states that it can be asked for (`EMOTIONS`), or none
+    audio_encoder: str = "embedded"  # that it was trained on: the family, and after a slash the weights if known
 
     @property
     def audio_tokens(self) -> int:
@@ -160,6 +161,17 @@ class MotionGenerator(nn.Module, ABC):
                 "without an emotion they perform as the voice sounds"
             )
         return torch.tensor(emotion.weights)
+
+    def require_encoder(self, name: str, layers: int, width: int) -> None:
+        """Raise InputError unless this audio encoder is the one that the network was trained on."""
+        config = self.config
+        same = all(a == b for a, b in zip(name.split("/"), config.audio_encoder.split("/"), strict=False))
+        if not same or (layers, width) != (config.audio_layers, config.audio_width):
+            raise InputError(
+                f"speech was heard by the audio encoder {name} ({layers} layers of {width} numbers), expected "
+                f"{config.audio_encoder} ({config.audio_layers} of {config.audio_width}): VOCAL understands the one it "
+                "was trained on"
+            )
 
     def normalise(self, motion: Tensor) -> Tensor:
         """Motion in its own units -> about N(0, 1) per channel. [..., C]"""

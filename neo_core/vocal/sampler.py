@@ -68,8 +68,9 @@ def generate_motion(
     emotion: Emotion | None = None,  # the state asked for; without one, as the voice sounds
     progress: Progress = silent,
 ) -> MotionLatents:
-    """The whole performance: one motion vector per 1/25 s of sound."""
+    """The whole performance: one motion vector per 1/25 s of sound. Raises InputError when another encoder heard it."""
     hidden, total = features.hidden_states, features.hidden_states.shape[1] // PAIR
+    vocal.require_encoder(features.encoder, hidden.shape[0], hidden.shape[2])
     windows = generate_windows(
         vocal,
         [hidden],

@@ -5,7 +5,7 @@ Saving goes through a temporary file and a rename, so a killed training run neve
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -77,6 +77,12 @@ def load_made(path: str | Path) -> dict:
 def load_into(module: nn.Module, path: str | Path) -> dict:
     """Copy a file into a module (cast to the module's dtypes) and return its config; every key must match."""
     tensors, config = load(path)
+    fill(module, tensors, path)
+    return config
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Copy tensors into a module; every key must match. `source`: where they come from, for the error."""
     own = module.state_dict()
     faults = [
         _listing("missing", own.keys() - tensors.keys()),
@@ -84,9 +90,21 @@ def load_into(module: nn.Module, path: str | Path) -> dict:
         _listing("of another shape", [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]),
     ]
     if any(faults):
-        raise InputError(f"{path} does not fit {type(module).__name__}: {'; '.join(f for f in faults if f)}")
+        raise InputError(f"{source} does not fit {type(module).__name__}: {'; '.join(f for f in faults if f)}")
     module.load_state_dict(tensors)
-    return config
+
+
+def tensor_names(path: str | Path) -> list[str]:
+    """The names of all tensors of a file."""
+    with _opened(path) as file:
+        return list(file.keys())
+
+
+def load_renamed(path: str | Path, renamed: Callable[[str], str | None]) -> dict[str, Tensor]:
+    """The tensors of a file under other names; those for which `renamed` answers None are not read."""
+    with _opened(path) as file:
+        names = {name: renamed(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        return {new: file.get_tensor(old) for old, new in names.items() if new is not None}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neo_core.audio.encoder import AudioEncoder, AudioEncoderConfig
+from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.geometry.camera import Camera, project
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, vertex_normals
 from neo_core.geometry.rasteriser import interpolate, rasterise
@@ -36,7 +36,7 @@ def models(monkeypatch, portrait) -> talking_head.Models:
     """The real head model; every network tiny and untrained."""
     person = (portrait.photo != portrait.photo[0, 0]).any(-1).float()
     monkeypatch.setattr(talking_head, "person_mask", lambda *_: person)
-    encoder = AudioEncoder(AudioEncoderConfig(width=16, inner=16, dilations=(1, 2)))
+    encoder = EmbeddedEncoder(AudioEncoderConfig(width=16, inner=16, dilations=(1, 2)))
     config = UnifiedConfig(encoder.config.layers, 16, width=32, depth=2, heads=2, rotary=4, residual_stride=1)
     vocal = UnifiedMMDiT(config)
     with torch.no_grad():  # zero output weights, as VOCAL starts with, would leave the face still

@@ -11,7 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from neo_core.audio.encoder import encode, load_audio_encoder
+from neo_core.audio.encoder import encode
+from neo_core.audio.loading import load_audio_encoder
 from neo_core.data_types import Identity, Waveform
 from neo_core.flow.guidance import Guidance
 from neo_core.media.image import read_photo

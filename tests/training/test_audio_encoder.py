@@ -2,7 +2,7 @@
 
 import torch
 
-from neo_core.audio.encoder import AudioEncoder, AudioEncoderConfig
+from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.training import audio_encoder
 from neo_core.training.audio_encoder import Teacher, batch_loss, frame_scores
 from neo_core.training.sound_batches import AugmentConfig, SpeechStore
@@ -24,7 +24,7 @@ def utterance() -> Utterance:
 
 def test_a_few_steps_tell_a_hum_from_a_hiss():
     torch.manual_seed(0)
-    spoken, net = utterance(), AudioEncoder(TINY)
+    spoken, net = utterance(), EmbeddedEncoder(TINY)
     store, config = SpeechStore([spoken]), AugmentConfig(frames=60, reverb=0, noise=0, empty=0)
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
     first = last = 0.0
@@ -42,7 +42,7 @@ def test_a_few_steps_tell_a_hum_from_a_hiss():
 
 
 def test_the_teacher_is_believed_gradually():
-    net, batch = AudioEncoder(TINY), SpeechStore([utterance()]).draw(2, AugmentConfig(frames=40))
+    net, batch = EmbeddedEncoder(TINY), SpeechStore([utterance()]).draw(2, AugmentConfig(frames=40))
     teacher = Teacher(net, deaf=2, ramp=4)
     said = [teacher.said(net, batch) for _ in range(8)]
     assert said[:2] == [None, None]
@@ -52,7 +52,7 @@ def test_the_teacher_is_believed_gradually():
 
 
 def test_every_head_gets_a_gradient():
-    net = AudioEncoder(TINY)
+    net = EmbeddedEncoder(TINY)
     batch_loss(net, SpeechStore([utterance()]).draw(2, AugmentConfig(frames=40))).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
@@ -61,7 +61,7 @@ def test_scores_count_frames(monkeypatch):
     m, s, p = INDEX["M"], INDEX["S"], INDEX["P"]
     heard, said = torch.tensor([m, p, s, s, 0, m]), torch.tensor([m, m, s, m, 0, s])
     monkeypatch.setattr(audio_encoder, "hear", lambda _net, _utterance: (heard, said))
-    scores = frame_scores(AudioEncoder(TINY), [utterance()])
+    scores = frame_scores(EmbeddedEncoder(TINY), [utterance()])
     assert scores.phone == torch.tensor(3 / 6)
     assert scores.viseme == torch.tensor(4 / 6)
     assert scores.bilabial_precision == torch.tensor(2 / 3)

@@ -1,18 +1,13 @@
-"""The audio encoder: no seams, no dependence on level or rate, bounded memory."""
+"""The embedded audio encoder: no seams, no dependence on level or rate, bounded memory."""
 
 import pytest
 import torch
 
 from neo_core.audio import features
-from neo_core.audio.encoder import (
-    AudioEncoder,
-    AudioEncoderConfig,
-    encode,
-    encode_stream,
-    load_audio_encoder,
-    save_audio_encoder,
-)
+from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder, save_audio_encoder
+from neo_core.audio.encoder import encode, encode_stream
 from neo_core.audio.features import Voice, clip_voice
+from neo_core.audio.loading import load_audio_encoder
 from neo_core.data_types import Waveform
 from neo_core.timebase import FEATURE_RATE
 
@@ -22,9 +17,9 @@ TINY = AudioEncoderConfig(width=16, inner=8, dilations=(1, 2, 1))
 
 
 @pytest.fixture(scope="module")
-def encoder() -> AudioEncoder:
+def encoder() -> EmbeddedEncoder:
     torch.manual_seed(0)
-    return AudioEncoder(TINY).eval()
+    return EmbeddedEncoder(TINY).eval()
 
 
 def speech_like(seconds: float, rate: int = RATE) -> torch.Tensor:

@@ -1,0 +1,48 @@
+"""States that another program's encoder made of one sound, in the place of an encoder."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..data_types import InputError
+from .encoder import PIECE, AudioEncoder, retimed
+from .features import FRAME, RATE, feature_count
+
+HOP, MIDDLE = 20.0, 10.0  # ms between feature frames, and where the first one is centred
+
+
+class Replay(AudioEncoder):
+    """Hears one sound only: the one that was encoded, whose length it compares."""
+
+    def __init__(self, name: str, hidden: Tensor, samples: int, first: float) -> None:
+        """`hidden` [L, T, D] at 50 Hz, its first frame centred on `first` ms of a sound of `samples` at 16 kHz."""
+        super().__init__()
+        self.name, self.samples = name, samples
+        frames = torch.arange(feature_count(samples, RATE), device=hidden.device)
+        self.hidden = retimed(hidden, frames + (MIDDLE - first) / HOP).cpu().float()  # [L, 2 per motion frame, D]
+
+    @property
+    def layers(self) -> int:
+        return self.hidden.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.hidden.shape[2]
+
+    @property
+    def reach(self) -> int:
+        return 0
+
+    def survey(self, blocks: Iterable[Tensor]) -> None:
+        """Raises InputError when it is another sound, as far as its length tells."""
+        found = sum(block.shape[0] for block in blocks)
+        if abs(found - self.samples) > FRAME:
+            raise InputError(
+                f"the sound lasts {found / RATE:.2f} s and the encoded one {self.samples / RATE:.2f} s; expected the "
+                "sound that was encoded"
+            )
+
+    def stream(self, blocks: Iterable[Tensor], survey: None = None, piece: int = PIECE) -> Iterator[Tensor]:  # noqa: ARG002 - the sound is known
+        yield from F.layer_norm(self.hidden, self.hidden.shape[-1:]).split(piece, dim=1)
