@@ -181,11 +181,18 @@ class MotionGenerator(nn.Module, ABC):
         """The inverse of `normalise`. [..., C]"""
         return motion * torch.exp(self.motion_log_scale) + self.motion_mean
 
-    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, first_frame: int = 0) -> Tensor:
+    def listen(self, conditions: Conditions) -> Tensor:
+        """The sound of a window as tokens, the same at every step. [B, A, D]"""
+        return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)
+
+    def forward(
+        self, x: Tensor, t: Tensor, conditions: Conditions, first_frame: int = 0, sound: Tensor | None = None
+    ) -> Tensor:
         """[B, W, C], [B] -> clean motion [B, W, C], all normalised. Positions count from `first_frame`; their origin
-        does not matter."""
+        does not matter. `sound` is what `listen` made of the same conditions, where that is known already."""
         timed = self._moments(first_frame, x.device)
-        motion, condition = self.read_out(self._motion(x, conditions), self._audio(conditions), t, conditions, timed)
+        sound = self.listen(conditions) if sound is None else sound
+        motion, condition = self.read_out(self._motion(x, conditions), sound, t, conditions, timed)
         shift, scale = self.final_modulation(condition)
         offset = self.final(modulate(motion[:, self.config.prefix :], shift, scale))
         return self._data(x, t[:, None, None], self._base(conditions)[:, None], offset.float())
@@ -206,9 +213,6 @@ class MotionGenerator(nn.Module, ABC):
         prefix = read(self.motion_input, conditions.prefix_motion)
         prefix = torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix
         return torch.cat((prefix, read(self.motion_input, x)), dim=1)  # [B, P + W, D]
-
-    def _audio(self, conditions: Conditions) -> Tensor:
-        return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)  # [B, A, D]
 
     def _moments(self, first_frame: int, device: torch.device) -> Tensor:
         """Rotary table of the frames that audio covers, the prefix first. [2, A, R / 2]"""

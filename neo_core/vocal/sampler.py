@@ -192,12 +192,13 @@ def guided_prediction(
     """
     batch = Conditions.stack([conditions.without(*names) for names in steering.left_out])
     count = len(steering.left_out)
+    sound, sounds = vocal.listen(conditions), vocal.listen(batch)  # the same at every step
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         on_pass()
         if not steering.acts(float(t[0])):
-            return vocal(x, t, conditions)
-        data = vocal(x.repeat(count, 1, 1), t.repeat(count), batch)  # [P B, W, C]
+            return vocal(x, t, conditions, sound=sound)
+        data = vocal(x.repeat(count, 1, 1), t.repeat(count), batch, sound=sounds)  # [P B, W, C]
         return steering.combine(data.unflatten(0, (count, -1)))
 
     return predict

@@ -29,7 +29,7 @@ from ..motion_space import SIZE
 from ..nn.norm import RMSNorm
 from ..nn.position import no_place, rotate
 from ..nn.stream import StreamLayer
-from ..runtime.attention.dispatch import attention
+from ..runtime.attention import attention, differential_attention
 from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
 STREAMS = ("motion", "audio", "identity")  # motion first: it is the one read out
@@ -83,17 +83,6 @@ class UnifiedConfig(JointConfig):
 def lambda_start(depth: int) -> float:
     """Depth schedule of differential attention: early layers subtract less (arXiv 2410.05258, eq. 3; depth from 0)."""
     return 0.8 - 0.6 * math.exp(-0.3 * depth)
-
-
-def differential_attention(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, backend: str = "auto") -> Tensor:
-    """(softmax(q1 k1) - weight softmax(q2 k2)) v: [B, 2 H, T, E] x 2, [B, H, T, 2 E] -> [B, H, T, 2 E].
-
-    The first H sub-heads make the first maps, the others the second. Both maps go through the one attention call with
-    the same values, so any backend serves; subtracting what they gathered is subtracting the maps.
-    """
-    gathered = attention(q, k, torch.cat((v, v), dim=1), backend=backend)  # [B, 2 H, T, 2 E]
-    first, second = gathered.chunk(2, dim=1)
-    return first - weight.to(first.dtype) * second
 
 
 class UnifiedBlock(nn.Module, ABC):

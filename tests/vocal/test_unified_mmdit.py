@@ -7,12 +7,11 @@ import torch
 from torch import nn
 
 from neo_core.nn.position import rotary_table
-from neo_core.runtime.attention import attention
+from neo_core.runtime.attention import attention, differential_attention
 from neo_core.vocal.unified_mmdit import (
     DifferentialBlock,
     UnifiedConfig,
     UnifiedMMDiT,
-    differential_attention,
     lambda_start,
 )
 
@@ -57,7 +56,7 @@ def test_only_motion_is_read_out_of_the_last_block(draw_conditions, model):
     assert set(unused) <= {"no_audio", "no_identity", "no_reference", "no_prefix"}
 
 
-@pytest.mark.parametrize("backend", ["auto", "sdpa", "reference"])
+@pytest.mark.parametrize("backend", ["auto", "eager", "sdpa", "reference"])
 def test_differential_attention_is_the_difference_of_the_maps(backend):
     dice = torch.Generator().manual_seed(0)
     q, k = (torch.randn(2, 6, 9, 4, generator=dice) for _ in range(2))
@@ -67,7 +66,7 @@ def test_differential_attention_is_the_difference_of_the_maps(backend):
     by_two_calls = attention(q[:, :3], k[:, :3], v) - weight * attention(q[:, 3:], k[:, 3:], v)
     halves = [attention(q, k, torch.cat((part, part), 1)) for part in v.chunk(2, -1)]
     by_split_values = torch.cat([half[:, :3] - weight * half[:, 3:] for half in halves], -1)
-    result = differential_attention(q, k, v, weight, backend)
+    result = differential_attention(q, k, v, weight, backend=backend)
     for other in (by_maps, by_two_calls, by_split_values):
         torch.testing.assert_close(result, other, atol=1e-5, rtol=1e-5)
 

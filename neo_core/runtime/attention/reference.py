@@ -16,6 +16,17 @@ def eager_attention(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None, sca
         return scores.softmax(dim=-1) @ v
 
 
+def eager_difference(q: Tensor, k: Tensor, v: Tensor, weight: Tensor) -> Tensor:
+    """(softmax(q1 k1) - weight softmax(q2 k2)) v: [B, 2 H, Q, E], [B, 2 H, K, E], [B, H, K, V] -> [B, H, Q, V].
+
+    The maps are subtracted before they meet the values: no more work than standard attention over 2 H heads.
+    """
+    with torch.autocast(q.device.type, enabled=False):
+        maps = ((q.to(v.dtype) * q.shape[-1] ** -0.5) @ k.to(v.dtype).transpose(-1, -2)).softmax(dim=-1)
+        first, second = maps.chunk(2, dim=1)
+        return torch.addcmul(first, second, -weight.to(v.dtype)) @ v
+
+
 def reference_attention(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None, scale: float | None) -> Tensor:
     """The same computed in float32, returned in the dtype of v."""
     return eager_attention(q.float(), k.float(), v.float(), mask=mask, scale=scale).to(v.dtype)
