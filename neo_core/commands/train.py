@@ -14,6 +14,7 @@ RECIPES = {  # name -> module below `training`
     "vocal-exam": "vocal_exam",
     "identity-exam": "identity_truth",
     "guidance-exam": "guidance_sweep",
+    "emotion-exam": "emotion_exam",
     "refiner": "refiner",
     "age": "age",
     "age-exam": "age_exam",

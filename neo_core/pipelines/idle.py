@@ -23,7 +23,9 @@ def idle(models: Models, identity: Identity, seconds: float, settings: Settings)
     """The performance of `seconds` of silence."""
     frames = _frames(seconds, SHORTEST, LONGEST)
     silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
-    pieces = generate_idle(models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps)
+    pieces = generate_idle(
+        models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps, emotion=settings.emotion
+    )
     motion = torch.cat(list(resample_motion(pieces, settings.fps, round(frames * settings.fps / MOTION_RATE))))
     return MotionLatents(motion, settings.fps, identity.reference.float().cpu())
 
@@ -33,7 +35,9 @@ def idle_loop(models: Models, identity: Identity, seconds: float, settings: Sett
     """The same, ending where it began."""
     frames = _frames(seconds, SHORTEST_LOOP / MOTION_RATE, LONGEST_LOOP)
     silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
-    loop = generate_loop(models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps)
+    loop = generate_loop(
+        models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps, emotion=settings.emotion
+    )
     return MotionLatents(_around(loop, settings.fps), settings.fps, identity.reference.float().cpu())
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..audio.encoder import AudioEncoder, encode, encode_stream, mono_blocks, watched
 from ..audio.features import RATE
 from ..audio.loading import load_audio_encoder
-from ..data_types import STYLE_SIZE, AudioFeatures, Identity, MotionLatents, Progress, Waveform, silent
+from ..data_types import STYLE_SIZE, AudioFeatures, Emotion, Identity, MotionLatents, Progress, Waveform, silent
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import TALKING_HEAD, Grant
@@ -55,6 +55,7 @@ class Settings:
     seed: int = 0
     steps: int = STEPS  # Euler steps of VOCAL
     guidance: Guidance = field(default_factory=Guidance)
+    emotion: Emotion | None = None  # the state to act; without one, as the voice sounds
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def generate(
         seed=settings.seed,
         steps=settings.steps,
         guidance=settings.guidance,
+        emotion=settings.emotion,
         progress=progress,
     )
     frames = frame_count(features.samples, features.sample_rate, fps)
@@ -178,6 +180,7 @@ def perform(
         seed=settings.seed,
         steps=settings.steps,
         guidance=settings.guidance,
+        emotion=settings.emotion,
         total=frames[0],
         progress=progress,
     )

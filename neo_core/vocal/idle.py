@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..data_types import Identity
+from ..data_types import Emotion, Identity
 from ..flow.guidance import NEUTRAL
 from ..flow.schedule import timesteps
 from ..timebase import MOTION_RATE
@@ -28,10 +28,11 @@ def generate_idle(
     *,
     seed: int = 0,
     steps: int = STEPS,
+    emotion: Emotion | None = None,
 ) -> Iterator[Tensor]:
     """Motion [n, 63] of `frames` silent frames at 25 a second, in pieces, in flat memory."""
     hidden = _repeated(silence, PAIR * frames)
-    return generate_windows(vocal, hidden, identity, seed=seed, steps=steps)
+    return generate_windows(vocal, hidden, identity, seed=seed, steps=steps, emotion=emotion)
 
 
 def generate_loop(
@@ -42,16 +43,18 @@ def generate_loop(
     *,
     seed: int = 0,
     steps: int = STEPS,
+    emotion: Emotion | None = None,
 ) -> Tensor:
     """Motion [frames, 63] of silence whose last frame leads to its first."""
     if frames < SHORTEST_LOOP:
         raise ValueError(f"a loop of {frames} frames found, expected at least {SHORTEST_LOOP}")
     config, lead = vocal.config, vocal.config.window // 2
-    whole = torch.cat(list(generate_idle(vocal, silence, identity, lead + frames, seed=seed, steps=steps)))
+    idling = generate_idle(vocal, silence, identity, lead + frames, seed=seed, steps=steps, emotion=emotion)
+    whole = torch.cat(list(idling))
     motion = whole[lead:]
     begin = max(0, frames + config.prefix - config.window)  # of the closing window; what comes before it stays
     prefix = whole[lead + begin - config.prefix : lead + begin]
-    conditions = window_conditions(vocal, _silent_window(silence, lead + begin, config), identity, prefix)
+    conditions = window_conditions(vocal, _silent_window(silence, lead + begin, config), identity, prefix, emotion)
     noise = frame_noise(seed, lead + begin, config.window)[None]
     held = _held(motion, begin, config)
     end = sample(vocal, conditions, noise, timesteps(steps, SHIFT), NEUTRAL, held=held)[0]
