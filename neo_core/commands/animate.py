@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..data_types import InputError
+from ..data_types import EMOTIONS, Emotion, InputError
 from ..flow.guidance import FORMS, SIGNALS, Guidance
 from ..media.destination import check_writable
 from ..media.image import WRITABLE
@@ -43,13 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance-rescale", type=options.share, default=0.0, metavar="S", help=text)
     text = "guide only at these flow times, 0 the data and 1 the noise (default: 0 1)"
     parser.add_argument("--guidance-interval", type=options.share, nargs=2, default=(0.0, 1.0), metavar="T", help=text)
+    text = f"the state to act: {', '.join(EMOTIONS)} (default: as the voice sounds)"
+    parser.add_argument("--emotion", choices=EMOTIONS, metavar="STATE", help=text)
+    text = "how much of it, 0 to 1 (default: 1)"
+    parser.add_argument("--emotion-strength", type=options.strength, metavar="S", help=text)
+    text = "how far parts or channels move, 1 as performed: 'head 0.8, jawOpen 1.2'"
+    parser.add_argument("--amplitude", type=options.amplitudes, default=(), metavar="NAME A, ...", help=text)
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     guidance = _guidance(arguments)
-    settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance)
+    emotion = _emotion(arguments.emotion, arguments.emotion_strength)
+    settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance, emotion, arguments.amplitude)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     _check_wish(audio, arguments.idle, arguments.loop, guidance)
     inputs = (photo, audio) if audio else (photo,)
@@ -76,6 +83,12 @@ def _guidance(arguments: argparse.Namespace) -> Guidance:
     names = (*SIGNALS, "start", "end", "form", "rescale")
     values = {name: getattr(arguments, f"guidance_{name}") for name in names}
     return Guidance(**values, interval=tuple(arguments.guidance_interval))
+
+
+def _emotion(state: str | None, strength: float | None) -> Emotion | None:
+    if state is None and strength is not None:
+        raise InputError("--emotion-strength found without --emotion, expected both")
+    return Emotion(state, 1.0 if strength is None else strength) if state else None
 
 
 def _check_wish(audio: Path | None, idle: float | None, loop: bool, guidance: Guidance) -> None:

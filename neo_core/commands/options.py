@@ -3,6 +3,8 @@
 import argparse
 from fractions import Fraction
 
+from ..data_types import InputError
+from ..pictar.expression import parse_amplitudes
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
 
@@ -41,6 +43,17 @@ def guidance(text: str) -> float:
 
 def share(text: str) -> float:
     return _number(text, 1, "share of the clip")
+
+
+def strength(text: str) -> float:
+    return _number(text, 1, "strength")
+
+
+def amplitudes(text: str) -> tuple[tuple[str, float], ...]:
+    try:
+        return parse_amplitudes(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _number(text: str, high: float, name: str) -> float:

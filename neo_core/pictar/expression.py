@@ -50,7 +50,7 @@ OPENING = [INDEX[name] for name in ("jawOpen", "mouthFunnel", *(  # what parts t
     f"{name}_{side}" for name in ("mouthUpperUp", "mouthLowerDown", "noseSneer") for side in "LR"
 ))]  # fmt: skip
 SPREADING = [INDEX[f"{name}_{side}"] for name in ("mouthSmile", "mouthStretch", "mouthDimple") for side in "LR"]
-CHANNELS = {name.lower(): name for name in (*SLIDERS, *INDEX)}  # how key-frames find them
+CHANNELS = {name.lower(): name for name in (*SLIDERS, *INDEX)}  # how key-frames and amplitudes find them
 FULL_WIDTH = str.maketrans("：，", ":,")  # as Chinese and Japanese keyboards write them
 ROUND = 0.7  # share of a spread mouth that gives way to rounded lips
 SHUT, APART = 0.08, 0.25  # gaps between the lips, head units, that count as closed and as open
@@ -128,6 +128,7 @@ class ExpressionEdit:
     amplitude_brows: float = 1.0
     amplitude_lids: float = 1.0
     amplitude_mouth: float = 1.0
+    amplitudes: tuple[tuple[str, float], ...] = ()  # of single channels by name, on top of their part's
     keyframes: tuple[Keyframe, ...] = ()
 
 
@@ -139,9 +140,60 @@ def edit_expression(motion: MotionLatents, edit: ExpressionEdit) -> MotionLatent
     _check(edit)
     if not len(motion.motion):
         raise InputError("the motion has no frames; expected at least one")
-    scaled = _scaled(motion, edit)
+    parts = ((part, getattr(edit, f"amplitude_{part}")) for part in PARTS)
+    scaled = amplified(motion.motion, motion.reference, (*parts, *edit.amplitudes))
     offset = _offsets(edit, len(scaled), motion.fps)
     return replace(motion, motion=_laid_over(scaled, offset, motion.fps))
+
+
+def amplify(motion: MotionLatents, amplitudes: Iterable[tuple[str, float]]) -> MotionLatents:
+    """The performance with parts (`PARTS`) or single channels moving less or more: the one step that may follow VOCAL.
+
+    Raises InputError for a name or an amplitude that there is not.
+    """
+    scaled = amplified(motion.motion, motion.reference, check_amplitudes(amplitudes))
+    return replace(motion, motion=motion_space.clamp(scaled))
+
+
+def amplified(motion: Tensor, reference: Tensor, amplitudes: Iterable[tuple[str, float]]) -> Tensor:
+    """reference + a (motion - reference), frame by frame; the amplitudes of a channel and its part multiply. [T, 63]
+
+    The gap between the lips follows the mouth's amplitude: lips that the portrait has closed still meet. Eyes undo the
+    turns of their head; where the head moves less, they have less to undo.
+    """
+    amplitude = torch.ones(SIZE)
+    for name, value in amplitudes:
+        amplitude[list(PARTS[name]) if name in PARTS else INDEX[name]] *= value
+    if (amplitude == 1).all():
+        return motion
+    moved = motion.clone()
+    turn = slice(POSE.start, POSE.start + 2)  # pitch, yaw
+    undone = COMPENSATION * (1 - amplitude[turn]) * (moved[:, turn] - reference[turn])
+    moved[:, GAZE] += undone[:, [1, 0, 1, 0]]
+    return torch.lerp(reference.expand_as(moved), moved, amplitude)
+
+
+def parse_amplitudes(text: str) -> tuple[tuple[str, float], ...]:
+    """Amplitudes from text such as `head 0.8, jawOpen 1.2`: parts (`PARTS`) or channels of the motion space, by name;
+    capitals do not matter. Raises InputError for what cannot be read."""
+    wishes = [words for part in text.translate(FULL_WIDTH).split(",") if (words := part.split())]
+    if fault := next((words for words in wishes if len(words) != 2), None):
+        raise InputError(f"amplitudes have {' '.join(fault)!r:.60} between commas; expected a name and a number")
+    return check_amplitudes(
+        (CHANNELS.get(name.lower(), name), _number(value, f"amplitude of {name:.60}")) for name, value in wishes
+    )
+
+
+def check_amplitudes(amplitudes: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """The same. Raises InputError for a name or a value that there is not."""
+    checked = tuple(amplitudes)
+    for name, value in checked:
+        if name not in PARTS and name not in INDEX:
+            raise InputError(
+                f"amplitude of {name!r:.60} found; expected one of {', '.join(PARTS)}, or a channel of the motion space"
+            )
+        _check_range(value, AMPLITUDE, f"amplitude of {name}")
+    return checked
 
 
 def parse_keyframes(text: str) -> tuple[Keyframe, ...]:
@@ -196,6 +248,7 @@ def _check(edit: ExpressionEdit) -> None:
         _check_range(getattr(edit, name), limits, name)
     for name in PARTS:
         _check_range(getattr(edit, f"amplitude_{name}"), AMPLITUDE, f"amplitude_{name}")
+    check_amplitudes(edit.amplitudes)
     for keyframe in edit.keyframes:
         _check_keyframe(keyframe, f"the key-frame at {keyframe.seconds:g} s")
 
@@ -225,21 +278,6 @@ def _check_range(value: float, limits: tuple[float, float], what: str) -> None:
 def _reach(channel: int) -> tuple[float, float]:
     """What may be added to a channel: weights may be taken away too."""
     return min(motion_space.LOW[channel], -motion_space.HIGH[channel]), motion_space.HIGH[channel]
-
-
-def _scaled(motion: MotionLatents, edit: ExpressionEdit) -> Tensor:
-    """Every part's movement around the reference, made smaller or larger. [T, 63]
-
-    Eyes undo the turns of their head; where the head moves less, they have less to undo.
-    """
-    amplitude = torch.ones(SIZE)
-    for part, channels in PARTS.items():
-        amplitude[list(channels)] = getattr(edit, f"amplitude_{part}")
-    moved = motion.motion.clone()
-    head = moved[:, POSE][:, :2]  # pitch, yaw
-    undone = COMPENSATION * (1 - edit.amplitude_head) * (head - motion.reference[POSE][:2])
-    moved[:, GAZE] += undone[:, [1, 0, 1, 0]]
-    return torch.lerp(motion.reference.expand_as(moved), moved, amplitude)
 
 
 def _offsets(edit: ExpressionEdit, frames: int, fps: Fraction) -> Tensor:

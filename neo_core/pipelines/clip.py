@@ -72,6 +72,7 @@ def _report(
         "seconds": seconds,
         "seed": settings.seed,
         "steps": settings.steps,
+        "emotion": settings.emotion.state if settings.emotion else None,
         **describe(avatar),
         "elapsed": round(time.monotonic() - started, 2),
     }

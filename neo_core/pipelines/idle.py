@@ -8,6 +8,7 @@ from torch import Tensor
 from ..audio.encoder import AudioEncoder, encode
 from ..audio.features import FRAME, RATE
 from ..data_types import Identity, InputError, MotionLatents, Waveform
+from ..pictar.expression import amplify
 from ..runtime.threads import one_thread
 from ..timebase import MOTION_RATE
 from ..vocal.idle import SHORTEST_LOOP, generate_idle, generate_loop
@@ -27,7 +28,7 @@ def idle(models: Models, identity: Identity, seconds: float, settings: Settings)
         models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps, emotion=settings.emotion
     )
     motion = torch.cat(list(resample_motion(pieces, settings.fps, round(frames * settings.fps / MOTION_RATE))))
-    return MotionLatents(motion, settings.fps, identity.reference.float().cpu())
+    return amplify(MotionLatents(motion, settings.fps, identity.reference.float().cpu()), settings.amplitudes)
 
 
 @one_thread()
@@ -38,7 +39,8 @@ def idle_loop(models: Models, identity: Identity, seconds: float, settings: Sett
     loop = generate_loop(
         models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps, emotion=settings.emotion
     )
-    return MotionLatents(_around(loop, settings.fps), settings.fps, identity.reference.float().cpu())
+    whole = MotionLatents(_around(loop, settings.fps), settings.fps, identity.reference.float().cpu())
+    return amplify(whole, settings.amplitudes)
 
 
 def _frames(seconds: float, shortest: float, longest: float) -> int:

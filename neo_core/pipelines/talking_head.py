@@ -28,6 +28,7 @@ from ..media.audio import Sound, check_waveform, read_mono
 from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, load_analyser, person_mask
 from ..pictar.crop import square_around, whole
+from ..pictar.expression import amplify
 from ..pictar.fit import fit_head
 from ..pictar.geometric import Volume, lift, render
 from ..runtime.threads import one_thread
@@ -56,6 +57,7 @@ class Settings:
     steps: int = STEPS  # Euler steps of VOCAL
     guidance: Guidance = field(default_factory=Guidance)
     emotion: Emotion | None = None  # the state to act; without one, as the voice sounds
+    amplitudes: tuple[tuple[str, float], ...] = ()  # of parts or channels, after VOCAL: `pictar.expression.amplify`
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def generate(
         progress=progress,
     )
     frames = frame_count(features.samples, features.sample_rate, fps)
-    return replace(latents, motion=torch.cat(list(resample_motion([latents.motion], fps, frames))), fps=fps)
+    motion = torch.cat(list(resample_motion([latents.motion], fps, frames)))
+    return amplify(replace(latents, motion=motion, fps=fps), settings.amplitudes)
 
 
 def write_video(
@@ -169,6 +172,7 @@ def perform(
     """Motion for a sound at the rate of the video, in pieces as they are ready. [n, 63]"""
     encoder = models.audio_encoder
     models.vocal.require_encoder(encoder.name, encoder.layers, encoder.width)
+    models.vocal.asked(settings.emotion)
     frames = [frame_count(_samples(sound), sound.sample_rate, fps) for fps in (Fraction(MOTION_RATE), settings.fps)]
     heard = [watched(_mono(sound), partial(progress, 0, frames[0], None)) for _ in range(2)]
     survey = encoder.survey(heard[0])  # a first pass: speech is heard relative to the whole of it
@@ -184,7 +188,8 @@ def perform(
         total=frames[0],
         progress=progress,
     )
-    return resample_motion(motion, settings.fps, frames[1])
+    pieces, reference = resample_motion(motion, settings.fps, frames[1]), identity.reference.float().cpu()
+    return (amplify(MotionLatents(piece, settings.fps, reference), settings.amplitudes).motion for piece in pieces)
 
 
 @one_thread()

@@ -1,5 +1,6 @@
 """Expressions: nothing where nothing is asked, still where it is asked, closed lips and lids whatever is asked."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -18,8 +19,10 @@ from neo_core.pictar.expression import (
     SLIDERS,
     ExpressionEdit,
     Keyframe,
+    amplify,
     edit_expression,
     lip_gap,
+    parse_amplitudes,
     parse_keyframes,
 )
 
@@ -112,6 +115,58 @@ def test_amplitude_scales_about_the_reference():
     around = motion.reference[list(PARTS["brows"])]
     wanted = (around + 2 * (motion.motion[:, list(PARTS["brows"])] - around)).clamp(0, 1)
     assert torch.allclose(doubled, wanted, atol=1e-6)
+
+
+def test_a_single_channel_is_scaled_alone_and_within_its_part():
+    motion = performance()
+    jaw, brow = INDEX["jawOpen"], INDEX["browDown_L"]
+    alone = amplify(motion, (("jawOpen", 0.5),))
+    around = motion.reference[jaw]
+    assert torch.allclose(alone.motion[:, jaw], around + 0.5 * (motion.motion[:, jaw] - around), atol=1e-6)
+    others = [k for k in range(63) if k != jaw]
+    assert torch.equal(alone.motion[:, others], motion.motion[:, others])
+    both = edited(motion, amplitude_brows=0.5, amplitudes=(("browDown_L", 0.5),))
+    around = motion.reference[brow]
+    assert torch.allclose(both[:, brow], around + 0.25 * (motion.motion[:, brow] - around), atol=1e-6)
+
+
+def test_no_amplitude_is_exactly_the_input():
+    motion = performance()
+    assert torch.equal(amplify(motion, ()).motion, motion.motion)
+    assert torch.equal(amplify(motion, (("mouth", 1.0), ("yaw", 1.0))).motion, motion.motion)
+
+
+def test_a_performance_in_pieces_is_scaled_like_the_whole():
+    motion, wish = performance(), (("head", 0.3), ("mouth", 1.4))
+    whole = amplify(motion, wish).motion
+    pieces = [amplify(replace(motion, motion=piece), wish).motion for piece in motion.motion.split(7)]
+    assert torch.equal(torch.cat(pieces), whole)
+
+
+def test_lips_that_meet_still_meet_when_the_mouth_moves_less_or_more():
+    """On a portrait with closed lips."""
+    closed = torch.zeros(3, 63)
+    closed[:, INDEX["jawOpen"]] = torch.tensor([0.1, 0.2, 0.3])
+    per_unit = lip_gap(torch.eye(63))[INDEX["mouthClose"]] - lip_gap(torch.zeros(1, 63))[0]
+    closed[:, INDEX["mouthClose"]] = (lip_gap(closed) / -per_unit).amax(1)  # every point of the lips together
+    for factor in (0.3, 1.5):
+        moved = amplify(MotionLatents(closed, FPS, torch.zeros(63)), (("mouth", factor),)).motion
+        assert lip_gap(moved).max() < 0.02
+
+
+def test_amplitudes_are_read():
+    assert parse_amplitudes("head 0.8, jawopen 1.2，BROWS 0") == (("head", 0.8), ("jawOpen", 1.2), ("brows", 0.0))
+    assert parse_amplitudes(" ") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("head", "'head' between commas"), ("head 3", "amplitude of head is 3"), ("ears 1", "amplitude of 'ears' found"),
+     ("jaw 1", "'jaw' found"), ("head much", "'much'"), ("head nan", "nan")],
+)  # fmt: skip
+def test_unreadable_amplitudes_are_told(text, found):
+    with pytest.raises(InputError, match=found):
+        parse_amplitudes(text)
 
 
 def test_eyes_stay_on_their_target_when_the_head_is_held():

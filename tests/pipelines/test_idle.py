@@ -1,16 +1,26 @@
 """Idling at any frame rate: as long as asked, and a loop that closes."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
 
-from neo_core.data_types import Identity, InputError
-from neo_core.motion_space import SIZE, clamp, rest
+from neo_core.data_types import EMOTIONS, Emotion, Identity, InputError
+from neo_core.motion_space import POSE, REGIONS, SIZE, clamp, rest
 from neo_core.pipelines.idle import idle, idle_loop, silent_states
 from neo_core.pipelines.talking_head import Settings
 
 IDENTITY = Identity(torch.zeros(60), torch.zeros(16), rest())
+
+
+def with_states(models):
+    """The same models with a VOCAL that knows states."""
+    torch.manual_seed(0)
+    vocal = type(models.vocal)(replace(models.vocal.config, emotions=len(EMOTIONS))).eval()
+    for parameter in vocal.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return replace(models, vocal=vocal)
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30), Fraction(30000, 1001)])
@@ -41,3 +51,24 @@ def test_silence_sounds_the_same_at_any_time(models):
     states = silent_states(models.audio_encoder, 40)
     assert states.shape[1] == 80
     assert torch.allclose(states, states[:, :1].expand_as(states), atol=1e-4)
+
+
+@pytest.mark.parametrize("perform", [idle, idle_loop])
+def test_each_state_idles_in_its_own_way(models, perform):
+    moody = with_states(models)
+    states = [None, Emotion("happy", 0.3), *map(Emotion, EMOTIONS)]
+    made = torch.stack([perform(moody, IDENTITY, 2.0, Settings(steps=2, emotion=e)).motion for e in states])
+    apart = (made[:, None] - made[None]).abs().amax((2, 3)) + torch.eye(len(states))
+    assert apart.min() > 1e-4
+
+
+@pytest.mark.parametrize("perform", [idle, idle_loop])
+def test_weights_that_know_no_states_refuse_one(models, perform):
+    with pytest.raises(InputError, match="know no emotions"):
+        perform(models, IDENTITY, 2.0, Settings(steps=2, emotion=Emotion("happy")))
+
+
+def test_amplitudes_follow_vocal(models):
+    plain, wished = (idle(models, IDENTITY, 2.0, Settings(steps=2, amplitudes=a)) for a in ((), (("head", 0.5),)))
+    assert torch.allclose(wished.motion[:, POSE], 0.5 * plain.motion[:, POSE], atol=1e-5)
+    assert torch.equal(wished.motion[:, REGIONS["mouth"]], plain.motion[:, REGIONS["mouth"]])
