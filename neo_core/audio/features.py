@@ -73,11 +73,19 @@ def mono(waveform: Waveform) -> Tensor:
 # --- sample rate -----------------------------------------------------------------------------------------------------
 
 
+CROSSINGS, BAND = 16, 0.96  # zero crossings of the sinc to either side; its share of the narrower bandwidth
+
+
+def resampling_reach(rate: int) -> int:
+    """Samples at `rate` to either side that `resample` looks at."""
+    return 0 if rate == RATE else math.ceil(CROSSINGS / (BAND * min(1.0, RATE / rate)))
+
+
 @lru_cache(maxsize=8)
-def _resampling_taps(up: int, down: int, crossings: int = 16) -> Tensor:
+def _resampling_taps(up: int, down: int) -> Tensor:
     """Hann-windowed sinc for every output phase. [up, K]"""
-    cut = 0.96 * min(1.0, up / down)
-    half = math.ceil(crossings / cut)
+    cut = BAND * min(1.0, up / down)
+    half = math.ceil(CROSSINGS / cut)
     phase = torch.arange(up, dtype=torch.float64)[:, None] / up
     offset = torch.arange(-half + 1, half + 1, dtype=torch.float64)[None] - phase  # input samples from the output point
     window = torch.cos(math.pi * offset / (2 * half)).clamp_min(0) ** 2

@@ -1,0 +1,85 @@
+"""The live performance, with the shipped weights: how little of the future it needs."""
+
+import pytest
+import torch
+
+from neo_core.audio.loading import load_audio_encoder
+from neo_core.data_types import Identity, InputError
+from neo_core.motion_space import rest
+from neo_core.pipelines.live import LATENCY, LivePerformance
+from neo_core.timebase import MOTION_RATE
+from neo_core.vocal import load_vocal
+
+IDENTITY = Identity(torch.zeros(60), torch.zeros(16), rest())
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return load_audio_encoder(), load_vocal()
+
+
+def speech_like(seconds: float, rate: int) -> torch.Tensor:
+    time = torch.arange(int(seconds * rate)) / rate
+    buzz = sum(torch.sin(2 * torch.pi * 140 * k * time) / k for k in range(1, 12))
+    return 0.1 * buzz * (torch.sin(2 * torch.pi * 2.2 * time) > -0.4)
+
+
+def perform(networks, sound, rate, block=1000, **options):
+    live = LivePerformance(*networks, IDENTITY, rate, steps=1, **options)
+    return torch.cat([*(live.hear(part) for part in sound.split(block)), live.finish()])
+
+
+def test_the_promise_is_a_quarter_of_a_second():
+    assert LATENCY < 0.25
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_sound_after_the_latency_cannot_change_motion(networks, rate):
+    sound = speech_like(1.6, rate)
+    before = perform(networks, sound, rate)
+    for moment in (0.45, 0.71, 1.0):  # seconds
+        cut = round(moment * rate)
+        other = torch.cat((sound[:cut], 0.3 * torch.randn(len(sound) - cut)))
+        changed = (perform(networks, other, rate) != before).any(-1)
+        first = int(changed.long().argmax()) / MOTION_RATE
+        assert changed.any()
+        assert moment - LATENCY < first < moment + 0.1
+
+
+def test_a_frame_is_out_as_soon_as_its_sound_is_there(networks):
+    live = LivePerformance(*networks, IDENTITY, 16000, steps=1)
+    given = 0
+    for block, part in enumerate(speech_like(1.2, 16000).split(160), start=1):
+        given += len(live.hear(part))
+        assert given >= (block * 0.01 - LATENCY) * MOTION_RATE - 1e-6
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.1, 0.52, 1.0])
+def test_every_length_is_covered_and_pieces_do_not_matter(networks, seconds):
+    sound = speech_like(seconds, 16000)
+    whole = perform(networks, sound, 16000, block=max(1, len(sound)))
+    assert len(whole) == -(-len(sound) * MOTION_RATE // 16000)
+    assert torch.equal(whole, perform(networks, sound, 16000, block=123))
+
+
+def test_channels_are_mixed(networks):
+    sound = speech_like(0.4, 16000)
+    live = LivePerformance(*networks, IDENTITY, 16000, steps=1)
+    both = torch.cat([live.hear(torch.stack((2 * sound, 0 * sound))), live.finish()])
+    torch.testing.assert_close(both, perform(networks, sound, 16000))
+
+
+def test_what_cannot_be_heard_is_refused(networks):
+    with pytest.raises(InputError, match="expected 8000 to 192000"):
+        LivePerformance(*networks, IDENTITY, 4000)
+    live = LivePerformance(*networks, IDENTITY, 16000)
+    with pytest.raises(InputError, match="expected finite"):
+        live.hear(torch.tensor([0.0, float("nan")]))
+
+
+def test_an_encoder_that_needs_the_whole_recording_is_refused(networks):
+    class Other(torch.nn.Module):
+        name = "whisper/1"
+
+    with pytest.raises(InputError, match="expected the embedded one"):
+        LivePerformance(Other(), networks[1], IDENTITY, 16000)
