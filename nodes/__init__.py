@@ -4,6 +4,7 @@ from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..neo_core.data_types import InputError
 from .audio import EncodeAudio
+from .audio_encoders import LoadAudioEncoder
 from .expression import EditExpression
 from .governance import Consent
 from .loaders import LoadModels
@@ -19,6 +20,7 @@ from .web_folder import serve_in_any_folder
 NODES: list[type[io.ComfyNode]] = [
     TalkingHead,
     LoadModels,
+    LoadAudioEncoder,
     EncodeAudio,
     Consent,
     EnrolFromPhoto,

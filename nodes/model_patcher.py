@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from comfy import model_management
 from comfy.model_patcher import CoreModelPatcher
+from torch import nn
 
+from ..neo_core.audio.encoder import AudioEncoder
 from ..neo_core.audio.loading import load_audio_encoder
 from ..neo_core.pipelines.talking_head import Models, load_models
 from ..neo_core.vocal.loading import load_vocal
@@ -36,8 +38,31 @@ def host_models(audio_encoder: FileState | None = None, vocal: FileState | None 
     if vocal:
         models = dataclasses.replace(models, vocal=load_vocal(vocal.path))
     networks = (models.analyser, models.audio_encoder, models.vocal)
+    return HostedModels(models, tuple(_hosted(network)[1] for network in networks))
+
+
+@lru_cache(maxsize=1)
+def public_encoder(file: FileState) -> tuple[AudioEncoder, CoreModelPatcher]:
+    """The encoder of a checkpoint and ComfyUI's handle on it; kept as long as the file stays as it is."""
+    return _hosted(load_audio_encoder(file.path))
+
+
+def embedded_encoder() -> tuple[AudioEncoder, CoreModelPatcher]:
+    """The embedded encoder and ComfyUI's handle on it."""
+    hosted = host_models()
+    encoder = hosted.models.audio_encoder
+    return encoder, next(patcher for patcher in hosted.patchers if patcher.model is encoder)
+
+
+def with_encoder(hosted: HostedModels, encoder: AudioEncoder, *handle: CoreModelPatcher) -> HostedModels:
+    """The same networks with another audio encoder; without a handle it has nothing that runs on a device."""
+    others = tuple(patcher for patcher in hosted.patchers if patcher.model is not hosted.models.audio_encoder)
+    return HostedModels(dataclasses.replace(hosted.models, audio_encoder=encoder), (*others, *handle))
+
+
+def _hosted(network: nn.Module) -> tuple[nn.Module, CoreModelPatcher]:
     load, offload = model_management.get_torch_device(), model_management.unet_offload_device()
-    return HostedModels(models, tuple(CoreModelPatcher(network, load, offload) for network in networks))
+    return network, CoreModelPatcher(network, load, offload)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """States that another program's encoder made of one sound, in the place of an encoder."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +16,13 @@ HOP, MIDDLE = 20.0, 10.0  # ms between feature frames, and where the first one i
 class Replay(AudioEncoder):
     """Hears one sound only: the one that was encoded, whose length it compares."""
 
-    def __init__(self, name: str, hidden: Tensor, samples: int, first: float) -> None:
-        """`hidden` [L, T, D] at 50 Hz, its first frame centred on `first` ms of a sound of `samples` at 16 kHz."""
+    def __init__(self, name: str, layers: Sequence[Tensor], samples: int, first: float) -> None:
+        """`layers` [T, D] at 50 Hz, their first frame centred on `first` ms of a sound of `samples` at 16 kHz."""
         super().__init__()
         self.name, self.samples = name, samples
-        frames = torch.arange(feature_count(samples, RATE), device=hidden.device)
-        self.hidden = retimed(hidden, frames + (MIDDLE - first) / HOP).cpu().float()  # [L, 2 per motion frame, D]
+        frames = torch.arange(feature_count(samples, RATE))
+        hidden = torch.stack([layer.detach().cpu().float() for layer in layers])
+        self.hidden = retimed(hidden, frames + (MIDDLE - first) / HOP)  # [L, 2 per motion frame, D]
 
     @property
     def layers(self) -> int:

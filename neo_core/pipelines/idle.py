@@ -23,7 +23,7 @@ LONGEST_LOOP = 600.0
 def idle(models: Models, identity: Identity, seconds: float, settings: Settings) -> MotionLatents:
     """The performance of `seconds` of silence."""
     frames = _frames(seconds, SHORTEST, LONGEST)
-    silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
+    silence = _silence(models)
     pieces = generate_idle(
         models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps, emotion=settings.emotion
     )
@@ -35,7 +35,7 @@ def idle(models: Models, identity: Identity, seconds: float, settings: Settings)
 def idle_loop(models: Models, identity: Identity, seconds: float, settings: Settings) -> MotionLatents:
     """The same, ending where it began."""
     frames = _frames(seconds, SHORTEST_LOOP / MOTION_RATE, LONGEST_LOOP)
-    silence = silent_states(models.audio_encoder, models.vocal.config.audio_tokens)
+    silence = _silence(models)
     loop = generate_loop(
         models.vocal, silence, identity, frames, seed=settings.seed, steps=settings.steps, emotion=settings.emotion
     )
@@ -47,6 +47,13 @@ def _frames(seconds: float, shortest: float, longest: float) -> int:
     if not shortest <= seconds <= longest:
         raise InputError(f"{seconds:g} seconds to idle found, expected {shortest:g} to {longest:g}")
     return round(seconds * MOTION_RATE)
+
+
+def _silence(models: Models) -> Tensor:
+    """What VOCAL hears of a silence, for as long as its windows. Raises InputError when it knows another encoder."""
+    encoder = models.audio_encoder
+    models.vocal.require_encoder(encoder.name, encoder.layers, encoder.width)
+    return silent_states(encoder, models.vocal.config.audio_tokens)
 
 
 def silent_states(encoder: AudioEncoder, frames: int) -> Tensor:

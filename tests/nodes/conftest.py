@@ -44,7 +44,9 @@ def folders(tmp_path, monkeypatch, loaded):
     before = {name: getattr(folder_paths, f"get_{name}_directory")() for name in names[:4]}
     for name in before:
         getattr(folder_paths, f"set_{name}_directory")(str(getattr(places, name)))
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "neo", ([str(places.models)], {".safetensors"}))
+    kinds = {"neo": places.models, "audio_encoders": places.models / "audio_encoders"}
+    for name, folder in kinds.items():
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, name, ([str(folder)], {".safetensors"}))
     folder_paths.filename_list_cache.clear()
     monkeypatch.setenv("NEO_HOME", str(places.home))
     yield places

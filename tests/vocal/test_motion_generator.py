@@ -123,3 +123,28 @@ def test_weights_without_states_perform_the_same_and_refuse_one(model, condition
     assert not model.asked(None).any()
     with pytest.raises(InputError, match="know no emotions"):
         model.asked(Emotion("happy"))
+
+
+@pytest.mark.parametrize(
+    ("trained", "heard", "fits"),
+    [
+        ("embedded", "embedded/0123456789ab", True),
+        ("embedded/0123456789ab", "embedded/0123456789ab", True),
+        ("wav2vec2/0123456789ab", "wav2vec2", True),
+        ("embedded/0123456789ab", "embedded/ba9876543210", False),
+        ("wav2vec2/0123456789ab", "hubert/0123456789ab", False),
+        ("wav2vec2", "wav2vec", False),
+    ],
+)
+def test_speech_of_another_audio_encoder_is_refused(build, trained, heard, fits):
+    model = build(audio_encoder=trained)
+    layers, width = model.config.audio_layers, model.config.audio_width
+    if fits:
+        model.require_encoder(heard, layers, width)
+    else:
+        with pytest.raises(
+            InputError, match=rf"encoder {heard} \({layers} layers of {width} numbers\), expected {trained} "
+        ):
+            model.require_encoder(heard, layers, width)
+    with pytest.raises(InputError, match=rf"\({layers + 1} layers of {width} numbers\), expected"):
+        model.require_encoder(heard, layers + 1, width)

@@ -4,9 +4,11 @@ import os
 import re
 from pathlib import Path
 
-folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
-filename_list_cache: dict = {}
 models_dir = str(Path(__file__).parent / "models")
+folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {
+    "audio_encoders": ([str(Path(models_dir) / "audio_encoders")], {".safetensors", ".bin", ".pt"}),
+}
+filename_list_cache: dict = {}
 _folders = {name: str(Path(__file__).parent / name) for name in ("input", "output", "temp", "user")}
 
 
