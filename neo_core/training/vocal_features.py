@@ -40,10 +40,12 @@ def read_features(path: Path, encoder: str) -> Listener:
     if made_with != encoder:
         raise InputError(f"{path} was made with the encoder {made_with}, expected {encoder}; choose another --features")
     file = safe_open(path, framework="pt")
-    names = sorted(file.keys())
+    names: dict[str, list[str]] = {}
+    for name in sorted(file.keys()):
+        names.setdefault(name.partition(".")[0], []).append(name)
 
     def listen(utterance: Utterance) -> list[Tensor]:
-        versions = [name for name in names if name.startswith(_key(utterance))]
+        versions = names.get(_key(utterance), [])
         if not versions:
             raise InputError(f"{path} does not know a recording of {utterance.voice}; expected that of the same --data")
         return [GRAIN * file.get_tensor(name).float() for name in versions]
