@@ -20,7 +20,7 @@ from .eyelid import Lid, build_lid, lash_light
 from .follow import smoothstep
 from .outline import iris_disc, look_of
 from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, feather, window_around
-from .sampling import blur, fill, pixel_centres, sample, sample_linear
+from .sampling import blur, dilate, fill, pixel_centres, sample, sample_linear
 
 PUSH = 0.4  # head units an eyeball is set back
 UNFOLDS = (0.02, 0.22)  # of a closing: over which the skin above the margin gives way to the lid's own
@@ -30,6 +30,10 @@ LID = 0.9  # head units around a margin that carry the photo however aslant they
 AROUND, ABOVE = 0.36, 0.28  # of the eye's width: drawn around the margins, and more above them
 EDGE = 0.05  # of the eye's width: over which a turned ball comes out from under the lids
 SEAM = 0.04  # of the eye's width: from above the margin to below it
+WIDENS = 25.0  # how many times as wide that becomes beside the corners, per eye's width
+RIDES = 0.11  # of the eye's width: so far inside its margins the photo's ball still rides with them ...
+RIM, SOFT = 0.035, 0.02  # of the eye's width: what belongs to the edge of an opening, and how softly it ends
+RIDE = (0.12, 0.03)  # ... by at most this much of the width, along and across: a lid that closes drags no iris along
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Eye:
     ball: Ball
     lid: Lid
     closed_screen: Tensor  # [V, 2] where the closed eye's vertices lie in the photo
-    opening: Tensor  # [1, h, w] where the photo shows the ball
+    known: Tensor  # [1, h, w] where the photo tells how the ball looks: its opening and the edge around it
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def build_eye(
     ball = build_ball(view, opening, centre - _corner(window), radius, width)
     upper = _margins(bust, start, side, window)[0]
     lid = build_lid(view, opening, upper, width, _brow(bust, start, side, rim), light)
-    return Eye(side, window, cut, ball, lid, with_closed_eyes(bust).screen[:, :2], opening[None])
+    return Eye(side, window, cut, ball, lid, with_closed_eyes(bust).screen[:, :2], _known(opening, width))
 
 
 def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> EyeNow:
@@ -83,10 +87,14 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     skin_flow, ball_flow = _continued(layers)
     seen = smoothstep(blur(layers.inner[None], 1.0)[0], 0.0, 0.02)  # a nose may stand before it
     between = _between(*margins, window) * seen
-    shown = between * (1 - _turning(eye, bust, now) * (1 - _inwards(*margins, window, width)))
-    layers = replace(layers, skin=torch.maximum(layers.skin, between), skin_values=skin_flow, inner=shown)
     at = pixel_centres(window.height, window.width) + _corner(window) - _corner(eye.window)
-    ball = _ball_now(eye, bust, now, photo, at, ball_flow[:2], skin_flow[:2])
+    iris = sample_linear(eye.ball.iris, at + skin_flow[:2].permute(1, 2, 0))[0]  # no edge of it may stay where it was
+    turning = _turning(eye, bust, now)
+    shown = between * (1 - turning * (1 - iris) * (1 - _inwards(*margins, window, EDGE * width)))
+    layers = replace(layers, skin=torch.maximum(layers.skin, between), skin_values=skin_flow, inner=shown)
+    inwards = torch.maximum(_inwards(*margins, window, RIDES * width), turning)
+    ride = _riding(ball_flow[:2], skin_flow[:2], inwards, width)
+    ball = _ball_now(eye, bust, now, photo, at, ride, skin_flow[:2])
     cover = sample_linear(eye.lid.cover, at + skin_flow[2:4].permute(1, 2, 0))
     skin = sample(eye.lid.skin, at + skin_flow[2:4].permute(1, 2, 0))
     shut = closing(eye, bust, now)
@@ -110,7 +118,8 @@ def _given_way(margins: tuple[Tensor, Tensor], window: Window, width: float, shu
     line = sum(a @ m[:, 1] for a, m in zip(along, margins, strict=True)) / 2
     ends = torch.where(column < margins[0][0, 0], margins[0][0, 1], margins[0][-1, 1])
     line = torch.where((column > margins[0][0, 0]) & (column < margins[0][-1, 0]), line, ends)
-    above = smoothstep((line[None] - row) / width, -SEAM, SEAM)
+    beside = torch.maximum(margins[0][0, 0] - column, column - margins[0][-1, 0]).clamp(min=0) / width
+    above = smoothstep((line[None] - row) / width / (1 + WIDENS * beside), -SEAM, SEAM)
     return above * smoothstep(shut, *UNFOLDS) + (1 - above) * smoothstep(shut, *SETTLES)
 
 
@@ -126,6 +135,11 @@ def _ball_now(
     return painted * turned + sample(photo, ball_at + _corner(eye.window)) * (1 - turned)
 
 
+def _known(opening: Tensor, width: float) -> Tensor:
+    """An opening [h, w] and the edge around it, softly ending. [1, h, w]"""
+    return blur(dilate((opening > 0.3).float(), max(1, round(RIM * width)))[None], max(0.7, SOFT * width))
+
+
 def _iris_way(eye: Eye, bust: Bust, now: Deformation) -> Tensor:
     """Pixels of the photo that the iris has gone by turning the eye alone. [2]"""
     centre = eye_centers(bust.model, bust.identity)[eye.side]
@@ -139,7 +153,7 @@ def _iris_way(eye: Eye, bust: Bust, now: Deformation) -> Tensor:
 def _turned(eye: Eye, bust: Bust, now: Deformation, ball_at: Tensor, flow: Tensor, with_lids: Tensor) -> Tensor:
     """Where the painted ball replaces the photo's: everywhere once it turns, else where lids hid it. [h, w]"""
     turn = _turning(eye, bust, now)
-    unseen = smoothstep(sample_linear(eye.opening, ball_at)[0], 0.8, 0.3)
+    unseen = smoothstep(sample_linear(eye.known, ball_at)[0], 0.7, 0.2)
     apart = (flow - with_lids).norm(dim=0).amax()
     return torch.maximum(turn.expand_as(unseen), unseen * smoothstep(apart, 0.4, 1.5))
 
@@ -150,11 +164,19 @@ def _turning(eye: Eye, bust: Bust, now: Deformation) -> Tensor:
     return smoothstep((now.motion[own] - bust.reference[own]).norm(), 0.4, 3.0)
 
 
-def _inwards(upper: Tensor, lower: Tensor, window: Window, width: float) -> Tensor:
-    """1 inside the opening, falling to 0 at its margins, where a turned ball gives way to the photo's edge. [h, w]"""
+def _riding(flow: Tensor, with_lids: Tensor, inwards: Tensor, width: float) -> Tensor:
+    """The ball's flow [2, h, w], at the margins drawn towards the lids': the photo's own edge between ball and lid
+    stays whole when a turn of the head shifts one against the other. [2, h, w]"""
+    most = flow.new_tensor(RIDE)[:, None, None] * width
+    return flow + (1 - inwards) * (with_lids - flow).clamp(-most, most)
+
+
+def _inwards(upper: Tensor, lower: Tensor, window: Window, reach: float) -> Tensor:
+    """1 farther inside the opening than `reach` pixels, falling to 0 at its margins. [h, w]"""
     column, row = torch.arange(window.width) + 0.5, torch.arange(window.height)[:, None] + 0.5
     top, bottom = (hats(column, margin[:, 0]) @ margin[:, 1] for margin in (upper, lower))
-    return smoothstep(torch.minimum(row - top, bottom - row) / width, 0.0, EDGE)
+    ends = torch.minimum(column - upper[0, 0], upper[-1, 0] - column)
+    return smoothstep(torch.minimum(torch.minimum(row - top, bottom - row), ends[None]), 0.0, reach)
 
 
 def _continued(layers: Layers) -> tuple[Tensor, Tensor]:

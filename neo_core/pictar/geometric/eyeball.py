@@ -19,6 +19,7 @@ RINGS = 12  # of the iris
 GLINT = (0.10, 0.24)  # brighter than its ring of the iris by this much: nothing, all glint
 GLINT_WITHIN = 0.8  # iris radii from its centre
 GLINT_PATH = 0.5  # of the iris's way that a glint goes
+OUTSIDE = (1.15, 1.0)  # iris radii over which nothing of it is left
 LIMBUS = (1.12, 0.92)  # iris radii over which iris turns to white
 
 
@@ -29,6 +30,7 @@ class Ball:
     colour: Tensor  # [3, h, w] the whole eyeball, evenly lit, without glints
     shade: Tensor  # [1, h, w] the shadow of lids and lashes on it
     glint: Tensor  # [3, h, w] light to add
+    iris: Tensor  # [1, h, w] share of the iris in the photo's colours
 
 
 def build_ball(view: Tensor, opening: Tensor, centre: Tensor, radius: Tensor, width: float) -> Ball:
@@ -53,7 +55,7 @@ def build_ball(view: Tensor, opening: Tensor, centre: Tensor, radius: Tensor, wi
     ratio = (_luma(view) / _luma(colour).clamp(min=0.02)).clamp(0.2, 1)[None]
     told = (opening > 0.3) & ((away < LIMBUS[1] - 0.1) | (away > LIMBUS[0] + 0.15)) & (bright[0] < 0.1)
     shade = fill(ratio, told.float())  # an iris a little beside its place must leave no shadow behind
-    return Ball(colour, blur(shade, max(0.5, 0.02 * width)), glint)
+    return Ball(colour, blur(shade, max(0.5, 0.02 * width)), glint, smoothstep(away, *OUTSIDE)[None])
 
 
 def white_of_eye(view: Tensor, sure: Tensor, likely: Tensor) -> Tensor:

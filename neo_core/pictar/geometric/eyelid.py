@@ -16,28 +16,38 @@ from torch import Tensor
 from .contact import hats
 from .follow import smoothstep
 from .light import DISPLAY, harmonics
-from .sampling import blur, dilate, erode, fill, resize, sample_linear
+from .sampling import blur, dilate, distance, erode, fill, resize, sample_linear
 
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 # All lengths are in widths of the eye.
 ROOM = 0.085  # around the fitted opening: what may still be eye
-LASH_REACH, LASH_ASIDE = 0.25, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for
+LASH_REACH, LASH_ASIDE = 0.11, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for
 FOREHEAD = 0.5  # of the way to the brow: no farther than that
 THIN = 0.07  # half the width of what is thin
-DARKER = 0.9  # of what surrounds it
+DARKER = 0.85  # of what surrounds it
 WHITER, LEAST_APART = 0.45, 0.15  # share of the way from the white of the eye to the skin; they must differ by this
 GROWTH = 12  # steps of a fortieth of the width by which the open eye takes in what is dark
 SOFT = 0.045  # edge of what is replaced
+PENUMBRA = 0.07  # around the open eye lies its own shadow
+RIM_LENIENCE = 0.1  # a power: deeper shadows may darken the rim of a lid than its middle ...
+RIM_TRUST = (0.2, 0.35)  # ... but neither hair nor backdrop may
+RIM, SETTLES = 0.04, 0.22  # detail of the rim that a lid takes on, and how far inwards
 FILM = 80  # samples along the longer side of the film that spans the open eye
-GRAIN_FROM, GRAIN_SIZE, GRAIN_LIMIT = 0.5, 0.04, 4.0  # how far below the skin lends its grain; its scale; medians
+CHEEK = (0.14, 0.5)  # below the opening: what a lid takes its colour and grain from
+DIM, LEVEL, TINT = 0.03, 0.6, 0.35  # colours as far from the cheek's, in logarithms, are hardly skin
+LASH_LINE, LID_TRUST = 0.04, 0.5  # beyond the opening's room nothing is white of the eye; trust in a lid that shows
+LEAST_TRUST, HELD = 0.001, 0.3  # trust where nothing is skin; trust from which the film is held fast
+GRAIN_SIZE, GRAIN_LIMIT = 0.03, 3.0  # scale of what is grain; medians
 ROUND = 0.2  # of the shading of a ball that is believed
 EDGE, EDGE_ROWS = (0.10, 0.03), 14  # above and below the margin: where its lashes are measured
-SPREADS = (0.012, 0.022)  # least and greatest of the line of lashes
-FINEST = 0.7  # pixels: no line has a smaller spread
-FRINGE, FRINGE_DEPTH = 0.10, 0.5  # lashes hang below a closing lid: how far, how dark against the line
-STRANDS, STRAND, FAN = 19, 0.4, 1.5  # how many, how far they stand out, how they spread
-TAPER = 0.16  # over which the line ends at the corners
-DARKEST = 0.68  # of the light that lashes take, at most
+SPREADS = (0.012, 0.026)  # least and greatest of the line of lashes
+FINEST = 0.8  # pixels: no line has a smaller spread
+HANGS = 1.7  # times as soft below as above: lashes hang down
+FRINGE, FRINGE_DEPTH = 0.10, 0.4  # lashes hang below a closing lid: how far, how dark against the line
+STRANDS, STRAND, FAN = (13.0, 21.3, 34.9), 0.35, 1.5  # how many, how far they stand out, how they spread
+STRAND_SEEN = (3.0, 8.0)  # pixels from strand to strand: from nothing to see to all
+TAPER = 0.3  # over which the line ends at the corners
+DARKEST = 0.62  # of the light that lashes take, at most
 
 
 @dataclass(frozen=True)
@@ -53,10 +63,12 @@ class Lid:
 def build_lid(view: Tensor, opening: Tensor, margin: Tensor, width: float, brow: float, light: Tensor) -> Lid:
     """view [3, h, w], opening [h, w] as fitted, upper margin [P, 2] in the window's pixels, width of the eye and height
     of the brow above it in pixels, light [9] of the photo."""
-    hole = open_eye(view, opening, width, brow)
-    skin = membrane(view, hole)
-    taken, spread = _lashes(view, skin, margin, width)
-    skin = (skin * _roundness(view, margin, width, light) + _grain(view, hole, width)).clamp(0, 1)
+    hole, cheek = open_eye(view, opening, width, brow), below_eye(opening, width)
+    hole = (distance(hole, max(2, round(PENUMBRA * width) + 1)) <= PENUMBRA * width).float()
+    near = dilate((opening > 0.02).float(), max(1, round((ROOM + LASH_LINE) * width)))
+    film = _lid_colour(view, hole, near, likeness(view, cheek * (1 - hole)), width)
+    taken, spread = _lashes(view, film, margin, width)
+    skin = (film * _roundness(view, margin, width, light) + _grain(view, film, cheek, width)).clamp(0, 1)
     return Lid(skin, blur(hole[None], max(0.5, SOFT * width)), taken, spread)
 
 
@@ -88,19 +100,56 @@ def _white(view: Tensor, opening: Tensor, near: Tensor) -> Tensor:
     return (nearer & (apart > LEAST_APART)).float()
 
 
-def membrane(view: Tensor, hole: Tensor) -> Tensor:
-    """The picture, smooth, with the hole spanned by a soap film: no seam, no colour that its rim has not. [3, h, w]"""
+def below_eye(opening: Tensor, width: float) -> Tensor:
+    """Where the cheek begins below an opening, as wide as it: what a lid most resembles. [h, w]"""
+    seen = torch.nonzero(opening > 0.02)
+    cheek = torch.zeros_like(opening)
+    if len(seen):
+        low, high = seen.amin(0), seen.amax(0)
+        top = min(int(high[0]) + round(CHEEK[0] * width), len(opening) - 2)
+        cheek[top : int(high[0]) + round(CHEEK[1] * width), int(low[1]) : int(high[1]) + 1] = 1.0
+    return cheek
+
+
+def _lid_colour(view: Tensor, hole: Tensor, near: Tensor, trust: Tensor, width: float) -> Tensor:
+    """The colour of the skin around and of what the open eye shows of its lid, drawn over the hole; at its rim it takes
+    on what is there, be it a shadow or a fold. [3, h, w]"""
+    seen = view.clamp(min=DIM).log()  # a shadow takes the same share of each colour
+    film = membrane(seen, near, torch.where(hole > 0, LID_TRUST * trust**4, trust))
+    rim = (1 - hole) * smoothstep(trust**RIM_LENIENCE, *RIM_TRUST)
+    apart = fill(blur(seen, max(0.5, RIM * width)) - film, rim)
+    inside = distance(1 - hole, max(2, round(3 * SETTLES * width))) / (SETTLES * width)
+    return (film + blur(apart, max(0.5, RIM * width)) * torch.exp(-inside.square())).exp()
+
+
+def likeness(view: Tensor, cheek: Tensor) -> Tensor:
+    """How far each pixel may be the skin of the cheek, in whatever shadow, 0..1: hair, brow and backdrop are not.
+    [h, w]"""
+    chosen = view[:, cheek > 0]
+    if chosen.shape[1] < 8:
+        return torch.ones_like(cheek)
+    ratio = (view.clamp(min=DIM) / chosen.median(1).values.clamp(min=DIM)[:, None, None]).log()
+    level = ratio.mean(0)
+    tint = (ratio - level).norm(dim=0)
+    return torch.exp(-(level / LEVEL).square() - (tint / TINT).square())
+
+
+def membrane(view: Tensor, hole: Tensor, trust: Tensor) -> Tensor:
+    """The picture, smooth, with the hole spanned by a soap film that hangs on what can be trusted [h, w] 0..1 of its
+    rim. [3, h, w]"""
     height, width = hole.shape
     ratio = min(1.0, FILM / max(height, width))
     size = (max(4, round(height * ratio)), max(4, round(width * ratio)))
     weight = resize(1 - hole[None], *size)[0]
-    known = weight > 0.9
-    seen = resize(view * (1 - hole), *size) / weight.clamp(min=0.05)
-    film = fill(seen, known.float())
+    share = (1 - hole) * trust.clamp(min=LEAST_TRUST)
+    held = resize(share[None], *size)[0] * (weight > 0.9)
+    seen = resize(view * share, *size) / resize(share[None], *size).clamp(min=1e-4)
+    film = fill(seen, (held / HELD).clamp(max=1))
+    hold = held.square() / HELD
     for _ in range(2 * FILM):
         padded = torch.nn.functional.pad(film[None], (1, 1, 1, 1), mode="replicate")[0]
-        mean = (padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]) / 4
-        film = torch.where(known, seen, mean)
+        around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+        film = (hold * seen + around) / (hold + 4)
     return blur(resize(film, height, width), max(0.5, 0.5 / ratio))
 
 
@@ -114,9 +163,12 @@ def lash_light(lid: Lid, margin: Tensor, height: int, width: int, size: float, c
     taper = smoothstep(ends, 0.0, TAPER)
     place = (column - margin[0, 0]) / size  # 0..1 along the margin
     fan = place + FAN * (place - 0.5) * below  # lashes spread towards their tips
-    strand = 1 - STRAND + STRAND * torch.cos(2 * torch.pi * STRANDS * fan)
+    counts = torch.tensor(STRANDS)[:, None, None]
+    waves = torch.cos(2 * torch.pi * counts * fan) * smoothstep(size / counts, *STRAND_SEEN)
+    strand = 1 - STRAND + STRAND * waves.mean(0)
     hanging = FRINGE_DEPTH * strand * smoothstep(below, FRINGE, 0.0) * smoothstep(below, -line, line)
-    there = torch.maximum(torch.exp(-0.5 * (below / line).square()), hanging * closing) * taper * closing
+    bell = torch.exp(-0.5 * torch.where(below > 0, below / (HANGS * line), below / line).square())
+    there = torch.maximum(bell, hanging * closing) * taper * closing
     return 1 - there[None] * (along @ lid.taken.T).T[:, None]
 
 
@@ -128,11 +180,12 @@ def _lashes(view: Tensor, skin: Tensor, margin: Tensor, width: float) -> tuple[T
     seen, plain = (sample_linear(picture, at) for picture in (view, skin))  # [3, P, R]
     dark = (1 - _luma(seen) / _luma(plain).clamp(min=0.03)).clamp(0, 1)
     order = dark.argsort(-1, descending=True)[None, :, :3].expand(3, -1, -1)
-    taken = (1 - (seen / plain.clamp(min=0.03)).gather(2, order).mean(-1)).clamp(0, DARKEST)
+    taken = (1 - (seen / plain.clamp(min=0.03)).gather(2, order).mean(-1)).clamp(0, 1)
+    taken = taken * (DARKEST / _luma(taken[..., None])[..., 0].clamp(min=DARKEST))  # brown lashes stay brown
     middle = taken[:, 2:-2].median(1, keepdim=True).values
     area = dark[:, rows < 0].mean(1) * EDGE[0]  # half a bell
     spread = float((area / dark.amax(1).clamp(min=0.02) / 1.25)[2:-2].median().clamp(*SPREADS))
-    return (0.4 * taken + 0.6 * middle).clamp(max=DARKEST), spread
+    return 0.3 * taken + 0.7 * middle, spread
 
 
 def _roundness(view: Tensor, margin: Tensor, width: float, light: Tensor) -> Tensor:
@@ -149,14 +202,21 @@ def _roundness(view: Tensor, margin: Tensor, width: float, light: Tensor) -> Ten
     return 1 + ROUND * (shade - 1) * smoothstep(square, 0.999, 0.3)
 
 
-def _grain(view: Tensor, hole: Tensor, width: float) -> Tensor:
-    """Fine detail of the cheek, carried up over the hole. [3, h, w]"""
-    detail = view - blur(view, max(0.5, GRAIN_SIZE * width))
-    rows = min(round(GRAIN_FROM * width), view.shape[1] - 1)
-    lent = torch.zeros_like(detail)
-    lent[:, : view.shape[1] - rows] = (detail * (1 - hole))[:, rows:]
-    limit = GRAIN_LIMIT * lent[:, : view.shape[1] - rows].abs().median()
-    return lent.clamp(-limit, limit)
+def _grain(view: Tensor, film: Tensor, cheek: Tensor, width: float) -> Tensor:
+    """Fine detail of the cheek, mirrored over the window and as strong as the film [3, h, w] is bright. [3, h, w]"""
+    detail = view - blur(view, max(0.6, GRAIN_SIZE * width))
+    rows, columns = (_mirrored(torch.nonzero(cheek.amax(1 - k))[:, 0], cheek.shape[k]) for k in (0, 1))
+    lent = detail[:, rows][:, :, columns]
+    limit = GRAIN_LIMIT * lent.abs().median()
+    bright = _luma(film) / _luma(view)[rows][:, columns].median().clamp(min=DIM)
+    return lent.clamp(-limit, limit) * bright.clamp(max=1.5)
+
+
+def _mirrored(numbers: Tensor, length: int) -> Tensor:
+    """Some neighbouring indices, to and fro, until all of a length have one. [n] -> [length]"""
+    numbers = numbers if len(numbers) else torch.arange(length)
+    circle = torch.cat([numbers, numbers.flip(0)])
+    return circle[(torch.arange(length) - int(numbers[0])) % len(circle)]
 
 
 def _luma(picture: Tensor) -> Tensor:

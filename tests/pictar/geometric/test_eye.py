@@ -53,7 +53,7 @@ def test_a_glint_goes_half_as_far_as_the_iris(volume):
     motion[GAZE.start : GAZE.start + 2] += torch.tensor([12.0, 0.0])
     eye = volume.eyes[0]
     height, width = eye.ball.glint.shape[1:]
-    middle = torch.nonzero(eye.opening[0] > 0.9).float().mean(0)
+    middle = torch.nonzero(eye.known[0] > 0.9).float().mean(0)
     row, column = torch.arange(height)[:, None], torch.arange(width)
     spot = torch.exp(-((row - middle[0]) ** 2 + (column - middle[1]) ** 2) / 3)
 
