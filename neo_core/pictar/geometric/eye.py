@@ -73,7 +73,7 @@ def build_eye(
     centre, radius = iris_disc(bust, side)
     ball = build_ball(view, opening, centre - _corner(window), radius, width)
     upper = _margins(bust, start, side, window)[0]
-    lid = build_lid(view, opening, upper, width, _brow(bust, start, side, rim), light)
+    lid = build_lid(view, opening, upper, width, _brow(bust, start, side, window), light)
     return Eye(side, window, cut, ball, lid, with_closed_eyes(bust).screen[:, :2], _known(opening, width))
 
 
@@ -93,7 +93,7 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     shown = between * (1 - turning * (1 - iris) * (1 - _inwards(*margins, window, EDGE * width)))
     layers = replace(layers, skin=torch.maximum(layers.skin, between), skin_values=skin_flow, inner=shown)
     inwards = torch.maximum(_inwards(*margins, window, RIDES * width), turning)
-    ride = _riding(ball_flow[:2], skin_flow[:2], inwards, width)
+    ride = riding(ball_flow[:2], skin_flow[:2], inwards, width)
     ball = _ball_now(eye, bust, now, photo, at, ride, skin_flow[:2])
     cover = sample_linear(eye.lid.cover, at + skin_flow[2:4].permute(1, 2, 0))
     skin = sample(eye.lid.skin, at + skin_flow[2:4].permute(1, 2, 0))
@@ -164,7 +164,7 @@ def _turning(eye: Eye, bust: Bust, now: Deformation) -> Tensor:
     return smoothstep((now.motion[own] - bust.reference[own]).norm(), 0.4, 3.0)
 
 
-def _riding(flow: Tensor, with_lids: Tensor, inwards: Tensor, width: float) -> Tensor:
+def riding(flow: Tensor, with_lids: Tensor, inwards: Tensor, width: float) -> Tensor:
     """The ball's flow [2, h, w], at the margins drawn towards the lids': the photo's own edge between ball and lid
     stays whole when a turn of the head shifts one against the other. [2, h, w]"""
     most = flow.new_tensor(RIDE)[:, None, None] * width
@@ -201,10 +201,10 @@ def _margins(bust: Bust, now: Deformation, side: int, window: Window) -> tuple[T
     return tuple(points(bust.model, now.screen, n)[:, :2] - _corner(window) for n in (lids.upper, lids.lower))
 
 
-def _brow(bust: Bust, start: Deformation, side: int, rim: Tensor) -> float:
-    """How far the brow's lower edge lies above an eye's upper margin, pixels."""
+def _brow(bust: Bust, start: Deformation, side: int, window: Window) -> Tensor:
+    """The brow's lower edge in a window's pixels. [Q, 2]"""
     numbers = torch.tensor(bust.model.landmark_groups[f"brow_lower_{('left', 'right')[side]}"])
-    return float((rim[:, 1].amin() - points(bust.model, start.screen, numbers)[:, 1].mean()).clamp(min=0))
+    return points(bust.model, start.screen, numbers)[:, :2] - _corner(window)
 
 
 def _rim(bust: Bust, now: Deformation, side: int) -> tuple[Tensor, float]:

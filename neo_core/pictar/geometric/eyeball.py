@@ -16,7 +16,7 @@ from .sampling import blur, dilate, erode, fill, pixel_centres
 
 LUMA = torch.tensor([0.299, 0.587, 0.114])
 RINGS = 12  # of the iris
-GLINT = (0.10, 0.24)  # brighter than its ring of the iris by this much: nothing, all glint
+GLINT = (0.16, 0.30)  # brighter than its ring of the iris by this much: nothing, all glint
 GLINT_WITHIN = 0.8  # iris radii from its centre
 GLINT_PATH = 0.5  # of the iris's way that a glint goes
 OUTSIDE = (1.15, 1.0)  # iris radii over which nothing of it is left

@@ -22,7 +22,7 @@ LUMA = torch.tensor([0.299, 0.587, 0.114])
 # All lengths are in widths of the eye.
 ROOM = 0.085  # around the fitted opening: what may still be eye
 LASH_REACH, LASH_ASIDE = 0.11, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for
-FOREHEAD = 0.5  # of the way to the brow: no farther than that
+FOREHEAD = 0.6  # of the way to the brow: no farther than that
 THIN = 0.07  # half the width of what is thin
 DARKER = 0.85  # of what surrounds it
 WHITER, LEAST_APART = 0.45, 0.15  # share of the way from the white of the eye to the skin; they must differ by this
@@ -60,11 +60,12 @@ class Lid:
     spread: float  # of the line of lashes, widths of the eye
 
 
-def build_lid(view: Tensor, opening: Tensor, margin: Tensor, width: float, brow: float, light: Tensor) -> Lid:
-    """view [3, h, w], opening [h, w] as fitted, upper margin [P, 2] in the window's pixels, width of the eye and height
-    of the brow above it in pixels, light [9] of the photo."""
-    hole, cheek = open_eye(view, opening, width, brow), below_eye(opening, width)
-    hole = (distance(hole, max(2, round(PENUMBRA * width) + 1)) <= PENUMBRA * width).float()
+def build_lid(view: Tensor, opening: Tensor, margin: Tensor, width: float, brow: Tensor, light: Tensor) -> Lid:
+    """view [3, h, w], opening [h, w] as fitted, upper margin [P, 2] and lower edge of the brow [Q, 2] in the window's
+    pixels, width of the eye in pixels, light [9] of the photo."""
+    forehead = _forehead(margin, brow, *opening.shape)
+    hole, cheek = open_eye(view, opening, width) * (1 - forehead), below_eye(opening, width)
+    hole = (distance(hole, max(2, round(PENUMBRA * width) + 1)) <= PENUMBRA * width).float() * (1 - forehead)
     near = dilate((opening > 0.02).float(), max(1, round((ROOM + LASH_LINE) * width)))
     film = _lid_colour(view, hole, near, likeness(view, cheek * (1 - hole)), width)
     taken, spread = _lashes(view, film, margin, width)
@@ -72,12 +73,24 @@ def build_lid(view: Tensor, opening: Tensor, margin: Tensor, width: float, brow:
     return Lid(skin, blur(hole[None], max(0.5, SOFT * width)), taken, spread)
 
 
-def open_eye(view: Tensor, opening: Tensor, width: float, brow: float) -> Tensor:
+def _forehead(margin: Tensor, brow: Tensor, height: int, width: int) -> Tensor:
+    """What lies nearer to the brow [Q, 2] than to the upper margin [P, 2], the brow and all above it. [h, w]"""
+    column, row = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    lines = []
+    for curve in (margin, brow):
+        curve = curve[curve[:, 0].argsort()]
+        inside = column.clamp(float(curve[0, 0]), float(curve[-1, 0]))
+        along = hats(inside, curve[:, 0])
+        lines.append(along @ curve[:, 1] / along.sum(1).clamp(min=1e-6))
+    return (row < lines[0] + FOREHEAD * (lines[1] - lines[0]).clamp(max=0)).float()
+
+
+def open_eye(view: Tensor, opening: Tensor, width: float) -> Tensor:
     """What belongs to the open eye: the ball, a little around it, and the thin dark things that grow there. [h, w]"""
     near = dilate((opening > 0.02).float(), max(1, round(ROOM * width)))
     side = round(LASH_ASIDE * width)
     aside = torch.nn.functional.max_pool2d(near[None], (1, 2 * side + 1), 1, (0, side))[0]
-    reach = _raised(aside, round(min(LASH_REACH * width, FOREHEAD * brow)))  # lashes of the lower lid stay
+    reach = _raised(aside, round(LASH_REACH * width))  # lashes of the lower lid stay
     luma, size = _luma(view), max(1, round(THIN * width))
     without = erode(dilate(luma, size), size)  # thin dark things closed over
     dark = ((luma / without.clamp(min=0.03) < DARKER) & (reach > 0)).float()

@@ -18,6 +18,7 @@ from ...geometry.head_model import PARTS, eye_centers
 from ...motion_space import GAZE
 from .bust import Bust, Deformation, move
 from .contact import Pairs, hats, points
+from .follow import smoothstep
 from .sampling import sample_linear
 
 REACH = 0.22  # of the eye's width: farthest that a margin is looked for
@@ -26,10 +27,21 @@ LASHES = 0.035  # of the eye's width: a margin lies this far below the edge wher
 BAND = 0.05  # of the eye's width: on either side of an edge
 SURE = 0.85  # quantile of the edges found: a stronger one says no more
 SPREAD = (0.08, 0.06, 0.06)  # expected error of a margin's height, tilt and bend, of the eye's width
-SLIDES = torch.linspace(-0.20, 0.20, 11)  # of the eye's width: sideways
-WIDTHS = torch.tensor([0.92, 1.0, 1.08, 1.17, 1.27, 1.38])  # over the fitted width
-SLIDE_SPREAD, WIDTH_SPREAD = 0.14, 0.2
+SLIDES = torch.linspace(-0.24, 0.24, 13)  # of the eye's width: sideways
+WIDTHS = torch.tensor([0.92, 1.0, 1.08, 1.17, 1.27, 1.38, 1.5])  # over the fitted width
+SLIDE_SPREAD, WIDTH_SPREAD = 0.12, 0.2
 PRIOR = 0.10  # weight of one squared spread against the mean strength of an edge, 0..1
+CHEEK = (0.15, 0.5)  # of the eye's width below the fitted eye: skin to compare with
+PALE, PALE_SPREADS = 0.08, 3.0  # saturation that a white lacks: at least, and of the skin's own variation
+LIT = (0.15, 0.35)  # luminance from which a colour tells anything
+WHITENS = 0.4  # whiteness gained where the white of an eye surely begins
+BEYOND, OUTSIDE = 0.08, 0.6  # of the eye's width: how far outside a margin no white may lie; weight of it
+AREA = (torch.linspace(-0.85, 0.85, 47), torch.linspace(-0.5, 0.5, 27))  # of the eye's width: where white is looked for
+NEAR = 0.25  # of the eye's width: no farther from the fitted eye than this
+ENCLOSED, LEAST_WHITE = (
+    0.7,
+    18.0,
+)  # weight of the white that the margins enclose; spots of it from which it counts fully
 LID_DEPTH = 1.2  # head units over which the skin follows a margin
 IRIS_REACH = 0.24  # of the eye's width
 IRIS_PRIOR = 0.06
@@ -119,16 +131,34 @@ def outline(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor) -> tup
     """Both margins [P, 2], slid, stretched, raised and bent to where the photo [3, H, W] changes most across them."""
     base = [frame.seen(margin) for margin in (upper, lower)]
     gap = (base[1][:, 1].mean() - base[0][:, 1].mean()).clamp(min=0.08)
+    seen = torch.cat([photo, whiteness(photo, frame, gap)[None]])
+    spots = torch.stack(torch.meshgrid(*AREA, indexing="xy"), -1).flatten(0, 1)
+    white = sample_linear(seen[3:], frame.pixels(spots)[None])[0, 0] * (_between(spots, *base, NEAR) > 0)
     best = None
     for slide in SLIDES:
         for wide in WIDTHS:
             placed = [torch.stack([m[:, 0] * wide + slide, m[:, 1]], -1) for m in base]
-            found = [_raised(photo, frame, m, gap, lower=k == 1) for k, m in enumerate(placed)]
+            found = [_raised(seen, frame, m, gap, lower=k == 1) for k, m in enumerate(placed)]
             cost = PRIOR * ((slide / SLIDE_SPREAD).square() + ((wide - 1) / WIDTH_SPREAD).square())
-            score = sum(f[0] for f in found) - cost
+            held = white @ _between(spots, found[0][1], found[1][1], 0.0) / white.sum().clamp(min=LEAST_WHITE)
+            score = sum(f[0] for f in found) + ENCLOSED * held - cost
             if best is None or score > best[0]:
                 best = (score, found[0][1], found[1][1])
     return frame.pixels(best[1]), frame.pixels(best[2])
+
+
+def whiteness(photo: Tensor, frame: EyeFrame, gap: Tensor) -> Tensor:
+    """How far each pixel is paler than the skin below the eye, 0..1: the white of an eye is, a lid hardly. [H, W]"""
+    steps = torch.stack(torch.meshgrid(torch.linspace(-0.5, 0.5, 21), torch.linspace(*CHEEK, 11), indexing="xy"), -1)
+    lent = _colourfulness(sample_linear(photo, frame.pixels(steps + torch.stack([torch.zeros(()), gap]))))
+    spread = (lent - lent.median()).abs().median()
+    pale = (lent.median() - _colourfulness(photo)) / (PALE_SPREADS * spread).clamp(min=PALE)
+    return (pale - 0.5).clamp(0, 1) * smoothstep((LUMA[:, None, None] * photo).sum(0), *LIT)
+
+
+def _colourfulness(picture: Tensor) -> Tensor:
+    """Saturation. [3, ...] -> [...]"""
+    return 1 - picture.amin(0) / picture.amax(0).clamp(min=0.02)
 
 
 def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, lower: bool) -> tuple[Tensor, Tensor]:
@@ -139,7 +169,8 @@ def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, lower: 
     across = torch.linspace(-REACH, REACH, STEPS)
     lashes = 0.0 if lower else LASHES
     at = torch.stack([x[:, None].expand(-1, STEPS), base[:, None] + across - lashes], -1)
-    edge = _edges(sample_linear(photo, frame.pixels(at)), signed=not lower)  # [X, K]
+    profile = sample_linear(photo, frame.pixels(at))  # [4, X, K]
+    edge = _edges(profile[:3], profile[3], lower) - _white_beyond(profile[3], lower)  # [X, K]
     inward, outward = torch.minimum(0.45 * gap, torch.tensor(REACH)), REACH - 0.02
     low, high = (-inward, outward) if lower else (-outward, inward)
     height = torch.linspace(float(low), float(high), 23)
@@ -161,18 +192,33 @@ def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, lower: 
     )
 
 
-def _edges(profile: Tensor, signed: bool) -> Tensor:
-    """How much the picture changes at each step across, 0..1. [3, X, K] -> [X, K]"""
+def _edges(profile: Tensor, white: Tensor, lower: bool) -> Tensor:
+    """How much the picture [3, X, K] changes at each step across, 0..1; white [X, K] of the eye. [X, K]"""
+    change = _change(profile)
+    strength = change.norm(dim=0)
+    if not lower:  # lashes darken the upper margin from above; where it brightens, it may be a fold or a white
+        into_white = (_change(white[None])[0] / WHITENS).clamp(0, 1)
+        strength = strength * torch.where(change.sum(0) < 0, 1.0, 0.5 + 0.5 * into_white)
+    return (strength / strength.quantile(SURE).clamp(min=0.02)).clamp(max=1)
+
+
+def _white_beyond(white: Tensor, lower: bool) -> Tensor:
+    """What speaks against a margin at each step across: the white of the eye lying outside it. [X, K]"""
+    reach = max(1, round(BEYOND / (2 * REACH) * STEPS))
+    sums = torch.nn.functional.pad(white, (reach + 1, reach), mode="replicate").cumsum(-1)
+    before = (sums[:, reach : reach + STEPS] - sums[:, :STEPS]) / reach
+    after = (sums[:, 2 * reach : 2 * reach + STEPS] - sums[:, reach : reach + STEPS]) / reach
+    return OUTSIDE * (after if lower else before)
+
+
+def _change(profile: Tensor) -> Tensor:
+    """Difference between the means on either side of each step across. [C, X, K] -> [C, X, K]"""
     half = max(1, round(BAND / (2 * REACH) * STEPS))
     padded = torch.nn.functional.pad(profile, (half, half), mode="replicate")
     sums = torch.nn.functional.pad(padded.cumsum(-1), (1, 0))
     above = sums[..., half : half + STEPS] - sums[..., :STEPS]
     below = sums[..., 2 * half : 2 * half + STEPS] - sums[..., half : half + STEPS]
-    change = (below - above) / half
-    strength = change.norm(dim=0)
-    if signed:  # lashes darken the upper margin from above; where it brightens, it may be a fold or a white
-        strength = strength * torch.where(change.sum(0) < 0, 1.0, 0.5)
-    return (strength / strength.quantile(SURE).clamp(min=0.02)).clamp(max=1)
+    return (below - above) / half
 
 
 def _gaze_step(bust: Bust, start: Deformation, photo: Tensor, side: int) -> Tensor:
@@ -196,7 +242,7 @@ def iris_place(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor, cen
     ring = torch.stack([angle.cos(), angle.sin()], -1)  # [A, 2]
     at = spot[:, None, None] + radius * torch.tensor([0.35, 0.7, 1.3])[:, None, None] * ring  # [C, 3, A, 2]
     luma = (LUMA[:, None, None, None] * sample_linear(photo, at.flatten(0, 1)).unflatten(1, (len(spot), 3))).sum(0)
-    inside = _between(frame.seen(at), frame.seen(upper), frame.seen(lower))
+    inside = _between(frame.seen(at), frame.seen(upper), frame.seen(lower), -0.02)
     mean = (luma * inside).sum(-1) / inside.sum(-1).clamp(min=1)
     seen = inside.sum(-1) > torch.tensor([0.7, 0.5, 0.2]) * len(ring)
     contrast = torch.where(seen.all(1), mean[:, 2] - (mean[:, 0] + mean[:, 1]) / 2, torch.full((len(spot),), -1.0))
@@ -205,15 +251,16 @@ def iris_place(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor, cen
     return spot[score.argmax()]
 
 
-def _between(at: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
-    """1 where points [..., 2] lie between two margins [P, 2], a little inside them; all in eye widths."""
+def _between(at: Tensor, upper: Tensor, lower: Tensor, room: float) -> Tensor:
+    """1 where points [..., 2] lie between two margins [P, 2] that are moved apart by `room`; all in eye widths."""
     x = at[..., 0].reshape(-1)
     heights = []
     for margin in (upper, lower):
         along = hats(x, margin[:, 0])
         heights.append((along @ margin[:, 1] / along.sum(1).clamp(min=1e-6)).view(at.shape[:-1]))
-    inside = (at[..., 1] > heights[0] + 0.02) & (at[..., 1] < heights[1] - 0.02)
-    return (inside & (at[..., 0] > upper[0, 0]) & (at[..., 0] < upper[-1, 0])).float()
+    inside = (at[..., 1] > heights[0] - room) & (at[..., 1] < heights[1] + room)
+    aside = max(room, 0.0)
+    return (inside & (at[..., 0] > upper[0, 0] - aside) & (at[..., 0] < upper[-1, 0] + aside)).float()
 
 
 def iris_disc(bust: Bust, side: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from neo_core.geometry.head_model import PARTS
 from neo_core.motion_space import GAZE, INDEX
 from neo_core.pictar.geometric import deform, translate
 from neo_core.pictar.geometric.contact import points
-from neo_core.pictar.geometric.eye import draw_eye
+from neo_core.pictar.geometric.eye import RIDE, draw_eye, riding
 
 BLINK = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
 
@@ -92,3 +92,14 @@ def test_the_ball_shows_between_the_lids_only(volume):
         rows = torch.nonzero(window.layers.inner > 0.05)[:, 0] + window.window.top
         assert len(rows)
         assert rows.max() < lower + 0.15 * width + 1
+
+
+def test_the_edge_of_an_eye_rides_with_its_lids_but_a_closing_lid_drags_no_iris_along():
+    width, inwards = 50.0, torch.tensor([[0.0, 1.0]])
+    ball, turned = torch.zeros(2, 1, 2), torch.zeros(2, 1, 2)
+    turned[0] = 0.5 * RIDE[0] * width
+    shifted = riding(ball, turned, inwards, width)
+    assert shifted[0, 0, 0] == turned[0, 0, 0]
+    assert shifted[0, 0, 1] == 0
+    turned[1] = 10 * RIDE[1] * width
+    assert riding(ball, turned, inwards, width)[1].max() <= RIDE[1] * width + 1e-4

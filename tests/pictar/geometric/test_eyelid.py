@@ -21,7 +21,7 @@ def eye(lashes: float):
 
 def lid(lashes):
     view, opening = eye(lashes)
-    return build_lid(view, opening, MARGIN, 60.0, 40.0, LIGHT)
+    return build_lid(view, opening, MARGIN, 60.0, MARGIN - torch.tensor([0.0, 20.0]), LIGHT)
 
 
 def test_a_film_meets_the_skin_around_it():
@@ -55,3 +55,22 @@ def test_lashes_ride_on_the_margin_and_grow_with_the_closing():
     line = 43 - 10 * (1 - ((torch.arange(40, 70) + 0.5 - 55) / 30) ** 2)
     assert (rows + 0.5 - line).abs().max() < 2.5
     assert float(least[2][:20].min()) > 0.99
+
+
+def test_a_lid_is_as_bright_as_its_skin_and_takes_nothing_from_a_dark_backdrop():
+    view, opening = eye(0.3)
+    view[:, :, :22] = torch.tensor([0.03, 0.03, 0.1])[:, None, None]
+    closed = build_lid(view, opening, MARGIN, 60.0, MARGIN - torch.tensor([0.0, 20.0]), LIGHT)
+    assert (closed.skin[:, 20:35, 40:70] - 0.6).abs().max() < 0.06
+
+
+def test_no_lid_reaches_into_the_brow():
+    view, opening = eye(0.5)
+    brow = MARGIN - torch.tensor([0.0, 9.0])
+    row = torch.arange(ROWS)[:, None] + 0.5
+    line = torch.full((COLUMNS,), float(brow[7, 1]))
+    dark = (row < line) & (row > line - 6)
+    view = torch.where(dark, 0.1, view)
+    closed = build_lid(view, opening, MARGIN, 60.0, brow, LIGHT)
+    assert closed.cover[0][:, 50:60][dark[:, 50:60]].max() < 0.5
+    assert closed.cover[0, 30, 55] > 0.95

@@ -30,6 +30,20 @@ def test_margins_go_to_the_edges():
             assert (found[3:-3, 1] - fitted[3:-3, 1] - down).abs().mean() < 1.6
 
 
+def test_margins_go_round_the_white_of_an_eye_that_has_no_lashes():
+    """The fit stands over the outer half of the eye; nothing but the white tells that the eye goes on."""
+    row, column = torch.arange(90)[:, None] + 0.5, torch.arange(120) + 0.5
+    arch = (1 - ((column - 60) / 30) ** 2).clamp(min=0)
+    inside = (row > 40 - 10 * arch) & (row < 40 + 7 * arch)
+    eye = torch.where((row - 39) ** 2 + (column - 72) ** 2 < 81, 0.2, 0.85)
+    skin = torch.tensor([0.8, 0.6, 0.5])[:, None, None]
+    photo = torch.where(inside, eye.expand(3, 90, 120), skin)
+    squeezed = [(m - 60) * torch.tensor([0.72, 1.0]) + 60 + torch.tensor([8.0, 0.0]) for m in (UPPER, LOWER)]
+    upper, _ = outline(photo, eye_frame(squeezed[0]), *squeezed)
+    assert squeezed[0][0, 0] > 45
+    assert upper[0, 0] - 30 < (squeezed[0][0, 0] - 30) / 2
+
+
 def test_an_iris_is_found_where_it_is():
     centre, radius = torch.tensor([60.0, 39.0]), torch.tensor(9.0)
     for across in (-8.0, 0.0, 8.0):
