@@ -9,6 +9,7 @@ Letters: C channels, N samples, J mel frames (100 Hz), T feature frames (50 Hz),
 """
 
 import math
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -247,18 +248,25 @@ def _sureness(voiced: Tensor, relative: Tensor) -> Tensor:
 
 def clip_voice(blocks: Iterable[Tensor]) -> Voice:
     """The voice of a sound that comes in blocks [n] at 16 kHz mono, in flat memory: a first pass over it."""
-    pieces: list[tuple[Tensor, Tensor, Tensor]] = []
+    # One block of memory per track: thousands of little ones between the large passing ones would hold the heap apart.
+    held = [array("f") for _ in range(3)]
     rest = torch.zeros(PITCH_MARGIN)
     for block in blocks:
         rest = torch.cat([rest, block])
         count = (rest.shape[0] - 2 * PITCH_MARGIN) // FRAME
         if count > 0:
-            pieces.append(tracks(rest[: count * FRAME + 2 * PITCH_MARGIN]))
+            _append(held, tracks(rest[: count * FRAME + 2 * PITCH_MARGIN]))
             rest = rest[count * FRAME :]
     left = -(-(rest.shape[0] - PITCH_MARGIN) // FRAME)
     if left > 0:
-        pieces.append(tracks(_cut(rest, 0, left * FRAME + 2 * PITCH_MARGIN)))
-    return voice_of(*(torch.cat(part) for part in zip(*pieces, strict=True)))
+        _append(held, tracks(_cut(rest, 0, left * FRAME + 2 * PITCH_MARGIN)))
+    return voice_of(*(torch.frombuffer(track, dtype=torch.float32) for track in held))
+
+
+def _append(held: list[array], more: tuple[Tensor, ...]) -> None:
+    """Let tracks grow by the frames of a piece. more: [n] each"""
+    for track, piece in zip(held, more, strict=True):
+        track.frombytes(piece.numpy().tobytes())
 
 
 def tracks(samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:

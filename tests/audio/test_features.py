@@ -1,5 +1,6 @@
 """Log-mel, loudness, pitch and sample rates."""
 
+import gc
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neo_core.audio import features
-from neo_core.audio.features import MARGIN, MEL_HOP, PITCH_MARGIN, RATE
+from neo_core.audio.features import MARGIN, MEL_HOP, PITCH_MARGIN, RATE, clip_voice
 from neo_core.data_types import Waveform
 
 
@@ -116,3 +117,17 @@ def test_prosody_has_two_frames_per_motion_frame():
 def test_unusable_sound_is_refused(samples, rate, message):
     with pytest.raises(ValueError, match=message):
         features.mono(Waveform(samples, rate))
+
+
+def test_a_long_sound_leaves_no_heap_of_little_tensors():
+    """What a pass keeps of each second would pin the large passing blocks around it: the heap grew with the sound."""
+    alive = []
+
+    def seconds():
+        for _ in range(12):
+            gc.collect()
+            alive.append(sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects()))
+            yield torch.rand(RATE)
+
+    clip_voice(seconds())
+    assert len(set(alive[2:])) == 1
