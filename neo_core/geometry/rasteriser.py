@@ -35,12 +35,12 @@ def rasterise(screen: Tensor, triangles: Tensor, height: int, width: int) -> Fra
     with torch.no_grad():
         winner = _nearest(screen.float(), triangles, height, width)
         covered = torch.nonzero(winner >= 0)[:, 0]
-    corner = triangles.index_select(0, winner[covered]).T  # [3, N]
-    x, y, away = (axis[corner] for axis in screen.unbind(1))  # [3, N]
+    corner = triangles.index_select(0, winner.index_select(0, covered))  # [N, 3]
+    x, y, away = _corners(screen, corner)  # [3, N]
     column, row = covered % width, torch.div(covered, width, rounding_mode="floor")
     weight = _perspective_weights(x - (column + 0.5).to(x.dtype), y - (row + 0.5).to(y.dtype), away)
-    barycentric = screen.new_zeros(3, height * width).index_copy(1, covered, weight)
-    depth = screen.new_full((height * width,), torch.inf).index_copy(0, covered, (weight * away).sum(0))
+    barycentric = screen.new_zeros(3, height * width).index_copy_(1, covered, weight)
+    depth = screen.new_full((height * width,), torch.inf).index_copy_(0, covered, (weight * away).sum(0))
     return Fragments(
         triangle=winner.view(height, width),
         barycentric=barycentric.view(3, height, width).permute(1, 2, 0),
@@ -54,10 +54,12 @@ def interpolate(fragments: Fragments, triangles: Tensor, attributes: Tensor) -> 
     flat = fragments.triangle.view(-1)
     covered = torch.nonzero(flat >= 0)[:, 0]
     weight = fragments.barycentric.view(-1, 3).T.index_select(1, covered)  # [3, N]
-    corner = triangles.index_select(0, flat[covered])  # [N, 3]
+    corner = triangles.index_select(0, flat.index_select(0, covered)).T.contiguous()  # [3, N]
     planes = attributes.T.contiguous()
-    values = sum(weight[k] * planes.index_select(1, corner[:, k]) for k in range(3))  # [C, N]
-    image = values.new_zeros(len(planes), height * width).index_copy(1, covered, values)
+    values = weight[0] * planes.index_select(1, corner[0])  # [C, N]
+    for k in (1, 2):
+        values = torch.addcmul(values, weight[k], planes.index_select(1, corner[k]))
+    image = values.new_zeros(len(planes), height * width).index_copy_(1, covered, values)
     return image.view(-1, height, width).permute(1, 2, 0)
 
 
@@ -85,24 +87,30 @@ def _nearest(screen: Tensor, triangles: Tensor, height: int, width: int) -> Tens
 
 def _spans(screen: Tensor, triangles: Tensor, height: int, width: int) -> Spans:
     """What every triangle covers of every row it reaches."""
-    corners = screen[triangles]  # [F, 3, 3]
-    low, high = corners.amin(1), corners.amax(1)
-    first = (low[:, :2] - 0.5).ceil().clamp(min=0)
-    bottom = (high[:, 1] - 0.5).floor().clamp(max=height - 1)
-    bounds, plane = _edges_and_depth(screen, triangles, corners, first + 0.5)
-    visible = (low[:, 2] > 0) & (high[:, 0] > 0) & (low[:, 0] < width) & torch.isfinite(plane).all(1)
-    count = torch.where(visible, bottom - first[:, 1] + 1, 0).clamp(min=0).long()
+    x, y, depth = _corners(screen, triangles)  # [3, F]
+    first_x, first_y = ((axis.amin(0) - 0.5).ceil().clamp(min=0) for axis in (x, y))  # [F]
+    bottom = (y.amax(0) - 0.5).floor().clamp(max=height - 1)
+    edges, plane = _edges_and_depth(triangles, x, y, depth, (first_x + 0.5, first_y + 0.5))
+    visible = (depth.amin(0) > 0) & (x.amax(0) > 0) & (x.amin(0) < width) & torch.isfinite(plane).all(0)
+    count = torch.where(visible, bottom - first_y + 1, 0).clamp(min=0).long()
     owner, down = _expanded(count)  # [R] triangle and how many rows below its first one
-    table = torch.cat([bounds.flatten(1), plane, first], 1).index_select(0, owner)  # one gather instead of many
-    from_y, slope, from_left, from_right = table[:, :12].unflatten(1, (4, 3)).unbind(1)  # [R, 3]
-    inverse, by_x, by_y, first_x, first_y = table[:, 12:].unbind(1)  # [R]
+    table = torch.cat([edges, plane, torch.stack([first_x, first_y])]).T.contiguous()  # one gather instead of many
+    table = table.index_select(0, owner).T.contiguous()
+    from_y, slope, from_left, from_right = table[:12].unflatten(0, (4, 3))  # [3, R]
+    inverse, by_x, by_y, first_x, first_y = table[12:]  # [R]
     row = first_y + down
-    shift = (row[:, None] + 0.5 - from_y) * slope
-    left = ((from_left + shift).amax(1) - 0.5).ceil().clamp(min=0)
-    right = ((from_right + shift).amin(1) - 0.5).floor().clamp(max=width - 1)
+    shift = (row + 0.5 - from_y) * slope
+    left = ((from_left + shift).amax(0) - 0.5).ceil().clamp(min=0)
+    right = ((from_right + shift).amin(0) - 0.5).floor().clamp(max=width - 1)
     inverse = inverse + by_x * (left - first_x) + by_y * down
     count = (right - left + 1).clamp(min=0).long()
     return Spans(owner, row.long() * width + left.long(), count, inverse, by_x)
+
+
+def _corners(screen: Tensor, triangles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """x, y and depth of the corners of triangles [F, 3], in planes that a processor reads in long strides. [3, F]"""
+    number = triangles.T.flatten()
+    return tuple(axis.index_select(0, number).view(3, -1) for axis in screen.unbind(1))
 
 
 def _expanded(count: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,29 +119,33 @@ def _expanded(count: Tensor) -> tuple[Tensor, Tensor]:
     return owner, torch.arange(len(owner), device=count.device) - (count.cumsum(0) - count).index_select(0, owner)
 
 
-def _edges_and_depth(screen: Tensor, triangles: Tensor, corners: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-    """Where edges cross a row, and the plane of 1 / depth [F, 3] about `origin`: value there, slopes in x and y.
+def _edges_and_depth(
+    triangles: Tensor, x: Tensor, y: Tensor, depth: Tensor, origin: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Where edges cross a row [12, F], and the plane of 1 / depth [3, F] about `origin`: value, slopes in x and y.
 
-    Edges [F, 4, 3] as (y, dx / dy, x, x): the edge is at x + (row - y) dx / dy. The first x is -inf unless the edge
-    bounds the triangle on the left, the second +inf unless on the right. Both triangles of an edge start at its vertex
-    with the lower index and so compute the same crossing. 1 / depth is linear on the screen.
+    x, y, depth [3, F] of the corners. Edges are four times three planes, y, dx / dy, x, x: edge k is at
+    x + (row - y) dx / dy. The first x is -inf unless the edge bounds the triangle on the left, the second +inf unless
+    on the right. Both triangles of an edge start at its vertex with the lower index and so compute the same crossing.
+    1 / depth is linear on the screen.
     """
-    start, end = triangles[:, [1, 2, 0]], triangles[:, [2, 0, 1]]  # edge k lies opposite corner k
-    a, b = screen[torch.minimum(start, end)], screen[torch.maximum(start, end)]  # [F, 3, 3]
-    run, rise = (b - a)[..., :2].unbind(-1)  # [F, 3]
+    # Edge k lies opposite corner k.
+    turned = triangles.roll(-1, 1).T > triangles.roll(-2, 1).T
+    from_x, to_x, from_y, to_y = (axis.roll(shift, 0) for axis in (x, y) for shift in (-1, -2))
+    a_x, a_y = torch.where(turned, to_x, from_x), torch.where(turned, to_y, from_y)
+    b_x, b_y = torch.where(turned, from_x, to_x), torch.where(turned, from_y, to_y)
+    run, rise = b_x - a_x, b_y - a_y
     slope = torch.where(rise == 0, 0.0, run / rise)
-    away = torch.where(start < end, 1.0, -1.0)
-    reach_x, reach_y = run * away, rise * away
-    offset = corners[:, 0, :2] - a[:, 0, :2]
-    area = reach_x[:, 0] * offset[:, 1] - reach_y[:, 0] * offset[:, 0]
-    turn = area.sign()[:, None]
-    reach_x, reach_y = reach_x * turn, reach_y * turn
-    share = 1 / (area.abs()[:, None] * corners[..., 2])  # [F, 3]; infinite without area, which hides the triangle
-    value = reach_x * (origin[:, None, 1] - a[..., 1]) - reach_y * (origin[:, None, 0] - a[..., 0])
-    plane = torch.stack([(value * share).sum(1), (-reach_y * share).sum(1), (reach_x * share).sum(1)], 1)
-    left = torch.where(reach_y < 0, a[..., 0], -torch.inf)
-    right = torch.where(reach_y > 0, a[..., 0], torch.inf)
-    return torch.stack([a[..., 1], slope, left, right], 1), plane
+    reach_x, reach_y = to_x - from_x, to_y - from_y
+    area = reach_x[0] * (y[0] - a_y[0]) - reach_y[0] * (x[0] - a_x[0])
+    side = area.sign()
+    reach_x, reach_y = reach_x * side, reach_y * side
+    share = 1 / (area.abs() * depth)  # [3, F]; infinite without area, which hides the triangle
+    value = reach_x * (origin[1] - a_y) - reach_y * (origin[0] - a_x)
+    plane = torch.stack([(value * share).sum(0), (-reach_y * share).sum(0), (reach_x * share).sum(0)])
+    left = torch.where(reach_y < 0, a_x, -torch.inf)
+    right = torch.where(reach_y > 0, a_x, torch.inf)
+    return torch.cat([a_y, slope, left, right]), plane
 
 
 def _draw(buffer: Tensor, spans: Spans) -> None:

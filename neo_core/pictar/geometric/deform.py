@@ -78,9 +78,9 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     mesh = _past_the_rim(mesh, covered)
     beside = rigid + extra
     skin = beside + mesh[5] * (mesh[:2] - beside)
-    planes = resize(torch.cat([skin, beside, shine[None], mesh[6:]]), window.height, window.width) * volume.rim
+    planes = resize(torch.cat([skin, beside, shine[None], mesh[6:]]), window.height, window.width).mul_(volume.rim)
     cover = smoothstep(resize(blur(covered[None], 0.9), window.height, window.width)[0], 0.25, 0.75)
-    return Field(planes[:2], planes[2:4], cover, planes[4].exp(), planes[5], planes[6])
+    return Field(planes[:2], planes[2:4], cover, planes[4].exp_(), planes[5], planes[6])
 
 
 def _coming_into_view(volume: Volume, turn: Tensor) -> Tensor:

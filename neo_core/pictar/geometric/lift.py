@@ -41,6 +41,15 @@ AROUND = 9.0  # head units around the head that may move
 
 
 @dataclass(frozen=True)
+class Reach:
+    """The N pixels of the region that may change, and what never changes about them."""
+
+    number: Tensor  # [N] counted row by row
+    centre: Tensor  # [2, N] pixels, relative to the region's corner
+    behind: Tensor  # [3, N] light of the picture without the person
+
+
+@dataclass(frozen=True)
 class Volume:
     """A portrait ready to be moved. The region `window` is the only part of the picture that ever changes."""
 
@@ -55,7 +64,7 @@ class Volume:
     rim: Tensor  # [h, w] fades the flow at the picture's rim
     person: Tensor  # [4, h, w] the person's light times their share of each pixel, and that share
     even: Tensor  # [3, r, c] the light of the skin without brows and stray hair, at flow resolution
-    background: Tensor  # [3, h, w] the light of the picture without the person
+    reach: Reach
     picture: Tensor  # [3, H, W] 0..1
     skin: Tensor  # [M] triangles that wear the photo, also such as only a turn will show
     normal: Tensor  # [V, 3] of the photo's mesh, view axes
@@ -117,6 +126,7 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
     follow = _follow(bust, start, drawn, front, window, step, rim, look, alpha)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
     person, background = split_layers(to_light(view), alpha)
+    moving = resize(moving[None], window.height, window.width)[0] * (rim > 0)
     light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
     return Volume(
         photo=framing.image,
@@ -126,11 +136,11 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
         start=start.vertices,
         source=start.screen,
         window=window,
-        moving=resize(moving[None], window.height, window.width)[0] * (rim > 0),
+        moving=moving,
         rim=rim,
         person=person.permute(1, 2, 0).contiguous().permute(2, 0, 1),  # a pixel's four values side by side: one fetch
         even=to_light(even_skin(view, bare, float(start.unit) / step)),
-        background=background,
+        reach=_reach(moving, background),
         picture=picture,
         skin=_wearing(start, model),
         normal=normal,
@@ -142,6 +152,14 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
         eyes=tuple(build_eye(bust, start, picture, window, side, worn, light) for side in (0, 1)),
         refiner=refiner,
     )
+
+
+def _reach(moving: Tensor, background: Tensor) -> Reach:
+    """What is known beforehand of the pixels that may change: moving [h, w] > 0, background [3, h, w]."""
+    number = torch.nonzero(moving.view(-1))[:, 0]
+    width = moving.shape[1]
+    centre = torch.stack([number % width, torch.div(number, width, rounding_mode="floor")]) + 0.5
+    return Reach(number, centre, background.flatten(1).index_select(1, number))
 
 
 def as_picture(framing: Framing) -> Tensor:

@@ -98,19 +98,11 @@ def draw_layers(screen: Tensor, model: HeadModel, cut: Cut, window: Window, valu
     layer = cut.layer[front]
     shown = torch.where(fragments.triangle >= 0, layer[fragments.triangle.clamp(min=0)], BLANK)
     drawn = interpolate(fragments, triangles[front], values).permute(2, 0, 1)
-    size = (window.height, window.width)
-    skin, inner = (shown == SKIN).float(), (shown == INNER).float()
-    return Layers(
-        _average(skin[None], size)[0],
-        _average(inner[None], size)[0],
-        _masked_average(drawn, skin, size),
-        _masked_average(drawn, inner, size),
-    )
-
-
-def _masked_average(values: Tensor, mask: Tensor, size: tuple[int, int]) -> Tensor:
-    stacked = _average(torch.cat([values * mask, mask[None]]), size)
-    return stacked[:-1] / stacked[-1:].clamp(min=1e-4)
+    masks = torch.stack([shown == SKIN, shown == INNER]).float()  # [2, r, c]
+    parts = torch.cat([masks, (masks[:, None] * drawn).flatten(0, 1)])
+    mean = _average(parts, (window.height, window.width))
+    cover, total = mean[:2], mean[2:].unflatten(0, (2, -1))
+    return Layers(*cover, *(total / cover[:, None].clamp(min=1e-4)))
 
 
 def _average(image: Tensor, size: tuple[int, int]) -> Tensor:

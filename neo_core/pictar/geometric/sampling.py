@@ -56,9 +56,19 @@ def dilate(mask: Tensor, radius: int) -> Tensor:
     """Greatest value within a square of side 2 radius + 1. [H, W]"""
     if radius <= 0:
         return mask.float()
-    side = 2 * radius + 1
-    rows = F.max_pool2d(mask[None, None].float(), (1, side), 1, (0, radius))
-    return F.max_pool2d(rows, (side, 1), 1, (radius, 0))[0, 0]
+    around = F.pad(mask[None, None].float(), (radius,) * 4, value=-math.inf)[0, 0]
+    return _greatest(_greatest(around, 2 * radius + 1, 1), 2 * radius + 1, 0)
+
+
+def _greatest(image: Tensor, side: int, axis: int) -> Tensor:
+    """Greatest value of every `side` neighbours along an axis, without a border: windows grow by their own length."""
+    done = 1
+    while done < side:
+        step = min(done, side - done)
+        length = image.shape[axis] - step
+        image = torch.maximum(image.narrow(axis, 0, length), image.narrow(axis, step, length))
+        done += step
+    return image
 
 
 def erode(mask: Tensor, radius: int) -> Tensor:
@@ -73,12 +83,13 @@ def fill(image: Tensor, known: Tensor) -> Tensor:
     down.
     """
     weight = known[None].clamp(0, 1)
-    levels = [(image * weight, weight)]
-    while min(levels[-1][0].shape[1:]) > 1:
-        levels.append(tuple(F.avg_pool2d(x[None], 3, 2, 1, count_include_pad=False)[0] for x in levels[-1]))
-    colour, weight = levels.pop()
-    filled = colour / weight.clamp(min=1e-6)
-    for colour, weight in reversed(levels):
+    levels = [torch.cat([image * weight, weight])]  # colour and, last, weight: both are averaged alike
+    while min(levels[-1].shape[1:]) > 1:
+        levels.append(F.avg_pool2d(levels[-1][None], 3, 2, 1, count_include_pad=False)[0])
+    top = levels.pop()
+    filled = top[:-1] / top[-1:].clamp(min=1e-6)
+    for level in reversed(levels):
+        colour, weight = level[:-1], level[-1:]
         coarse = F.interpolate(filled[None], colour.shape[1:], mode="bilinear", align_corners=False)[0]
         trust = (weight * 4).clamp(max=1) if weight.shape[1:] != image.shape[1:] else weight
         filled = colour / weight.clamp(min=1e-6) * trust + coarse * (1 - trust)
