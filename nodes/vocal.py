@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import AudioFeatures, Identity, InputError
-from ..neo_core.flow.guidance import Guidance
+from ..neo_core.flow.guidance import FORMS, Guidance
 from ..neo_core.pipelines.talking_head import Settings, generate
 from ..neo_core.timebase import parse_fps
 from ..neo_core.vocal.sampler import LARGEST_SEED, STEPS
@@ -15,6 +15,7 @@ from .sockets import NeoGuidance, NeoMotion, genuine
 
 STEP_COUNTS = (2, 50)
 WEIGHTS = (0.0, 3.0)
+FORM_NAMES = tuple(FORMS)
 Curve = io.Custom("CURVE")  # io.Curve has no `forceInput`: it would draw an editor on the node for each of them
 
 
@@ -37,6 +38,7 @@ class GuidanceMixer(io.ComfyNode):
                 curve("audio_curve", "audio"),
                 curve("identity_curve", "identity"),
                 curve("reference_curve", "reference"),
+                *refinements(),
             ],
             outputs=[NeoGuidance.Output("guidance", tooltip="For Generate Motion or NEO Talking Head")],
         )
@@ -52,9 +54,16 @@ class GuidanceMixer(io.ComfyNode):
         audio_curve=None,
         identity_curve=None,
         reference_curve=None,
+        form=FORM_NAMES[0],
+        rescale=0.0,
+        steps_start_percent=0.0,
+        steps_end_percent=100.0,
     ):
+        clip = stretch(start_percent, end_percent, "")
         curves = (over_time(audio_curve), over_time(identity_curve), over_time(reference_curve))
-        return io.NodeOutput(Guidance(audio, identity, reference, *stretch(start_percent, end_percent), *curves))
+        first, last = stretch(steps_start_percent, steps_end_percent, "steps_")
+        how = (inputs.chosen(form, FORM_NAMES, "form"), rescale, (1 - last, 1 - first))  # flow times fall from 1 to 0
+        return io.NodeOutput(Guidance(audio, identity, reference, *clip, *curves, *how))
 
 
 class GenerateMotion(io.ComfyNode):
@@ -101,12 +110,12 @@ def performance(seed: int, fps: str, guidance: object, steps: int = STEPS) -> Se
     return Settings(rate, seed, inputs.within(steps, STEP_COUNTS, "steps"), mixed)
 
 
-def stretch(start: float, end: float) -> tuple[float, float]:
-    """The stretch of the clip in which the sliders act, from per cent to shares of it."""
+def stretch(start: float, end: float, of: str) -> tuple[float, float]:
+    """The stretch of the clip, or of the steps, in which the sliders act, from per cent to shares of it."""
     if not 0 <= start <= end <= 100:
         raise InputError(
-            f"start_percent is {start:g} and end_percent is {end:g}; expected both from 0 to 100, the start not after "
-            "the end"
+            f"{of}start_percent is {start:g} and {of}end_percent is {end:g}; expected both from 0 to 100, the start "
+            "not after the end"
         )
     return start / 100, end / 100
 
@@ -115,8 +124,29 @@ def slider(name: str, meaning: str) -> io.Float.Input:
     return inputs.slider(name, WEIGHTS, f"{meaning}; 1 as trained, 0 not at all, above 1 more than that")
 
 
-def percent(name: str, default: float, meaning: str) -> io.Float.Input:
-    return io.Float.Input(name, default=default, min=0.0, max=100.0, step=1.0, tooltip=meaning)
+def percent(name: str, default: float, meaning: str, **more: bool) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=100.0, step=1.0, tooltip=meaning, **more)
+
+
+def refinements() -> list:
+    """How the sliders act. Newer than the node: optional, so that older files still run."""
+    newer = {"optional": True, "advanced": True}
+    form = (
+        "What a weight is measured against. leave-one-out: everything but its own signal, so the sliders are "
+        "independent; nested: only the signals before it, in the order reference, identity, audio"
+    )
+    rescale = (
+        "How much of its size without guidance the motion gets back: 0 none, 1 all; against motion that high weights "
+        "blow up"
+    )
+    begin = "Where in the steps from noise to motion the sliders begin to act; later keeps large movements as they are"
+    end = "Where in the steps from noise to motion the sliders stop acting; earlier is faster"
+    return [
+        io.Combo.Input("form", options=list(FORM_NAMES), default=FORM_NAMES[0], tooltip=form, **newer),
+        io.Float.Input("rescale", default=0.0, min=0.0, max=1.0, step=0.05, tooltip=rescale, **newer),
+        percent("steps_start_percent", 0.0, begin, **newer),
+        percent("steps_end_percent", 100.0, end, **newer),
+    ]
 
 
 def curve(name: str, signal: str) -> Curve.Input:

@@ -84,6 +84,25 @@ def test_a_stretch_that_ends_before_it_starts_is_refused_in_per_cent(run_node, p
         run_node("NEO_GuidanceMixer", start_percent=float(start), end_percent=float(end))
 
 
+def test_how_the_sliders_act_is_as_it_was_unless_it_is_chosen(run_node, pack):
+    guidance_of = pack("neo_core.flow.guidance").Guidance
+    (plain,) = run_node("NEO_GuidanceMixer", audio=2.0).result
+    assert plain == guidance_of(audio=2.0)
+    chosen = {"form": "nested", "rescale": 0.5, "steps_start_percent": 10.0, "steps_end_percent": 75.0}
+    (other,) = run_node("NEO_GuidanceMixer", audio=2.0, **chosen).result
+    assert other.form == "nested"
+    assert other.rescale == 0.5
+    assert other.interval == pytest.approx((0.25, 0.9))  # flow times: the steps begin at 1, which is noise
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"form": "sum"}, {"rescale": 2.0}, {"steps_start_percent": 80.0, "steps_end_percent": 20.0}]
+)
+def test_nonsense_about_how_the_sliders_act_is_refused(run_node, pack, wrong):
+    with pytest.raises(pack("neo_core.data_types").InputError, match=rf"{next(iter(wrong))} is .*expected"):
+        run_node("NEO_GuidanceMixer", **wrong)
+
+
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "1: <img src=x>", "0: happy; rm -rf /", "\x1b[31m", "{}" * 999]
 )
