@@ -5,6 +5,7 @@ from comfy_api.v0_0_2 import ComfyExtension, io
 from ..neo_core.data_types import InputError
 from .audio import EncodeAudio
 from .audio_encoders import LoadAudioEncoder
+from .emotion import EmotionState
 from .expression import EditExpression
 from .governance import Consent
 from .loaders import LoadModels
@@ -25,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     Consent,
     EnrolFromPhoto,
     GuidanceMixer,
+    EmotionState,
     GenerateMotion,
     EditExpression,
     Render,

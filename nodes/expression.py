@@ -10,6 +10,7 @@ from ..neo_core.pictar.expression import (
     STRENGTH,
     ExpressionEdit,
     edit_expression,
+    parse_amplitudes,
     parse_keyframes,
 )
 from . import inputs
@@ -62,14 +63,21 @@ class EditExpression(io.ComfyNode):
                     tooltip="Expression over time, one line per moment: SECONDS: preset [strength] [, slider value]... "
                     "Lines here take the place of the preset and its strength; the sliders above are added to them",
                 ),
+                io.String.Input(
+                    "amplitudes",
+                    default="",
+                    optional=True,
+                    tooltip="Single channels of the motion, on top of the amplitudes above: NAME AMPLITUDE, ... such "
+                    "as jawOpen 1.2, browInnerUp_L 0.5",
+                ),
             ],
             outputs=[NeoMotion.Output("motion", tooltip="The edited performance, for Render")],
         )
 
     @classmethod
-    def execute(cls, motion, keyframes, **sliders):
+    def execute(cls, motion, keyframes, amplitudes="", **sliders):
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
-        edit = ExpressionEdit(**sliders, keyframes=parse_keyframes(keyframes))
+        edit = ExpressionEdit(**sliders, amplitudes=parse_amplitudes(amplitudes), keyframes=parse_keyframes(keyframes))
         return io.NodeOutput(edit_expression(performance, edit))
 
 

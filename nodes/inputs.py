@@ -4,7 +4,7 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import InputError
 from ..neo_core.vocal.sampler import LARGEST_SEED
-from .sockets import NeoAudio, NeoGrant, NeoGuidance, NeoIdentity, NeoModel, NeoMotion, NeoVolume
+from .sockets import NeoAudio, NeoEmotion, NeoGrant, NeoGuidance, NeoIdentity, NeoModel, NeoMotion, NeoVolume
 
 FRAMINGS = ("head and shoulders", "whole photo")
 FRAME_RATES = ("25", "23.976", "24", "29.97", "30", "48", "50", "59.94", "60")
@@ -53,6 +53,12 @@ def motion() -> NeoMotion.Input:
 def guidance() -> NeoGuidance.Input:
     return NeoGuidance.Input(
         "guidance", optional=True, tooltip="From Guidance Mixer; left open, all three signals count as trained"
+    )
+
+
+def emotion() -> NeoEmotion.Input:
+    return NeoEmotion.Input(
+        "emotion", optional=True, tooltip="From Emotion; left open, the performance is as the voice sounds"
     )
 
 

@@ -16,6 +16,7 @@ NeoAudio = io.Custom("NEO_AUDIO")  # data_types.AudioFeatures
 NeoIdentity = io.Custom("NEO_IDENTITY")  # data_types.Identity
 NeoGrant = io.Custom("NEO_GRANT")  # governance.Grant
 NeoGuidance = io.Custom("NEO_GUIDANCE")  # flow.guidance.Guidance
+NeoEmotion = io.Custom("NEO_EMOTION")  # data_types.Emotion
 NeoMotion = io.Custom("NEO_MOTION")  # data_types.MotionLatents
 NeoVolume = io.Custom("NEO_VOLUME")  # pictar.geometric.Posed
 NeoModel = io.Custom("NEO_MODEL")  # model_patcher.HostedModels

@@ -32,14 +32,17 @@ class TalkingHead(io.ComfyNode):
                 inputs.face(),
                 inputs.guidance(),
                 inputs.models(optional=True),
+                inputs.emotion(),
             ],
             outputs=[io.Video.Output("video", tooltip="The person speaking, with the sound; connect Save Video")],
         )
 
     @classmethod
-    def execute(cls, photo, audio, seed, framing, size, fps, face, consent=None, guidance=None, models=None):
+    def execute(
+        cls, photo, audio, seed, framing, size, fps, face, consent=None, guidance=None, models=None, emotion=None
+    ):
         grant = require_grant(consent)
-        sound, settings = to_waveform(audio), performance(seed, fps, guidance)
+        sound, settings = to_waveform(audio), performance(seed, fps, guidance, emotion)
         with on_device(models) as engine:
             avatar = enrolled(engine, photo, framing, size, face, grant)
             video = written(grant, lambda path, tell: speak(engine, avatar, sound, path, settings, tell))

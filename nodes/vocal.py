@@ -2,7 +2,7 @@
 
 from comfy_api.v0_0_2 import io
 
-from ..neo_core.data_types import AudioFeatures, Identity, InputError
+from ..neo_core.data_types import AudioFeatures, Emotion, Identity, InputError
 from ..neo_core.flow.guidance import FORMS, Guidance
 from ..neo_core.pipelines.talking_head import Settings, generate
 from ..neo_core.timebase import parse_fps
@@ -89,25 +89,28 @@ class GenerateMotion(io.ComfyNode):
                 ),
                 inputs.fps(),
                 inputs.guidance(),
+                inputs.emotion(),
             ],
             outputs=[NeoMotion.Output("motion", tooltip="The performance, one pose and expression per frame")],
         )
 
     @classmethod
-    def execute(cls, models, speech, identity, seed, steps, fps, guidance=None):
+    def execute(cls, models, speech, identity, seed, steps, fps, guidance=None, emotion=None):
         heard = genuine(speech, AudioFeatures, "speech", "Encode Audio")
         person = genuine(identity, Identity, "identity", "Enrol From Photo")
-        settings = performance(seed, fps, guidance, steps)
+        settings = performance(seed, fps, guidance, emotion, steps)
         with on_device(models) as engine:
             return io.NodeOutput(generate(engine, heard, person, settings, NodeProgress("step")))
 
 
-def performance(seed: int, fps: str, guidance: object, steps: int = STEPS) -> Settings:
-    """The settings of a performance; without guidance every signal counts as trained."""
+def performance(seed: int, fps: str, guidance: object, emotion: object, steps: int = STEPS) -> Settings:
+    """The settings of a performance; without guidance every signal counts as trained, and without an emotion all is as
+    the voice sounds."""
+    wished = None if emotion is None else genuine(emotion, Emotion, "emotion", "Emotion")
     mixed = Guidance() if guidance is None else genuine(guidance, Guidance, "guidance", "Guidance Mixer")
     rate = parse_fps(inputs.chosen(fps, inputs.FRAME_RATES, "fps"))
     inputs.within(seed, (0, LARGEST_SEED), "seed")
-    return Settings(rate, seed, inputs.within(steps, STEP_COUNTS, "steps"), mixed)
+    return Settings(rate, seed, inputs.within(steps, STEP_COUNTS, "steps"), mixed, wished)
 
 
 def stretch(start: float, end: float, of: str) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from neo_core.pipelines.motion_file import save_motion
 MOTION = "still.json"
 GENUINE = {  # socket type -> where its value comes from
     "NEO_AUDIO": ["encode", 0],
+    "NEO_EMOTION": ["emotion", 0],
     "NEO_GRANT": ["consent", 0],
     "NEO_GUIDANCE": ["mixer", 0],
     "NEO_IDENTITY": ["enrol", 0],
@@ -57,6 +58,7 @@ def nodes(host, talking_head, api):
         "mixer": api.node(
             "NEO_GuidanceMixer", audio=1.0, identity=1.0, reference=1.0, start_percent=0.0, end_percent=100.0
         ),
+        "emotion": api.node("NEO_Emotion", state="neutral", strength=0.0),
         "motion": api.node("NEO_LoadMotion", file=MOTION),
     }
 

@@ -11,6 +11,7 @@ INPUTS = [
     ("NEO_GenerateMotion", "models", {}),
     ("NEO_GenerateMotion", "speech", {}),
     ("NEO_GenerateMotion", "identity", {}),
+    ("NEO_GenerateMotion", "emotion", {}),
     ("NEO_EditExpression", "motion", {}),
     ("NEO_Render", "volume", {}),
     ("NEO_Render", "motion", {}),
@@ -41,8 +42,8 @@ def genuine(pack):
 def test_a_forged_value_is_refused(run_node, node_classes, pack, genuine, node, socket, others, value):
     wanted = [one.id for one in node_classes[node].GET_SCHEMA().inputs if one.id in genuine]
     given = {name: genuine[name] for name in wanted} | others | {socket: value}
-    if value is None and socket == "models":
-        return  # nothing stands for the embedded weights
+    if value is None and socket in ("models", "emotion"):
+        return  # nothing stands for the embedded weights, and for what the voice says
     if node in ("NEO_Render", "NEO_Deform"):
         given.setdefault("volume", None)
     with pytest.raises(pack("neo_core.data_types").InputError, match="expected"):
@@ -110,3 +111,23 @@ def test_hostile_text_is_text(run_node, genuine, pack, text):
     with pytest.raises(pack("neo_core.data_types").InputError, match="expected") as caught:
         run_node("NEO_EditExpression", motion=genuine["motion"], keyframes=text)
     assert len(str(caught.value)) < 600
+
+
+def test_an_emotion_is_what_the_sliders_say(run_node, pack):
+    (emotion,) = run_node("NEO_Emotion", state="laughing", strength=0.4).result
+    assert emotion == pack("neo_core.data_types").Emotion("laughing", 0.4)
+
+
+@pytest.mark.parametrize("change", [{"state": "gloomy"}, {"strength": 2.0}, {"strength": float("nan")}], ids=str)
+def test_an_emotion_that_there_is_not_is_refused(run_node, pack, change):
+    with pytest.raises(pack("neo_core.data_types").InputError, match="emotion"):
+        run_node("NEO_Emotion", **{"state": "happy", "strength": 1.0} | change)
+
+
+def test_an_emotion_reaches_vocal(run_node, pack, genuine, monkeypatch):
+    """And without one, none does."""
+    monkeypatch.setattr(pack("nodes.vocal"), "generate", lambda *given: given[3])
+    given = {name: genuine[name] for name in ("models", "speech", "identity")}
+    (emotion,) = run_node("NEO_Emotion", state="happy", strength=0.3).result
+    assert run_node("NEO_GenerateMotion", **given, emotion=emotion).result[0].emotion == emotion
+    assert run_node("NEO_GenerateMotion", **given).result[0].emotion is None

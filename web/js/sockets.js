@@ -8,6 +8,7 @@ const COLOURS = {
   NEO_IDENTITY: "#d98e73",
   NEO_GRANT: "#5fae6b",
   NEO_GUIDANCE: "#e0b84c",
+  NEO_EMOTION: "#d8739a",
   NEO_MOTION: "#b07cc6",
   NEO_VOLUME: "#6f8fd8",
   NEO_MODEL: "#9aa0a6",
