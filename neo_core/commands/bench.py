@@ -15,12 +15,12 @@ from ..evaluation.bench import Measurement, Row, judge, load_bars, run
 from ..evaluation.comfyui_host import Checkout
 from ..evaluation.talking_head import SAMPLES, Studio
 from ..media.audio import read_waveform
-from ..training import guidance_sweep, identity_truth, lid_truth, renderer_truth
+from ..training import emotion_exam, guidance_sweep, identity_truth, lid_truth, renderer_truth
 
 BENCHES = ("talking-head", "comfyui")
 PARTS = (
     *("faces", "landmarks", "silence", "seeds", "zeroed", "region", "bad-input", "same-seed", "first-frame"),
-    *("identity", "guidance", "truth", "lids", "lip-sync", "languages", "time", "memory"),
+    *("identity", "guidance", "emotion", "truth", "lids", "lip-sync", "languages", "time", "memory"),
 )
 
 
@@ -92,6 +92,7 @@ def talking_head_parts(studio: Studio) -> dict[str, Measurement]:
         "first-frame": partial(talking_head.first_frame, studio),
         "identity": partial(identity_truth.bench, studio.assets),
         "guidance": partial(guidance_sweep.bench, studio.assets),
+        "emotion": partial(emotion_exam.bench, studio.assets),
         "truth": renderer_truth.bench,
         "lids": lid_truth.bench,
         "lip-sync": partial(talking_head.lip_sync, studio),
