@@ -42,6 +42,7 @@ SILENCE = 6.0  # seconds
 TAUGHT, EXAMINED = range(9_600_000, 9_600_040), range(9_700_000, 9_700_012)  # speakers that no recipe draws
 TAUGHT_STRENGTHS = (0.6, 1.0)
 SENTENCES = 24  # to learn from
+LIVELY_EACH, LIVELY_SPEAKERS = 6, 3  # sentences of every held-out voice, and who acts them
 DECAY = 1e-3  # of the regression's weights
 FAINT = 1e-3  # added to spreads and speeds before the logarithm
 log = logging.getLogger(__name__)
@@ -205,8 +206,13 @@ def run(arguments: argparse.Namespace) -> None:
         silence = silent_states(encoder, vocal.config.audio_tokens)
         for name, shares in examine_vocal(classifier, vocal, silence, sentences, speakers).items():
             log.info("%s\n%s", name, table(shares))
-    followed = liveliness(vocal, sentences, speakers[:4])
-    log.info("size of VOCAL's movements against the liveliness of the voice: r = %.2f", followed)
+    more = held_out_sentences(arguments.assets, encoder, each=LIVELY_EACH)
+    followed = liveliness(vocal, more, speakers[:LIVELY_SPEAKERS])
+    log.info(
+        "no state: size of VOCAL's movements against the voice's liveliness, %d sentences: r = %.2f",
+        len(more),
+        followed,
+    )
 
 
 def bench(assets: Path) -> dict[str, float]:
