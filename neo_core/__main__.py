@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "move a photo by a motion file",
     "sheet": "show videos at a glance in one picture",
     "consent": "add, list, revoke and verify consent records",
+    "download": "fetch a public speech encoder",
     "factory": "make synthetic training data",
     "train": "train one of the shipped networks",
     "bench": "measure and compare with the bars",

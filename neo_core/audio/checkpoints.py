@@ -13,7 +13,7 @@ from types import ModuleType
 from torch import nn
 
 from ..data_types import InputError
-from ..weights.manifest import edition
+from ..weights.checksum import edition
 from ..weights.safetensors_io import fill, load_renamed, tensor_names
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from ..runtime.placement import ask
 from ..weights import safetensors_io
-from ..weights.manifest import edition, embedded
+from ..weights.checksum import edition
+from ..weights.manifest import embedded
 from . import features
 from .encoder import PIECE, AudioEncoder
 from .features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN, Voice, clip_voice

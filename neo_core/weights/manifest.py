@@ -3,19 +3,17 @@
 `embedded(name)` is the way to a shipped file: it compares size and sha256 with the manifest once per process.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from ..data_types import InputError
+from .checksum import fingerprint
 from .safetensors_io import load_made
 
 FOLDER = Path(__file__).parent / "embedded"
 MANIFEST = "manifest.json"
-BLOCK = 1 << 20
 
 
 def read_manifest(folder: Path = FOLDER) -> dict[str, dict]:
@@ -35,21 +33,6 @@ def embedded(name: str, folder: Path = FOLDER) -> Path:
     if fingerprint(path) != {key: expected[key] for key in ("sha256", "bytes")}:
         raise InputError(f"embedded weights {path} are damaged or replaced: their sha256 is not the manifest's")
     return path
-
-
-def fingerprint(path: Path) -> dict:
-    """What the manifest checks of a file: {"sha256", "bytes"}."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):  # public checkpoints have gigabytes
-            digest.update(block)
-    return {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}
-
-
-def edition(files: Sequence[Path]) -> str:
-    """Twelve hex digits that tell weights in one or several files from all others."""
-    digests = [fingerprint(path)["sha256"] for path in files]
-    return (digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest())[:12]
 
 
 def refresh(folder: Path = FOLDER) -> list[str]:
