@@ -97,6 +97,7 @@ def generate_windows(
     guidance: Guidance = Guidance(),  # noqa: B008 - frozen
     emotion: Emotion | None = None,
     total: int | None = None,  # motion frames of the clip; guidance that changes over time needs to know
+    first_frame: int = 0,  # the number of the first one: a frame's noise belongs to its number
     progress: Progress = silent,
 ) -> Iterator[Tensor]:
     """Finished motion [<= W, 63] on the CPU, at 25 frames a second, as soon as its sound is there.
@@ -107,7 +108,7 @@ def generate_windows(
     prefix = held = None
     for window in audio_windows(hidden, vocal.config, overlap(vocal.config)):
         conditions = window_conditions(vocal, window, identity, prefix, emotion)
-        noise = frame_noise(seed, window.first, vocal.config.window)
+        noise = frame_noise(seed, first_frame + window.first, vocal.config.window)
         steering = guidance.steering(window_weights(guidance, window.first, vocal.config.window, total))
         on_pass = partial(progress, window.first, total or 0, None)
         motion = sample(vocal, conditions, noise[None], times, steering, on_pass, held)[0]

@@ -1,5 +1,7 @@
 """The training of VOCAL: windows as the sampler meets them, and a tiny model that learns to lip-sync."""
 
+from dataclasses import fields, replace
+
 import pytest
 import torch
 
@@ -21,7 +23,7 @@ from neo_core.training.vocal import (
 from neo_core.training.vocal_features import GRAIN
 from neo_core.training.vocal_windows import CLOSURE_WEIGHT, SHUT_WEIGHT, WindowStore, mouth_weight, spread
 from neo_core.vocal.loading import ARCHITECTURES
-from neo_core.vocal.motion_generator import MotionGenerator
+from neo_core.vocal.motion_generator import Conditions, MotionGenerator
 from neo_core.vocal.sampler import audio_windows, window_conditions
 from neo_core.vocal.unified_mmdit import UnifiedConfig
 
@@ -148,6 +150,37 @@ def test_signals_are_dropped_now_and_then_and_alone(store):
     assert 0.03 < (~(audio | identity | reference)).float().mean() < 0.12
     assert (~audio & identity & reference).any()
     assert (kept.prefix & ~conditions.prefix).sum() == 0
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_training_leaves_out_is_what_sampling_leaves_out(store, architecture):
+    """Null-condition parity: the network cannot tell a dropped signal from one that guidance leaves out, nor a dropped
+    prefix from the first window of a clip."""
+    net, dice = network(architecture).eval(), torch.Generator().manual_seed(0)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    conditions = store.draw(300, dice).conditions.normalised(net)
+    kept = drop_conditions(conditions, dice)
+    x, t = torch.randn(1, CONFIG.window, 63), torch.rand(1)
+    marks = {"audio": "heard", "identity": "identity", "reference": "reference", "prefix": "prefix"}
+    found = set()
+    for k in range(300):
+        trained = one_of(kept, k)
+        dropped = [name for name, mark in marks.items() if not getattr(trained, mark).any()]
+        sampled = replace(one_of(conditions, k), heard=trained.heard, prefix_motion=trained.prefix_motion)
+        sampled = sampled.without(*(name for name in dropped if name != "prefix"))
+        if "prefix" in dropped:
+            nothing = torch.zeros_like(sampled.prefix_motion)
+            sampled = replace(sampled, prefix_motion=nothing, prefix=torch.zeros(1, dtype=torch.bool))
+        if dropped and tuple(dropped) not in found:
+            found.add(tuple(dropped))
+            assert torch.equal(net(x, t, trained), net(x, t, sampled)), dropped
+    assert {(name,) for name in marks} <= found
+    assert ("audio", "identity", "reference") in found
+
+
+def one_of(conditions: Conditions, k: int) -> Conditions:
+    return Conditions(*(getattr(conditions, field.name)[k : k + 1] for field in fields(conditions)))
 
 
 def test_some_windows_do_not_hear_what_comes_and_move_on_all_the_same(store):

@@ -74,6 +74,27 @@ def test_a_fresh_network_guesses_the_portrait_and_believes_its_input_near_the_da
     assert not fresh(x, torch.ones(2), conditions.without("reference")).any()  # rest
 
 
+def test_closed_gates_leave_the_streams_alone(model, conditions):
+    """The gates of every block at zero: nothing that a block does reaches the result."""
+    x, t = inputs(model)
+    if hasattr(model, "depth_mixer"):  # it would blend states that are all the same
+        torch.nn.init.zeros_(model.depth_mixer.query)
+    for block in model.blocks:
+        for stream in block.streams:
+            for name in ("joint_modulation", "refine_modulation"):
+                gate = getattr(stream, name, None)
+                if gate is not None and gate.linear.weight.shape[0] == 3 * model.config.width:
+                    gate.linear.weight.data[-model.config.width :] = 0
+                    gate.linear.bias.data[-model.config.width :] = 0
+    closed = model(x, t, conditions)
+    for block in model.blocks:
+        for parameter in (p for stream in block.streams for p in (stream.project.weight, stream.project.bias)):
+            torch.nn.init.normal_(parameter)
+    torch.testing.assert_close(model(x, t, conditions), closed, atol=1e-5, rtol=1e-5)
+    sound = replace(conditions, audio=torch.randn_like(conditions.audio))
+    torch.testing.assert_close(model(x, t, sound), closed, atol=1e-5, rtol=1e-5)
+
+
 def test_zero_weights_mean_the_portrait_at_any_time(model, conditions):
     for tensor in model.state_dict().values():
         tensor.zero_()

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from neo_core.data_types import AudioFeatures, Identity
-from neo_core.flow.guidance import SIGNALS, Guidance
+from neo_core.flow.guidance import FORMS, SIGNALS, Guidance
 from neo_core.flow.path import velocity_from_data
 from neo_core.flow.schedule import timesteps
 from neo_core.flow.solver import euler
 from neo_core.motion_space import HIGH, LOW, REGIONS, clamp
+from neo_core.vocal import sampler
 from neo_core.vocal.motion_generator import Conditions
 from neo_core.vocal.sampler import (
     EASE,
@@ -32,6 +33,11 @@ from neo_core.vocal.sampler import (
 )
 
 FRAMES = 30  # of a sound: two and a half windows of the tiny model
+
+
+@pytest.fixture(params=["neo", "neo-1.5"])
+def model(request, build):
+    return build(request.param)
 
 
 @pytest.fixture
@@ -73,6 +79,19 @@ def test_windows_are_the_same_chained_by_hand(model, features, identity):
         parts.append(motion[window.known : window.frames])
         prefix, held = handed_over(motion, model.config)
     assert torch.equal(whole, torch.cat(parts))
+
+
+def test_the_same_speech_later_with_its_noise_is_the_same_performance(model, features, identity, monkeypatch):
+    """Any number of frames later: a frame's number draws its noise, and nothing else looks at it."""
+
+    def perform(first_frame):
+        windows = generate_windows(model, [features.hidden_states], identity, steps=2, first_frame=first_frame)
+        return torch.cat(list(windows))
+
+    now, later = perform(0), perform(977)
+    assert (now - later).abs().max() > 1e-2
+    monkeypatch.setattr(sampler, "frame_noise", lambda seed, first, count: frame_noise(seed, first - 977, count))
+    assert torch.equal(perform(977), now)
 
 
 def test_held_frames_go_where_they_are_held_and_the_others_take_notice(model, conditions):
@@ -168,20 +187,40 @@ def test_the_mouth_knows_no_seed():
     assert not torch.equal(first[:, pose], second[:, pose])
 
 
-def test_weights_of_one_are_the_plain_network_bit_for_bit(model, conditions):
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_of_one_are_the_plain_network_bit_for_bit(model, conditions, features, identity, form):
     x, t = torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     plain = model(x, t, conditions)
-    assert torch.equal(guided_prediction(model, conditions, Guidance().steering(torch.ones(1, 3)))(x, t), plain)
+    neutral = Guidance(form=form, rescale=0.7, interval=(0.1, 0.9))
+    assert torch.equal(guided_prediction(model, conditions, neutral.steering(torch.ones(1, 3)))(x, t), plain)
+    performed, with_neutral = (
+        generate_motion(model, features, identity, steps=2, guidance=g).motion for g in (Guidance(), neutral)
+    )
+    assert torch.equal(performed, with_neutral)
 
 
-@pytest.mark.parametrize(("weights", "passes"), [((1, 1, 1), 1), ((2, 1, 1), 2), ((2, 1, 0), 3), ((2, 2, 2), 4)])
-def test_every_weight_that_is_not_one_costs_a_pass(model, conditions, weights, passes):
+@pytest.mark.parametrize(
+    ("form", "weights", "passes"),
+    [
+        *[("leave-one-out", w, n) for w, n in (((1, 1, 1), 1), ((2, 1, 1), 2), ((2, 1, 0), 3), ((2, 2, 2.5), 4))],
+        *[("nested", w, n) for w, n in (((1, 1, 1), 1), ((2, 1, 1), 2), ((2, 2, 1), 2), ((2, 1.5, 0.5), 4))],
+    ],
+)
+def test_passes_are_those_whose_coefficient_is_not_0_in_one_batch(model, conditions, form, weights, passes):
+    """Leave-one-out: 1 + the number of weights that are not 1."""
     seen = []
     model.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    guided_prediction(model, conditions, Guidance().steering(torch.tensor([weights])))(
+    guided_prediction(model, conditions, Guidance(form=form).steering(torch.tensor([weights])))(
         torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     )
     assert seen == [2 * passes]
+
+
+def test_a_step_outside_the_interval_is_one_pass(model, features, identity):
+    seen = []
+    model.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    generate_motion(model, features, identity, steps=4, guidance=Guidance(audio=2, interval=(0.5, 0.9)))
+    assert seen == 3 * [1, 2, 2, 1]  # flow times 1, 0.82, 0.6, 0.33 in each of three windows
 
 
 @pytest.mark.parametrize("values", [(2.5, 1, 1), (0, 1, 1), (1.3, 0.2, 3)])
