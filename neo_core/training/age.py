@@ -79,6 +79,10 @@ def train(faces: Ages, partner: Tensor, minutes: float, dice: Generator) -> AgeN
     apart = ~faces.plain & (faces.person % VALIDATION_SHARE == 0)
     held_out = faces[apart]
     log.info("%d faces, %d of them of held-out people", len(faces), len(held_out))
+    if not len(held_out) or apart.all():
+        raise InputError(
+            f"{len(faces)} faces, {len(held_out)} held out; expected both: more frames, a trained analyser"
+        )
     net = AgeNet(AgeConfig(faces.landmarks.shape[1]))
     net.mirror.copy_(partner)
     net = fit(net, partial(age_loss, faces[~apart], dice), Plan(minutes), partial(_report, held_out))

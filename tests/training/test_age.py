@@ -47,3 +47,9 @@ def test_a_difference_of_shape_is_learned_and_drawn_as_the_line(faces, head):
 def test_frames_must_be_there(tmp_path, head):
     with pytest.raises(InputError, match="no frames found"):
         read_frames(load_analyser(), tmp_path, head.landmark_groups)
+
+
+def test_both_sides_of_the_split_must_have_faces(faces, head):
+    nobody = faces[torch.zeros(COUNT, dtype=torch.bool)]
+    with pytest.raises(InputError, match="0 faces, 0 held out"):
+        train(nobody, head.landmark_mirror, 0.02, torch.Generator().manual_seed(0))
