@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..data_types import EMOTIONS, Emotion, InputError
+from ..data_types import InputError
 from ..flow.guidance import FORMS, SIGNALS, Guidance
 from ..media.destination import check_writable
 from ..media.image import WRITABLE
@@ -28,10 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_size(parser)
     parser.add_argument("--fps", type=options.fps, default=DEFAULTS.fps, help="25, 29.97, 30000/1001 (default: 25)")
-    parser.add_argument("--seed", type=options.seed, default=0, help="another seed, another performance (default: 0)")
-    parser.add_argument(
-        "--steps", type=options.steps, default=DEFAULTS.steps, help=f"Euler steps (default: {DEFAULTS.steps})"
-    )
+    options.add_performance(parser, DEFAULTS.steps)
     for signal in SIGNALS:
         text = f"the weight of {STEERING[signal]}; 1 is neutral, 0 leaves it out"
         parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="W", help=text)
@@ -43,19 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance-rescale", type=options.share, default=0.0, metavar="S", help=text)
     text = "guide only at these flow times, 0 the data and 1 the noise (default: 0 1)"
     parser.add_argument("--guidance-interval", type=options.share, nargs=2, default=(0.0, 1.0), metavar="T", help=text)
-    text = f"the state to act: {', '.join(EMOTIONS)} (default: as the voice sounds)"
-    parser.add_argument("--emotion", choices=EMOTIONS, metavar="STATE", help=text)
-    text = "how much of it, 0 to 1 (default: 1)"
-    parser.add_argument("--emotion-strength", type=options.strength, metavar="S", help=text)
-    text = "how far parts or channels move, 1 as performed: 'head 0.8, jawOpen 1.2'"
-    parser.add_argument("--amplitude", type=options.amplitudes, default=(), metavar="NAME A, ...", help=text)
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     guidance = _guidance(arguments)
-    emotion = _emotion(arguments.emotion, arguments.emotion_strength)
+    emotion = options.emotion(arguments)
     settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance, emotion, arguments.amplitude)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     _check_wish(audio, arguments.idle, arguments.loop, guidance)
@@ -83,12 +74,6 @@ def _guidance(arguments: argparse.Namespace) -> Guidance:
     names = (*SIGNALS, "start", "end", "form", "rescale")
     values = {name: getattr(arguments, f"guidance_{name}") for name in names}
     return Guidance(**values, interval=tuple(arguments.guidance_interval))
-
-
-def _emotion(state: str | None, strength: float | None) -> Emotion | None:
-    if state is None and strength is not None:
-        raise InputError("--emotion-strength found without --emotion, expected both")
-    return Emotion(state, 1.0 if strength is None else strength) if state else None
 
 
 def _check_wish(audio: Path | None, idle: float | None, loop: bool, guidance: Guidance) -> None:

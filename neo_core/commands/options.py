@@ -3,7 +3,7 @@
 import argparse
 from fractions import Fraction
 
-from ..data_types import InputError
+from ..data_types import EMOTIONS, Emotion, InputError
 from ..pictar.expression import parse_amplitudes
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
@@ -16,6 +16,27 @@ def add_size(parser: argparse.ArgumentParser) -> None:
         "--size", type=size, metavar="N", help="head and shoulders in an N x N square (default: the whole photo)"
     )
     parser.add_argument("--face", type=int, metavar="K", help="which face, when the photo shows several")
+
+
+def add_performance(parser: argparse.ArgumentParser, usual_steps: int) -> None:
+    """Options of every performance."""
+    parser.add_argument("--seed", type=seed, default=0, help="another seed, another performance (default: 0)")
+    text = f"Euler steps (default: {usual_steps})"
+    parser.add_argument("--steps", type=steps, default=usual_steps, help=text)
+    text = f"the state to act: {', '.join(EMOTIONS)} (default: as the voice sounds)"
+    parser.add_argument("--emotion", choices=EMOTIONS, metavar="STATE", help=text)
+    text = "how much of it, 0 to 1 (default: 1)"
+    parser.add_argument("--emotion-strength", type=strength, metavar="S", help=text)
+    text = "how far parts or channels move, 1 as performed: 'head 0.8, jawOpen 1.2'"
+    parser.add_argument("--amplitude", type=amplitudes, default=(), metavar="NAME A, ...", help=text)
+
+
+def emotion(arguments: argparse.Namespace) -> Emotion | None:
+    """What the options ask for."""
+    state, much = arguments.emotion, arguments.emotion_strength
+    if state is None and much is not None:
+        raise InputError("--emotion-strength found without --emotion, expected both")
+    return Emotion(state, 1.0 if much is None else much) if state else None
 
 
 def fps(text: str) -> Fraction:

@@ -11,6 +11,8 @@ as soon as that sound is there, so who plays sound and pictures together delays 
 takes to compute. Nothing depends on how the sound is cut into pieces.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,8 @@ from ..audio.features import MAX_RATE, MIN_RATE, Voice
 from ..audio.live import LATE, LiveEar, LiveResampler, VoiceSoFar
 from ..data_types import Emotion, Identity, InputError
 from ..flow.guidance import Guidance
-from ..motion_space import SIZE
+from ..motion_space import SIZE, clamp
+from ..pictar.expression import amplified, check_amplitudes
 from ..runtime.threads import one_thread
 from ..vocal.motion_generator import MotionGenerator
 from ..vocal.streaming import LIVE, LIVE_STEPS, LiveMotion
@@ -31,7 +34,8 @@ LATENCY = LIVE.look_ahead + LATE + RESAMPLING  # seconds
 
 class LivePerformance:
     """A performance of sound that is still going on. `voice`: of this speaker and microphone, where it is known
-    (`audio.features.clip_voice`); otherwise it is learned as they speak. `emotion` may be set at any time."""
+    (`audio.features.clip_voice`); otherwise it is learned as they speak. `emotion` and `amplitudes` (see
+    `pictar.expression.amplify`) may be set at any time."""
 
     def __init__(
         self,
@@ -45,13 +49,16 @@ class LivePerformance:
         guidance: Guidance = Guidance(),  # noqa: B008 - frozen
         voice: Voice | None = None,
         emotion: Emotion | None = None,
+        amplitudes: Iterable[tuple[str, float]] = (),
     ) -> None:
         if not isinstance(encoder, EmbeddedEncoder):
             raise InputError(f"audio encoder {encoder.name} hears no live sound; expected the embedded one")
         if not MIN_RATE <= sample_rate <= MAX_RATE:
             raise InputError(f"live sound has a sample rate of {sample_rate} Hz; expected {MIN_RATE} to {MAX_RATE}")
         vocal.require_encoder(encoder.name, encoder.layers, encoder.width)
-        self.emotion = emotion
+        vocal.asked(emotion)
+        self.emotion, self.amplitudes = emotion, check_amplitudes(amplitudes)
+        self._reference = identity.reference.float().cpu()
         self._motion = LiveMotion(vocal, identity, seed=seed, steps=steps, guidance=guidance)
         pace = self._motion.pace
         self._ear = LiveEar(encoder, pace.hop, pace.ahead, self._motion.span, VoiceSoFar(voice))
@@ -72,10 +79,14 @@ class LivePerformance:
         motion = [self._performed(self._resampler.rest())]
         heard, hidden = self._ear.rest()
         while self._motion.frames < heard:
-            motion.append(self._motion.next(hidden, heard, self.emotion))
+            motion.append(self._next(hidden, heard))
         return torch.cat(motion)[: max(0, heard - before)]
 
     def _performed(self, sound: Tensor) -> Tensor:
         """Motion for what is heard after more sound [n] at 16 kHz."""
-        due = [self._motion.next(hidden, heard, self.emotion) for heard, hidden in self._ear.hear(sound)]
+        due = [self._next(hidden, heard) for heard, hidden in self._ear.hear(sound)]
         return torch.cat([torch.zeros(0, SIZE), *due])
+
+    def _next(self, hidden: Tensor, heard: int) -> Tensor:
+        motion = self._motion.next(hidden, heard, self.emotion)
+        return clamp(amplified(motion, self._reference, self.amplitudes))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from neo_core import motion_space
 from neo_core.audio.loading import load_audio_encoder
 from neo_core.data_types import Identity, InputError
 from neo_core.motion_space import rest
@@ -83,3 +84,13 @@ def test_an_encoder_that_needs_the_whole_recording_is_refused(networks):
 
     with pytest.raises(InputError, match="expected the embedded one"):
         LivePerformance(Other(), networks[1], IDENTITY, 16000)
+
+
+def test_parts_can_be_held_back_while_it_goes_on(networks):
+    live = LivePerformance(*networks, IDENTITY, 16000, steps=1)
+    free = live.hear(speech_like(0.6, 16000))
+    live.amplitudes = (("head", 0.0),)
+    held = live.hear(speech_like(0.6, 16000))
+    assert free[:, motion_space.POSE].abs().amax(0).min() > 0
+    assert held[:, motion_space.POSE].eq(0).all()
+    assert held[:, motion_space.EXPRESSION].std(0).max() > 0
