@@ -10,18 +10,24 @@ from functools import partial
 from pathlib import Path
 
 from ..data_types import InputError
-from ..evaluation import comfyui, motion, talking_head
+from ..evaluation import comfyui, motion, talking_head, vocal_length, vocal_speed
 from ..evaluation.bench import Measurement, Row, judge, load_bars, run
 from ..evaluation.comfyui_host import Checkout
 from ..evaluation.talking_head import SAMPLES, Studio
 from ..media.audio import read_waveform
-from ..training import emotion_exam, guidance_sweep, identity_truth, lid_truth, renderer_truth
-
-BENCHES = ("talking-head", "comfyui")
-PARTS = (
-    *("faces", "landmarks", "silence", "seeds", "zeroed", "region", "bad-input", "same-seed", "first-frame"),
-    *("identity", "guidance", "emotion", "truth", "lids", "lip-sync", "languages", "time", "memory"),
+from ..media.image import write_image
+from ..training import (
+    emotion_exam,
+    guidance_sweep,
+    identity_truth,
+    language_truth,
+    lid_truth,
+    renderer_truth,
+    vocal_table,
 )
+from ..training.synthetic.sentences import OTHER_LANGUAGES
+
+BENCHES = ("talking-head", "vocal", "comfyui")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets", type=Path, help="training assets with held-out speech (default: beside the media)")
     parser.add_argument("--lipcheck", default="", help="command that scores the lip sync of a video")
     parser.add_argument("--work", type=Path, help="keep clips and reports in this folder")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="only these parts; other rows stay empty")
     parser.add_argument(
-        "--only", nargs="+", choices=PARTS, metavar="PART", help="measure only these parts; the other rows stay empty"
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="COLUMN-SEED.safetensors to compare (bench vocal; default: as shipped)",
     )
     parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
     parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
@@ -42,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     work = arguments.work or Path(tempfile.mkdtemp(prefix="neo_bench_"))
     work.mkdir(parents=True, exist_ok=True)
-    measure = {"talking-head": measure_talking_head, "comfyui": measure_comfyui}[arguments.name]
+    measure = MEASURES[arguments.name]
     values, more = measure(arguments, work)
     rows = judge(load_bars(arguments.name), values)
     print(table(rows) + more)
@@ -59,7 +69,40 @@ def measure_talking_head(arguments: argparse.Namespace, work: Path) -> tuple[dic
     media = arguments.media or work / "no media named"
     assets = arguments.assets or media.parent / "assets"
     parts = talking_head_parts(Studio(media, assets, arguments.lipcheck, work))
-    return run({name: parts[name] for name in arguments.only or parts}), ""
+    return run(chosen(parts, arguments.only)), ""
+
+
+def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
+    """The values of the bars, and the table of NEO beside NEO 1.5, which has none."""
+    assets = arguments.assets or work / "no assets named"
+    said: list[str] = []
+
+    def compare() -> dict[str, float]:
+        table, columns = vocal_table.measure(assets, arguments.weights)
+        said.append(f"\n\n{vocal_table.markdown(table, columns)}")
+        write_image(work / "vocal_table.png", vocal_table.plot(table))
+        return {}
+
+    parts = {
+        "speed": vocal_speed.on_cpu,
+        "cuda": vocal_speed.on_cuda,
+        "length": vocal_length.bench,
+        "languages": lambda: {
+            "languages of the training speech": 1 + len(OTHER_LANGUAGES),
+            **language_truth.bench(arguments.lipcheck),
+        },
+        "emotion": partial(emotion_exam.bench, assets),
+        "table": compare,
+    }
+    values = run(chosen(parts, arguments.only))
+    return values, "".join(said)
+
+
+def chosen(parts: dict[str, Measurement], only: list[str] | None) -> dict[str, Measurement]:
+    """The parts that were asked for, all by default."""
+    if unknown := set(only or ()) - parts.keys():
+        raise InputError(f"--only {', '.join(sorted(unknown))} is no part of this bench; expected {', '.join(parts)}")
+    return {name: parts[name] for name in only or parts}
 
 
 def measure_comfyui(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
@@ -92,7 +135,6 @@ def talking_head_parts(studio: Studio) -> dict[str, Measurement]:
         "first-frame": partial(talking_head.first_frame, studio),
         "identity": partial(identity_truth.bench, studio.assets),
         "guidance": partial(guidance_sweep.bench, studio.assets),
-        "emotion": partial(emotion_exam.bench, studio.assets),
         "truth": renderer_truth.bench,
         "lids": lid_truth.bench,
         "lip-sync": partial(talking_head.lip_sync, studio),
@@ -100,6 +142,9 @@ def talking_head_parts(studio: Studio) -> dict[str, Measurement]:
         "time": partial(talking_head.cost, studio),
         "memory": partial(talking_head.memory, studio),
     }
+
+
+MEASURES = {"talking-head": measure_talking_head, "vocal": measure_vocal, "comfyui": measure_comfyui}
 
 
 def table(rows: list[Row]) -> str:

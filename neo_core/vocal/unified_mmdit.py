@@ -138,8 +138,10 @@ class DifferentialBlock(UnifiedBlock):
 
     def weight(self) -> Tensor:
         """How much of the second map is subtracted: exp(q1.k1) - exp(q2.k2) + lambda_start(depth)."""
-        q1, k1, q2, k2 = self.lambda_vectors.float()
-        return (q1 * k1).sum().exp() - (q2 * k2).sum().exp() + self.lambda_start
+        first, second = (
+            self.lambda_vectors.float().unflatten(0, (2, 2)).prod(1).sum(-1).exp()
+        )  # rows are q1, k1, q2, k2
+        return first - second + self.lambda_start
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         v = rearrange(v, "b t (h e) -> b h t e", h=self.heads)

@@ -3,16 +3,38 @@
 import json
 
 import pytest
+import torch
 
 from neo_core.__main__ import main
-from neo_core.commands.bench import PARTS, table, talking_head_parts
+from neo_core.commands.bench import table
+from neo_core.evaluation import vocal_length
 from neo_core.evaluation.bench import judge, load_bars
-from neo_core.evaluation.talking_head import Studio
 
 
-def test_every_part_can_be_asked_for(tmp_path):
-    assert set(PARTS) == set(talking_head_parts(Studio(tmp_path, tmp_path, "", tmp_path)))
-    assert len(PARTS) == len(set(PARTS))
+@pytest.mark.parametrize("name", ["talking-head", "vocal"])
+def test_a_part_that_is_not_there_is_refused_by_name(name, tmp_path, capsys):
+    assert main(["bench", name, "--only", "hair", "--work", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "--only hair is no part of this bench; expected" in said
+    assert "languages" in said
+
+
+@pytest.mark.parametrize("part", ["cuda", "languages", "emotion", "table"])
+def test_a_part_of_bench_vocal_without_its_material_is_missed(part, tmp_path, capsys):
+    if part == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert main(["bench", "vocal", "--only", part, "--work", str(tmp_path), "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [row["name"] for row in rows] == [bar["name"] for bar in load_bars("vocal")]
+    assert not any(row["ok"] or row["value"] is not None for row in rows)
+
+
+def test_the_length_of_bench_vocal_needs_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(vocal_length, "LONG", 2 * vocal_length.SHORT)
+    main(["bench", "vocal", "--only", "length", "--work", str(tmp_path), "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out.splitlines()[-1])}
+    assert rows["look-ahead, live"]["ok"]
+    assert 1 <= rows["peak memory, 30 min over 1 min"]["value"] < 1.05
 
 
 @pytest.mark.parametrize("part", ["faces", "languages", "lip-sync", "identity", "guidance"])
