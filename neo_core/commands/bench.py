@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ..data_types import InputError
-from ..evaluation import comfyui, motion, talking_head, vocal_length, vocal_speed
+from ..evaluation import comfyui, endurance, motion, talking_head, vocal_speed
 from ..evaluation.bench import Measurement, Row, judge, load_bars, run
 from ..evaluation.comfyui_host import Checkout
 from ..evaluation.talking_head import SAMPLES, Studio
@@ -86,7 +86,7 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
     parts = {
         "speed": vocal_speed.on_cpu,
         "cuda": vocal_speed.on_cuda,
-        "length": vocal_length.bench,
+        "length": endurance.bench,
         "languages": lambda: {
             "languages of the training speech": 1 + len(OTHER_LANGUAGES),
             **language_truth.bench(arguments.lipcheck),

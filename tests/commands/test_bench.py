@@ -1,13 +1,14 @@
 """`bench`: what can be asked for exists, what cannot run is missed, the exit code says so."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
 
 from neo_core.__main__ import main
 from neo_core.commands.bench import table
-from neo_core.evaluation import vocal_length
+from neo_core.evaluation import endurance
 from neo_core.evaluation.bench import judge, load_bars
 
 
@@ -30,7 +31,7 @@ def test_a_part_of_bench_vocal_without_its_material_is_missed(part, tmp_path, ca
 
 
 def test_the_length_of_bench_vocal_needs_nothing(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(vocal_length, "LONG", 2 * vocal_length.SHORT)
+    monkeypatch.setattr(endurance, "bench", partial(endurance.bench, minutes=1))
     main(["bench", "vocal", "--only", "length", "--work", str(tmp_path), "--json"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out.splitlines()[-1])}
     assert rows["look-ahead, live"]["ok"]
