@@ -18,6 +18,7 @@ from ..data_types import AudioFeatures, Progress, Waveform, silent
 from . import features
 
 PIECE = 1000  # feature frames handed out at once: 20 s
+HOP, MIDDLE = 20.0, 10.0  # ms between feature frames, and where the first one is centred
 
 
 class AudioEncoder(nn.Module, ABC):
@@ -69,6 +70,12 @@ def encode(encoder: AudioEncoder, waveform: Waveform, progress: Progress = silen
 def encode_stream(encoder: AudioEncoder, blocks: Iterable[Tensor], survey: Any, piece: int = PIECE) -> Iterator[Tensor]:
     """`encoder.stream`, without gradients. Memory does not grow with the length of the sound."""
     yield from encoder.stream(blocks, survey, piece)
+
+
+def on_the_clock(hidden: Tensor, first: float, frames: int) -> Tensor:
+    """Hidden states at 50 Hz, the first of them centred on `first` ms, read where feature frames lie.
+    [L, T, D] -> [L, frames, D]"""
+    return retimed(hidden, torch.arange(frames) + (MIDDLE - first) / HOP)
 
 
 def retimed(hidden: Tensor, position: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Public speech encoders as VOCAL hears them: wav2vec2, HuBERT, WavLM and Whisper.
 
 Sound is prepared as each model's own preprocessor does it, but once for the whole of it: what it is normalised by comes
-from a first pass. It is moved against the model's clock so that frame k is centred on 20 k + 10 ms, like the features
-of the embedded encoder, and comes in windows that overlap: frames within `margin` of the edge of a window are thrown
-away, for they do not know what is beyond it. A sound that fits one window is what `transformers` makes of it.
+from a first pass. It is heard in windows that overlap: frames within `margin` of the edge of a window are thrown away,
+for they do not know what is beyond it. A sound that fits one window is what `transformers`, or ComfyUI, makes of it.
+The models' frames do not lie on 20 k + 10 ms as ours do, so their states are read between them.
 
 Letters: B batch, N samples, J mel frames (100 Hz), T feature frames (50 Hz), D width, L layers, M mel bands,
 C channels of the first convolution.
@@ -25,7 +25,7 @@ from ..data_types import InputError
 from ..runtime.placement import ask
 from ..timebase import FEATURE_RATE
 from .checkpoints import PREPROCESSOR, Checkpoint, load_checkpoint, read_json
-from .encoder import PIECE, AudioEncoder
+from .encoder import PIECE, AudioEncoder, on_the_clock
 from .features import FRAME, RATE, feature_count
 
 CONTEXT = 2 * FEATURE_RATE  # frames heard on either side of a piece of 20 s, at least
@@ -35,6 +35,7 @@ class PublicEncoder(AudioEncoder):
     """A network of `transformers` behind the interface; a kind says how it prepares and hears a window."""
 
     window: int  # frames heard at once, at most
+    first: float  # ms: the middle of what the first frame hears
     margins: tuple[int, int]  # samples that the first frame reaches before its own 320, and the last one after them
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -89,8 +90,9 @@ class PublicEncoder(AudioEncoder):
         done, stop, first = span
         before, after = self.margins
         window = sound[first * FRAME - before - start :][: before + self.window * FRAME + after]
-        hidden = self.hear(window, survey)[:, done - first : stop - first]
-        yield from F.layer_norm(hidden, hidden.shape[-1:]).split(piece, dim=1)
+        hidden = self.hear(window, survey)
+        said = on_the_clock(hidden, self.first, hidden.shape[1])[:, done - first : stop - first]
+        yield from F.layer_norm(said, said.shape[-1:]).split(piece, dim=1)
 
 
 # --- networks that read the waveform ----------------------------------------------------------------------------------
@@ -117,7 +119,7 @@ class WaveformEncoder(PublicEncoder):
         hop, field = math.prod(config.conv_stride), receptive_field(config.conv_kernel, config.conv_stride)
         if hop != FRAME or field < hop:
             raise InputError(f"{checkpoint.folder} hears every {hop} samples, over {field}; expected every {FRAME}")
-        self.margins = ((field - hop) // 2, field - hop - (field - hop) // 2)  # frames in the middle of what they hear
+        self.first, self.margins = 1000 * field / 2 / RATE, (0, field - hop)
         self.over_time = config.feat_extract_norm == "group"
 
     @property
@@ -237,12 +239,10 @@ FFT, MEL_HOP = 400, 160
 
 
 class WhisperEncoder(PublicEncoder):
-    """Log-mel of 30 s, always, then a transformer with a place for each frame. mel [B, M, J] -> [L, B, J / 2, D]
+    """Log-mel of 30 s, always, then a transformer with a place for each frame. mel [B, M, J] -> [L, B, J / 2, D]"""
 
-    Its frames lie on 20 k ms; read 10 ms further on, they lie on 20 k + 10.
-    """
-
-    margins = (FFT // 2 - MEL_HOP, FFT // 2)
+    first = 0.0  # the spectrum of a moment, three of them around every second one, and so on: symmetric
+    margins = (FFT // 2, FFT // 2 - MEL_HOP)
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__(checkpoint)

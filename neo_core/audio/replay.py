@@ -7,10 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data_types import InputError
-from .encoder import PIECE, AudioEncoder, retimed
+from .encoder import PIECE, AudioEncoder, on_the_clock
 from .features import FRAME, RATE, feature_count
-
-HOP, MIDDLE = 20.0, 10.0  # ms between feature frames, and where the first one is centred
 
 
 class Replay(AudioEncoder):
@@ -20,9 +18,8 @@ class Replay(AudioEncoder):
         """`layers` [T, D] at 50 Hz, their first frame centred on `first` ms of a sound of `samples` at 16 kHz."""
         super().__init__()
         self.name, self.samples = name, samples
-        frames = torch.arange(feature_count(samples, RATE))
         hidden = torch.stack([layer.detach().cpu().float() for layer in layers])
-        self.hidden = retimed(hidden, frames + (MIDDLE - first) / HOP)  # [L, 2 per motion frame, D]
+        self.hidden = on_the_clock(hidden, first, feature_count(samples, RATE))  # [L, T, D]
 
     @property
     def layers(self) -> int:

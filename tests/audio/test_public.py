@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from neo_core.audio.encoder import encode, encode_stream
+from neo_core.audio.encoder import encode, encode_stream, on_the_clock
 from neo_core.audio.features import FRAME, feature_count
 from neo_core.audio.loading import load_audio_encoder
 from neo_core.data_types import InputError, Waveform
@@ -24,13 +24,14 @@ def hidden_of(encoder, sound):
 
 
 def plain_states(model, sound, normalise):
-    """What transformers makes of a sound, padded by half of what its frames overlap: [L, T, D]."""
+    """What transformers makes of a sound, padded to its last frame, read where our frames lie: [L, T, D]."""
     if normalise:
         sound = (sound - sound.mean()) / (sound.var(unbiased=False) + 1e-7).sqrt()
     whole = feature_count(len(sound), RATE) * FRAME
     with torch.no_grad():
-        output = model(F.pad(sound, (40, 40 + whole - len(sound)))[None], output_hidden_states=True)
-    return torch.cat([*output.hidden_states[:-1], output.last_hidden_state])
+        output = model(F.pad(sound, (0, 80 + whole - len(sound)))[None], output_hidden_states=True)
+    hidden = torch.cat([*output.hidden_states[:-1], output.last_hidden_state])
+    return 0.875 * hidden + 0.125 * torch.cat([hidden[:, :1], hidden[:, :-1]], 1)  # 12.5 ms against 10
 
 
 def unit(hidden):
@@ -50,18 +51,18 @@ def test_all_states_are_those_of_transformers(checkpoint, speech, kind):
 
 @pytest.mark.parametrize("kind", WHISPER)
 def test_all_states_of_whisper_are_those_of_transformers(checkpoint, speech, kind):
-    """Its frames lie 10 ms before ours, so it is given the sound from there on; silence at the ends is its own pad."""
+    """Its frames lie 10 ms before and after ours. Silence at the ends: there it would mirror the sound."""
     transformers = pytest.importorskip("transformers")
     folder, model = checkpoint(kind)
     sound = F.pad(speech(2.0), (RATE // 10, RATE // 10))
     prepare = transformers.WhisperFeatureExtractor(feature_size=model.config.num_mel_bins)
-    mel = prepare(sound[160:].numpy(), sampling_rate=RATE, return_tensors="pt").input_features
+    mel = prepare(sound.numpy(), sampling_rate=RATE, return_tensors="pt").input_features
     with torch.no_grad():
         output = model.encoder(mel, output_hidden_states=True)
-    expected = torch.cat([*output.hidden_states[:-1], output.last_hidden_state])[:, :110]
+    hidden = torch.cat([*output.hidden_states[:-1], output.last_hidden_state])
     found = hidden_of(load_audio_encoder(folder), sound)
     assert found.shape == (3, 110, 24)
-    assert torch.allclose(found, unit(expected), atol=1e-5)
+    assert torch.allclose(found[:, :-1], unit((hidden[:, :109] + hidden[:, 1:110]) / 2), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2-base", "wavlm-large", "whisper-80"])
@@ -83,17 +84,23 @@ def test_silence_is_heard_as_numbers(checkpoint, kind):
     ("kind", "click"),
     [("wav2vec2-large", (-1, 0)), ("hubert-base", (-1, 0)), ("wavlm-base", (-1, 0)), ("whisper-80", (0,))],
 )
-def test_frames_lie_in_the_middle_of_their_twenty_milliseconds(checkpoint, kind, click):
-    """With filters that are the same in both directions of time, a click between two frames is heard alike in both:
-    only if neither is early or late."""
+def test_frames_are_centred_where_the_encoder_says(checkpoint, kind, click):
+    """With filters that are the same in both directions of time, a click midway between the centres of two frames is
+    heard alike in both."""
     encoder = load_audio_encoder(checkpoint(kind)[0])
     sound = torch.zeros(2 * RATE)
+    midway = round(encoder.first * RATE / 1000) - FRAME // 2  # before frame 0
     for frame in range(10, 90, 10):
-        sound[[frame * FRAME + offset for offset in click]] = 1.0
+        sound[[frame * FRAME + midway + offset for offset in click]] = 1.0
     answer = answers(encoder, sound)
     for frame in range(10, 90, 10):
         assert answer[frame - 1] == pytest.approx(answer[frame], rel=1e-3)
         assert answer[frame] > 3 * answer[frame + 4]
+
+
+def test_states_are_read_where_our_frames_lie():
+    moment = (12.5 + 20.0 * torch.arange(50.0))[None, :, None]
+    assert torch.allclose(on_the_clock(moment, 12.5, 50)[0, 1:, 0], 10.0 + 20.0 * torch.arange(1.0, 50.0))
 
 
 def answers(encoder, sound) -> list[float]:
@@ -128,10 +135,11 @@ def test_long_sound_through_whisper_is_its_windows(checkpoint, speech):
     """Whisper knows 30 s at most: each piece is what it makes of the 30 s around it."""
     encoder, sound = load_audio_encoder(checkpoint("whisper-80")[0]), speech(50.0)
     found, level = hidden_of(encoder, sound), encoder.survey([sound])
-    for begin, frames in ((0, range(1000)), (750, range(1000, 2000)), (1000, range(2000, 2500))):
-        window = F.pad(sound, (40, 200))[begin * FRAME : (begin + 1500) * FRAME + 240]
-        expected = unit(encoder.hear(window, level))[:, [frame - begin for frame in frames]]
-        assert torch.allclose(found[:, list(frames)], expected, atol=1e-5)
+    for begin, frames in ((0, range(1000)), (750, range(1000, 2000)), (1000, range(2000, 2499))):
+        window = F.pad(sound, (200, 40))[begin * FRAME : (begin + 1500) * FRAME + 240]
+        hidden = encoder.hear(window, level)
+        rows = torch.tensor(frames) - begin
+        assert torch.allclose(found[:, list(frames)], unit((hidden[:, rows] + hidden[:, rows + 1]) / 2), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2-base", "whisper-80"])
