@@ -232,28 +232,51 @@ def window_conditions(
 
 
 def audio_windows(hidden: Iterable[Tensor], config: WindowConfig, shared: int = 0) -> Iterator[AudioWindow]:
-    """Cut a stream of hidden states into windows that share frames, holding no more of it than one window needs."""
-    pieces, step, known = iter(hidden), config.window - shared, 0
-    buffer, silent, first = next(pieces, None), config.prefix, 0  # `silent`: frames in the buffer before the sound
-    if buffer is None:
-        return
-    buffer = F.pad(buffer, (0, 0, PAIR * silent, 0))
+    """Cut a stream of hidden states into windows that share frames, holding one window and one piece of it."""
+    feed, step, known = _Feed(hidden), PAIR * (config.window - shared), 0
+    silent, first = config.prefix, 0  # `silent`: frames in the buffer before the sound
+    buffer, have = feed.room(PAIR * config.audio_tokens), PAIR * silent
+    moment = torch.arange(config.audio_tokens)
     while True:
-        while buffer.shape[1] < PAIR * config.audio_tokens and (piece := next(pieces, None)) is not None:
-            buffer = torch.cat((buffer, piece), dim=1)
-        filled = buffer.shape[1] // PAIR  # frames in the buffer
+        have += feed.fill(buffer[:, have:])
+        filled = have // PAIR  # frames in the buffer
         if filled <= config.prefix + known:
             return
-        moment = torch.arange(config.audio_tokens)
-        missing = max(0, config.audio_tokens - filled)
         yield AudioWindow(
-            hidden=F.pad(buffer[:, : PAIR * min(filled, config.audio_tokens)], (0, 0, 0, PAIR * missing)),
+            hidden=F.pad(buffer[:, : PAIR * filled], (0, 0, 0, PAIR * (config.audio_tokens - filled))),
             heard=(moment >= silent) & (moment < filled),
             first=first,
             frames=min(config.window, filled - config.prefix),
             known=known,
         )
-        buffer, silent, first, known = buffer[:, PAIR * step :], max(0, silent - step), first + step, shared
+        buffer[:, :-step] = buffer[:, step:].clone()
+        have, silent = max(0, have - step), max(0, silent - step // PAIR)
+        first, known = first + step // PAIR, shared
+
+
+class _Feed:
+    """Pieces [L, t, F] of any lengths as one stream, read no further than it is asked for."""
+
+    def __init__(self, pieces: Iterable[Tensor]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = next(self._pieces, torch.zeros(0, 0, 0))
+
+    def room(self, frames: int) -> Tensor:
+        """Zeros for so many frames of it."""
+        layers, _, width = self._rest.shape
+        return self._rest.new_zeros(layers, frames, width)
+
+    def fill(self, target: Tensor) -> int:
+        """Write what comes next into [L, n, F]; returns how many frames there were."""
+        done, wanted = 0, target.shape[1]
+        while done < wanted:
+            if not self._rest.shape[1] and (piece := next(self._pieces, None)) is None:
+                break
+            piece = self._rest if self._rest.shape[1] else piece
+            count = min(wanted - done, piece.shape[1])
+            target[:, done : done + count] = piece[:, :count]
+            self._rest, done = piece[:, count:], done + count
+        return done
 
 
 def frame_noise(seed: int, first: int, frames: int) -> Tensor:

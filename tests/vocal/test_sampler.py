@@ -352,3 +352,12 @@ def test_zeroed_weights_give_a_still_face(model, features, identity, guidance):
     motion = generate_motion(model, features, identity, steps=8, guidance=guidance).motion
     assert (motion - motion[:1]).abs().max() == 0
     torch.testing.assert_close(motion, identity.reference.expand_as(motion), atol=1e-6, rtol=0)
+
+
+def test_motion_is_a_tensor_like_any_other(model, conditions):
+    """It may be changed in place and learned from, though no gradients were kept while it was made."""
+    motion = sample(model, conditions, torch.randn(2, model.config.window, 63), timesteps(2))
+    motion += 1
+    weight = torch.ones(63, requires_grad=True)
+    (motion * weight).sum().backward()
+    assert torch.equal(weight.grad, motion.sum((0, 1)))
