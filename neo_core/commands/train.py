@@ -15,6 +15,7 @@ RECIPES = {  # name -> module below `training`
     "identity-exam": "identity_truth",
     "guidance-exam": "guidance_sweep",
     "emotion-exam": "emotion_exam",
+    "live-exam": "live_exam",
     "refiner": "refiner",
     "age": "age",
     "age-exam": "age_exam",

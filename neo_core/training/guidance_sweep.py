@@ -110,8 +110,8 @@ def wrong_over_right(stage: Stage, scenes: Sequence[Scene], guidance: Guidance) 
     for scene in scenes:
         truth = perform_score(scene.sentence.score, scene.speaker, scene.seed, scene.reference)
         perform = stage(scene.reference, guidance)
-        right += _lip_error(scene.speaker, perform(scene.sentence, scene.speaker, scene.seed), truth)
-        wrong += _lip_error(scene.speaker, perform(scene.other, scene.speaker, scene.seed), truth)
+        right += lip_error(scene.speaker, perform(scene.sentence, scene.speaker, scene.seed), truth)
+        wrong += lip_error(scene.speaker, perform(scene.other, scene.speaker, scene.seed), truth)
     return wrong / right
 
 
@@ -157,7 +157,7 @@ def face_points(speaker: Speaker, motion: Tensor, posed: bool = True) -> Tensor:
     return turned + torch.stack(shift, dim=-1)[:, None]
 
 
-def _lip_error(speaker: Speaker, made: Tensor, truth: Tensor) -> float:
+def lip_error(speaker: Speaker, made: Tensor, truth: Tensor) -> float:
     """Root mean square distance of the lips' points while both last, cm."""
     shared = min(len(made), len(truth))
     ours, theirs = (face_points(speaker, motion[:shared], posed=False)[:, LIPS] for motion in (made, truth))

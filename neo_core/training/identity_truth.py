@@ -40,7 +40,7 @@ from .synthetic.performance import perform_score
 from .synthetic.phones import BILABIALS, VOWELS
 from .synthetic.prosody import Score, read_score
 from .synthetic.speakers import STYLE_NAMES, Speaker, sample_speaker
-from .synthetic.utterance import RATE
+from .synthetic.utterance import RATE, Utterance
 
 SPEAKERS = range(9_500_000, 9_500_016)  # no recipe draws these: theirs end in less than 10,000 within a million
 LENGTHS = (8.0, 13.0)  # seconds of a sentence
@@ -100,15 +100,23 @@ def bench(assets: Path) -> dict[str, float]:
 
 def held_out_sentences(assets: Path, encoder: AudioEncoder, each: int = SENTENCES) -> list[Sentence]:
     """The first sentences of a good length of each held-out voice."""
+    return [
+        Sentence(read_score(clip), encode(encoder, Waveform(clip.samples[None], RATE)))
+        for clip in held_out_clips(assets, each)
+    ]
+
+
+def held_out_clips(assets: Path, each: int = SENTENCES) -> list[Utterance]:
+    """Their recordings, voice by voice."""
     if not (assets / "speech" / "index.json").is_file():
         raise CouldNotRun(
             f"{assets / 'speech' / 'index.json'} does not exist; expected the speech of the training assets"
         )
-    voices: dict[str, list[Sentence]] = {name: [] for name in HELD_OUT_SPEAKERS}
+    voices: dict[str, list[Utterance]] = {name: [] for name in HELD_OUT_SPEAKERS}
     for clip in read_clips(assets):
         own = voices.get(clip.voice.split("/")[1])
         if own is not None and len(own) < each and LENGTHS[0] <= clip.seconds <= LENGTHS[1]:
-            own.append(Sentence(read_score(clip), encode(encoder, Waveform(clip.samples[None], RATE))))
+            own.append(clip)
     return list(chain.from_iterable(voices.values()))
 
 
