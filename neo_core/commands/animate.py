@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance-rescale", type=options.share, default=0.0, metavar="S", help=text)
     text = "guide only at these flow times, 0 the data and 1 the noise (default: 0 1)"
     parser.add_argument("--guidance-interval", type=options.share, nargs=2, default=(0.0, 1.0), metavar="T", help=text)
+    text = "what hears the speech: the folder of a public encoder, or a file of ours (default: the embedded one)"
+    parser.add_argument("--audio-encoder", type=Path, metavar="FOLDER", help=text)
+    parser.add_argument("--vocal", type=Path, metavar="FILE", help="a VOCAL trained on it (default: the embedded one)")
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
@@ -56,7 +59,8 @@ def execute(arguments: argparse.Namespace) -> int:
         raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
     if motion:
         check_writable(motion, motion_file.SUFFIXES, inputs)
-    chosen = {"face": arguments.face, "size": arguments.size, "motion": motion}
+    weights = (arguments.audio_encoder, arguments.vocal)
+    chosen = {"face": arguments.face, "size": arguments.size, "motion": motion, "weights": weights}
     with ProgressBar("rendering") as progress:
         if audio:
             report = make_video(photo, audio, output, settings, **chosen, progress=progress)

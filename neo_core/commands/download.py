@@ -20,5 +20,5 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"licence: {offer.licence}")
     print(f"{len(offer.files)} files, {offer.bytes / 1e6:.1f} MB, into {arguments.folder}", flush=True)
     place = hub.fetch(offer, arguments.folder, lambda file: print(f"  {file.name}", flush=True))
-    print(f"{place}: complete; `train vocal --audio-weights {place}` teaches VOCAL to hear with it")
+    print(f"{place}: complete; teach VOCAL to hear with it: train vocal --audio-weights {place} ...")
     return 0

@@ -13,6 +13,8 @@ from .motion_file import save_motion
 from .portrait import open_portrait
 from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
 
+Weights = tuple[Path | None, Path | None]  # of the audio encoder and of VOCAL
+EMBEDDED: Weights = (None, None)
 Idling = Callable[[Models, Identity, float, Settings], MotionLatents]
 
 
@@ -25,12 +27,13 @@ def make_video(
     face: int | None = None,
     size: int | None = None,
     motion: Path | None = None,
+    weights: Weights = EMBEDDED,
     progress: Progress,
 ) -> dict:
     """The person in a photo speaks a sound; returns a report of plain values. The performance goes to `motion`."""
     started = time.monotonic()
     sound = inspect_sound(audio)
-    models = load_models()
+    models = load_models(*weights)
     avatar = enrol_photo(models, photo, face, size)
     kept = [] if motion else None  # hours of it take memory
     frames = speak(models, avatar, sound, output, settings, progress, kept)
@@ -49,11 +52,12 @@ def make_idle(
     face: int | None = None,
     size: int | None = None,
     motion: Path | None = None,
+    weights: Weights = EMBEDDED,
     progress: Progress,
 ) -> dict:
     """The person in a photo waits and listens, as `perform` (`idle` or `idle_loop`) has it; returns the same report."""
     started = time.monotonic()
-    models = load_models()
+    models = load_models(*weights)
     avatar = enrol_photo(models, photo, face, size)
     latents = perform(models, avatar.identity, seconds, settings)
     frames = write_video(avatar.volume, latents, output, None, progress)

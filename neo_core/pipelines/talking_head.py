@@ -70,9 +70,12 @@ class Avatar:
     person: Tensor  # [h, w] 0..1 what of the frame is the person
 
 
-def load_models() -> Models:
-    """The embedded weights of every stage."""
-    return Models(load_analyser(), load_head_model(), load_audio_encoder(), load_vocal())
+def load_models(audio_encoder: Path | None = None, vocal: Path | None = None) -> Models:
+    """The embedded weights of every stage, or others of these two. Raises InputError when they do not go together."""
+    models = Models(load_analyser(), load_head_model(), load_audio_encoder(audio_encoder), load_vocal(vocal))
+    heard = models.audio_encoder
+    models.vocal.require_encoder(heard.name, heard.layers, heard.width)
+    return models
 
 
 @one_thread()

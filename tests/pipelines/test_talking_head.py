@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from neo_core import motion_space, timebase
+from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder, save_audio_encoder
 from neo_core.data_types import InputError, MotionLatents, Waveform
 from neo_core.flow.guidance import Guidance
 from neo_core.governance import ConsentRequired
 from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
 from neo_core.pipelines import talking_head
+from neo_core.pipelines.idle import idle
 from neo_core.pipelines.portrait import choose_face
 from neo_core.pipelines.talking_head import Settings, enrol, generate, hear, perform, speak, write_frames, write_video
 
@@ -85,6 +87,30 @@ def test_guidance_over_time_reaches_the_performance(models, avatar, sound_of):
     assert torch.equal(late[:80], plain[:80])  # the first window does not know what comes
     assert not torch.equal(late[140:], plain[140:])
     assert not torch.equal(always[:80], plain[:80])
+
+
+def test_vocal_performs_only_what_its_own_encoder_heard(models, avatar, sound_of):
+    sound, stranger = read_waveform(sound_of(0.3).path), replace(models, audio_encoder=tiny_encoder("embedded/other"))
+    models.vocal.config = replace(models.vocal.config, audio_encoder="embedded/mine")
+    with pytest.raises(InputError, match=r"audio encoder embedded/other .* expected embedded/mine"):
+        next(perform(stranger, sound, avatar.identity, Settings()))
+    with pytest.raises(InputError, match=r"audio encoder embedded/other .* expected embedded/mine"):
+        generate(models, hear(stranger, sound), avatar.identity, Settings())
+    with pytest.raises(InputError, match=r"audio encoder embedded/other .* expected embedded/mine"):
+        idle(stranger, avatar.identity, 1.0, Settings())
+
+
+def tiny_encoder(name: str) -> EmbeddedEncoder:
+    encoder = EmbeddedEncoder(AudioEncoderConfig(width=16, inner=16, dilations=(1, 2))).eval()
+    encoder.name = name
+    return encoder
+
+
+def test_weights_that_do_not_go_together_are_refused_at_once(tmp_path):
+    save_audio_encoder(tiny_encoder("mine"), tmp_path / "mine.safetensors", {})
+    told = r"encoder embedded/\w{12} \(3 layers of 16 numbers\), expected embedded"
+    with pytest.raises(InputError, match=told):
+        talking_head.load_models(tmp_path / "mine.safetensors")
 
 
 class Cancelled(BaseException):
