@@ -18,6 +18,7 @@ COMMANDS = {
     "stream": "perform speech while it is spoken: sound in, motion out",
     "inspect": "show which faces a photo has, where, and how they look",
     "render": "move a photo by a motion file",
+    "plot": "show what VOCAL does with speech",
     "sheet": "show videos at a glance in one picture",
     "consent": "add, list, revoke and verify consent records",
     "download": "fetch a public speech encoder",

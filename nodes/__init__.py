@@ -9,7 +9,7 @@ from .emotion import EmotionState
 from .expression import EditExpression
 from .governance import Consent
 from .loaders import LoadModels
-from .motion import LoadMotion, PlotMotion, SaveMotion
+from .motion import DepthPlot, LoadMotion, PlotMotion, SaveMotion
 from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
 from .refusals import forget_all
 from .replacements import register_replacements
@@ -34,6 +34,7 @@ NODES: list[type[io.ComfyNode]] = [
     Deform,
     Translate,
     PlotMotion,
+    DepthPlot,
     SaveMotion,
     LoadMotion,
     SamplePortrait,

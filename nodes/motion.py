@@ -2,12 +2,15 @@
 
 from comfy_api.v0_0_2 import io, ui
 
-from ..neo_core.data_types import MotionLatents
+from ..neo_core.data_types import AudioFeatures, Identity, MotionLatents
 from ..neo_core.evaluation.motion_plot import PARTS, plot_motion
+from ..neo_core.evaluation.vocal_plot import PICTURES
 from ..neo_core.pipelines.motion_file import SUFFIXES, load_motion, save_motion
+from ..neo_core.vocal.sampler import LARGEST_SEED
 from . import inputs
 from .folders import input_file, motion_files, output_file, state
-from .media import to_image
+from .media import to_image, to_waveform
+from .model_patcher import on_device
 from .sockets import NeoMotion, genuine
 
 WIDTH, HEIGHT = 1280, 720
@@ -34,6 +37,46 @@ class PlotMotion(io.ComfyNode):
     def execute(cls, motion, part):
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
         return io.NodeOutput(to_image(plot_motion(performance, part, WIDTH, HEIGHT)))
+
+
+class DepthPlot(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_DepthPlot",
+            display_name="Depth Plot",
+            category="NEO/parts",
+            description="Draws what VOCAL does while it performs: how it blends its depths, what each signal changes, "
+            "how the motion goes with the speech.",
+            search_aliases=["attention residuals", "influence", "debug"],
+            inputs=[
+                inputs.models(),
+                inputs.speech(),
+                inputs.identity(),
+                inputs.seed(),
+                io.Combo.Input(
+                    "picture",
+                    options=list(PICTURES),
+                    default=next(iter(PICTURES)),
+                    tooltip="depth: how much of each earlier block motion takes; influence: how the motion changes "
+                    "where a signal is left out; speech: the motion under the loudness",
+                ),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="The sound itself: its loudness is drawn above the curves"
+                ),
+            ],
+            outputs=[io.Image.Output("image", tooltip="The curves over seconds, labelled")],
+        )
+
+    @classmethod
+    def execute(cls, models, speech, identity, seed, picture, audio=None):
+        heard = genuine(speech, AudioFeatures, "speech", "Encode Audio")
+        person = genuine(identity, Identity, "identity", "Enrol From Photo")
+        draw = PICTURES[inputs.chosen(picture, tuple(PICTURES), "picture")]
+        inputs.within(seed, (0, LARGEST_SEED), "seed")
+        sound = None if audio is None else to_waveform(audio)
+        with on_device(models) as engine:
+            return io.NodeOutput(to_image(draw(engine.vocal, heard, person, sound, seed, (WIDTH, HEIGHT))))
 
 
 class SaveMotion(io.ComfyNode):

@@ -35,7 +35,14 @@ OVERVIEW = {  # lane -> label of a curve -> first letters of the channels whose 
     "head": {"pitch": "pitch", "yaw": "yaw", "roll": "roll"},
     "gaze": {"yaw": "gaze_yaw", "pitch": "gaze_pitch"},
 }
-LEAST = {"weight": 0.2, "degree": 4.0, "head unit": 0.4}  # span of an axis: noise is not blown up to a signal
+LEAST = {
+    "weight": 0.2,
+    "degree": 4.0,
+    "head unit": 0.4,
+    "spread": 0.5,
+    "of its range": 1.0,
+}  # span of an axis: noise is not blown up to a signal
+SIGNED = ("degree", "head unit")
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,18 @@ def plot_motion(motion: MotionLatents, part: str = "overview", width: int = 1024
     """The picture of a performance, whole or a part of the face. u8 [height, width, 3]"""
     if part not in PARTS:
         raise InputError(f"part is {part!r}; expected one of {', '.join(PARTS)}")
-    if not all(SMALLEST <= side <= LARGEST for side in (width, height)):
-        raise InputError(f"size of the plot is {width} x {height}; expected {SMALLEST} to {LARGEST} pixels a side")
     if not len(motion.motion):
         raise InputError("the motion has no frames; expected at least one")
     lanes = overview(motion.motion) if part == "overview" else lanes_of(motion.motion, part)
+    return plot_lanes(lanes, len(motion.motion) / float(motion.fps), width, height)
+
+
+def plot_lanes(lanes: list[Lane], seconds: float, width: int = 1024, height: int = 768) -> Tensor:
+    """Lanes of curves over the same seconds, one below the other. u8 [height, width, 3]"""
+    if not all(SMALLEST <= side <= LARGEST for side in (width, height)):
+        raise InputError(f"size of the plot is {width} x {height}; expected {SMALLEST} to {LARGEST} pixels a side")
     image = Image.new("RGB", (FINE * width, FINE * height), GROUND)
-    _draw(ImageDraw.Draw(image), image.size, lanes, len(motion.motion) / float(motion.fps))
+    _draw(ImageDraw.Draw(image), image.size, lanes, seconds)
     return torch.from_numpy(np.array(image.reduce(FINE)))
 
 
@@ -198,7 +210,7 @@ def value_axis(lane: Lane, labels: int) -> Axis:
     values = torch.cat([curve.values.flatten() for curve in lane.curves])
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     missing = max(0.0, LEAST[lane.unit] - (high - low))
-    low, high = (low, high + missing) if lane.unit == "weight" else (low - missing / 2, high + missing / 2)
+    low, high = (low - missing / 2, high + missing / 2) if lane.unit in SIGNED else (low, high + missing)
     step = round_step(high - low, labels)
     margin = 0.04 * (high - low)
     return Axis(low - margin, high + margin, step)

@@ -19,6 +19,9 @@ INPUTS = [
     ("NEO_Deform", "motion", {}),
     ("NEO_Translate", "volume", {}),
     ("NEO_PlotMotion", "motion", {}),
+    ("NEO_DepthPlot", "models", {}),
+    ("NEO_DepthPlot", "speech", {}),
+    ("NEO_DepthPlot", "identity", {}),
     ("NEO_SaveMotion", "motion", {}),
     ("NEO_Consent", "photo", {}),
 ]

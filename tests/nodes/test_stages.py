@@ -158,6 +158,14 @@ def test_motion_is_drawn_as_a_picture(run_node, stages):
     assert not other.equal(image)
 
 
+def test_what_vocal_does_is_drawn_as_a_picture(run_node, stages, sound):
+    given = {name: stages[name] for name in ("models", "speech", "identity")}
+    pictures = [run_node("NEO_DepthPlot", **given, picture=name).result[0] for name in ("depth", "influence", "speech")]
+    pictures += run_node("NEO_DepthPlot", **given, picture="depth", audio=sound).result
+    assert all(picture.shape == (1, 720, 1280, 3) and picture.std() > 0.03 for picture in pictures)
+    assert not any(one.equal(other) for k, one in enumerate(pictures) for other in pictures[:k])
+
+
 def test_both_samples_come_as_a_list(run_node):
     (photos,) = run_node("NEO_SamplePortraits").result
     assert len(photos) == 2
