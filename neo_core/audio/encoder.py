@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data_types import AudioFeatures, Progress, Waveform, silent
 from . import features
 
 PIECE = 1000  # feature frames handed out at once: 20 s
+FAR_OUT = 12.7  # deviations
 HOP, MIDDLE = 20.0, 10.0  # ms between feature frames, and where the first one is centred
 
 
@@ -76,6 +78,12 @@ def on_the_clock(hidden: Tensor, first: float, frames: int) -> Tensor:
     """Hidden states at 50 Hz, the first of them centred on `first` ms, read where feature frames lie.
     [L, T, D] -> [L, frames, D]"""
     return retimed(hidden, torch.arange(frames) + (MIDDLE - first) / HOP)
+
+
+def of_unit_size(hidden: Tensor) -> Tensor:
+    """Every frame of every layer with mean 0 and deviation 1. Large models have a few channels that are far out; they
+    are cut where the memory of the training cuts them (`vocal_features`). [L, T, D]"""
+    return F.layer_norm(hidden, hidden.shape[-1:]).clamp(-FAR_OUT, FAR_OUT)
 
 
 def retimed(hidden: Tensor, position: Tensor) -> Tensor:

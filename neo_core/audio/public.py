@@ -25,7 +25,7 @@ from ..data_types import InputError
 from ..runtime.placement import ask
 from ..timebase import FEATURE_RATE
 from .checkpoints import PREPROCESSOR, Checkpoint, load_checkpoint, read_json
-from .encoder import PIECE, AudioEncoder, on_the_clock
+from .encoder import PIECE, AudioEncoder, of_unit_size, on_the_clock
 from .features import FRAME, RATE, feature_count
 
 CONTEXT = 2 * FEATURE_RATE  # frames heard on either side of a piece of 20 s, at least
@@ -92,7 +92,7 @@ class PublicEncoder(AudioEncoder):
         window = sound[first * FRAME - before - start :][: before + self.window * FRAME + after]
         hidden = self.hear(window, survey)
         said = on_the_clock(hidden, self.first, hidden.shape[1])[:, done - first : stop - first]
-        yield from F.layer_norm(said, said.shape[-1:]).split(piece, dim=1)
+        yield from of_unit_size(said).split(piece, dim=1)
 
 
 # --- networks that read the waveform ----------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import socket
+import sys
 
 import pytest
 import torch
@@ -285,4 +287,21 @@ def test_a_checkpoint_that_cannot_be_used_is_refused_in_a_sentence(copied, spoil
     folder = copied("wav2vec2-base")
     spoil(folder)
     with pytest.raises(InputError, match=told):
+        load_audio_encoder(folder)
+
+
+def test_loading_asks_no_one(checkpoint, monkeypatch):
+    def connect(*_):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    assert load_audio_encoder(checkpoint("wav2vec2-base")[0]).name.startswith("wav2vec2/")
+
+
+def test_without_transformers_it_is_said_what_to_install(checkpoint, monkeypatch):
+    folder = checkpoint("wav2vec2-base")[0]
+    for name in [name for name in sys.modules if name.split(".")[0] == "transformers"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(InputError, match=r"need the package transformers, .* expected `pip install transformers`"):
         load_audio_encoder(folder)

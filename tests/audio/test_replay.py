@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from neo_core.audio.encoder import encode, retimed
+from neo_core.audio.encoder import encode, of_unit_size, retimed
 from neo_core.audio.replay import Replay
 from neo_core.data_types import InputError, Waveform
+from neo_core.training.vocal_features import GRAIN, packed
 
 RATE = 16000
 
@@ -47,3 +48,12 @@ def test_between_frames_states_are_blended_and_held_at_the_ends(frames):
     position = torch.tensor([-3.0, 0.0, 0.25, frames - 1.0, frames + 5.0])
     expected = position.clamp(0, frames - 1)
     assert torch.allclose(retimed(hidden, position)[0, :, 0], expected)
+
+
+def test_training_remembers_what_is_heard_even_of_channels_that_are_far_out():
+    """Some channels of the public models are hundreds of times as large as the others."""
+    hidden = torch.randn(2, 30, 768)
+    hidden[:, :, 5] = 300.0
+    heard = of_unit_size(hidden)
+    assert heard.max() > 10
+    assert (GRAIN * packed(heard).float() - heard).abs().max() <= 0.51 * GRAIN

@@ -168,3 +168,11 @@ def test_offline_nothing_is_asked(full, tmp_path):
     assert done.stderr.count("\n") == 1
     assert full.asked == []
     assert not (tmp_path / "models").exists()
+
+
+def test_without_the_library_it_is_said_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "huggingface_hub"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match=r"package huggingface-hub, .* expected `pip install huggingface-hub`"):
+        look_up("someone/tiny")
