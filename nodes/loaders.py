@@ -5,12 +5,14 @@ from pathlib import Path
 import folder_paths
 from comfy_api.v0_0_2 import io
 
+from ..neo_core.weights.manifest import embedded, read_manifest
 from .folders import FileState, state
 from .model_patcher import host_models
 from .sockets import NeoModel
 
 FOLDER = "neo"
 EMBEDDED = "embedded"
+OTHER_VOCALS = {"embedded NEO": "vocal_neo.safetensors"}  # shipped beside the default, by name in the list
 
 folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
 folder_paths.folder_names_and_paths[FOLDER][1].add(".safetensors")  # a new folder lists all files otherwise
@@ -19,7 +21,7 @@ folder_paths.folder_names_and_paths[FOLDER][1].add(".safetensors")  # a new fold
 class LoadModels(io.ComfyNode):
     @classmethod
     def define_schema(cls):
-        weights = [EMBEDDED, *folder_paths.get_filename_list(FOLDER)]
+        weights = folder_paths.get_filename_list(FOLDER)
         return io.Schema(
             node_id="NEO_LoadModels",
             display_name="Load NEO Models",
@@ -30,15 +32,16 @@ class LoadModels(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "audio_encoder",
-                    options=weights,
+                    options=[EMBEDDED, *weights],
                     default=EMBEDDED,
                     tooltip="What hears the speech: embedded, or a .safetensors file in models/neo",
                 ),
                 io.Combo.Input(
                     "vocal",
-                    options=weights,
+                    options=[EMBEDDED, *shipped_vocals(), *weights],
                     default=EMBEDDED,
-                    tooltip="VOCAL, which turns speech into motion: embedded, or a .safetensors file in models/neo",
+                    tooltip="VOCAL, which turns speech into motion: one that came with the pack, "
+                    "or a .safetensors file in models/neo",
                 ),
             ],
             outputs=[NeoModel.Output("models", tooltip="All networks, for Encode Audio, Enrol and Generate Motion")],
@@ -56,4 +59,11 @@ class LoadModels(io.ComfyNode):
 
 def weights_file(name: str) -> FileState | None:
     """The file of the chosen weights as it is now; None for the embedded ones."""
+    if name in OTHER_VOCALS:
+        return state(str(embedded(OTHER_VOCALS[name])))
     return None if name == EMBEDDED else state(folder_paths.get_full_path_or_raise(FOLDER, name))
+
+
+def shipped_vocals() -> list[str]:
+    """The names of the VOCALs that came with this pack beside the default one."""
+    return [name for name, file in OTHER_VOCALS.items() if file in read_manifest()]

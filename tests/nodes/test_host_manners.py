@@ -62,11 +62,23 @@ def test_weights_of_the_users_folder_can_be_chosen(node_classes, run_node, folde
     (folders.models / "mine.safetensors").write_bytes(Path(embedded).read_bytes())
     (folders.models / "notes.txt").write_text("no weights")
     audio_encoder, vocal = node_classes["NEO_LoadModels"].GET_SCHEMA().inputs
-    assert audio_encoder.options == vocal.options == ["embedded", "mine.safetensors"]
+    assert audio_encoder.options == ["embedded", "mine.safetensors"]
+    assert vocal.options == ["embedded", *pack("nodes.loaders").shipped_vocals(), "mine.safetensors"]
     (models,) = run_node("NEO_LoadModels", vocal="mine.safetensors").result
     theirs, ours = models.models.vocal.state_dict(), pack("nodes.model_patcher").host_models().models.vocal.state_dict()
     assert models.models.vocal is not pack("nodes.model_patcher").host_models().models.vocal
     assert all(theirs[name].equal(ours[name]) for name in ours)
+
+
+def test_another_vocal_of_the_pack_is_listed_when_it_came_along(node_classes, run_node, pack, monkeypatch):
+    shipped = {"embedded NEO": "vocal.safetensors", "embedded NEO 9": "not_shipped.safetensors"}
+    monkeypatch.setattr(pack("nodes.loaders"), "OTHER_VOCALS", shipped)
+    _, vocal = node_classes["NEO_LoadModels"].GET_SCHEMA().inputs
+    assert vocal.options == ["embedded", "embedded NEO"]
+    (models,) = run_node("NEO_LoadModels", vocal="embedded NEO").result
+    ours = pack("nodes.model_patcher").host_models().models.vocal
+    assert models.models.vocal is not ours
+    assert models.models.vocal.config == ours.config
 
 
 def test_weights_that_were_written_anew_are_loaded_anew(node_classes, run_node, folders, pack):
