@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", choices=tuple(SAMPLES), default="s16le", help="of stdin (default: s16le)")
     parser.add_argument("--photo", type=Path, metavar="PHOTO", help="who performs (default: an average face)")
     parser.add_argument("--face", type=int, metavar="K", help="which face, when the photo shows several")
+    parser.add_argument("--vocal", type=Path, metavar="FILE", help="another VOCAL than the embedded one")
     parser.add_argument("--format", choices=("jsonl", "f32"), default="jsonl", help="of the output (default: jsonl)")
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="a file or a pipe (default: stdout)")
     options.add_performance(parser, LIVE_STEPS)
@@ -54,10 +55,15 @@ def execute(arguments: argparse.Namespace) -> int:
         raise InputError(f"--channels is {arguments.channels}, expected 1 to 8")
     rate, blocks = _sound(arguments)
     identity = _who(arguments)
-    emotion, seed, steps = options.emotion(arguments), arguments.seed, arguments.steps
     live = LivePerformance(
-        *(load_audio_encoder(), load_vocal(), identity, rate),
-        **{"seed": seed, "steps": steps, "emotion": emotion, "amplitudes": arguments.amplitude},
+        load_audio_encoder(),
+        load_vocal(arguments.vocal),
+        identity,
+        rate,
+        seed=arguments.seed,
+        steps=arguments.steps,
+        emotion=options.emotion(arguments),
+        amplitudes=arguments.amplitude,
     )
     with _opened(arguments.output) as out:
         write = _JsonLines(out, identity) if arguments.format == "jsonl" else _Numbers(out)

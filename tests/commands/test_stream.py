@@ -78,6 +78,7 @@ def test_numbers_of_a_file_are_those_of_the_lines(tmp_path, capsysbinary, raw):
     [
         (["missing.wav"], "does not exist"),
         (["-", "--channels", "0"], "channels is 0"),
+        (["-", "--vocal", str(SPEECH)], "speech.flac"),
         (["-", "--rate", "10"], "sample rate of 10"),
         ([str(SPEECH), "-o", "no/such/folder.jsonl"], "no/such/folder"),
         ([str(SPEECH), "--emotion-strength", "1"], "without --emotion"),
