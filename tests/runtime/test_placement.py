@@ -132,3 +132,28 @@ def test_any_precision(sound, precision, error):
     there = generate_motion(load_vocal().to(precision), features, identity).motion
     assert there.dtype == torch.float32
     assert ((there - here) / vocal.motion_log_scale.exp()).abs().mean() < error
+
+
+@pytest.mark.parametrize("kind", ["Wav2Vec2", "WavLM", "Whisper"])
+def test_public_encoders_listen_from_anywhere(tmp_path, kind):
+    """Longer than a window: statistics of the whole sound, from the CPU, meet convolutions elsewhere."""
+    load = tiny_checkpoint(tmp_path, kind)
+    sound = Waveform(torch.randn(1, 26 * 16000), 16000)
+    here = encode(load_audio_encoder(load), sound).hidden_states
+    with Customs():
+        there = encode(load_audio_encoder(load).to(AWAY), sound).hidden_states
+    assert there.device == torch.device("cpu")
+    torch.testing.assert_close(there, here, atol=1e-4, rtol=1e-4)
+
+
+def tiny_checkpoint(folder: Path, kind: str) -> Path:
+    """A public encoder with random weights, in the layout of the hub."""
+    transformers = pytest.importorskip("transformers")
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    convolutions = {"conv_dim": [8] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}
+    sizes = {"d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 32}
+    sizes |= {"decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 32}
+    config = getattr(transformers, f"{kind}Config")(**(sizes if kind == "Whisper" else small | convolutions))
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text('{"do_normalize": true}')
+    return folder
