@@ -3,7 +3,8 @@
 Sound is prepared as each model's own preprocessor does it, but once for the whole of it: what it is normalised by comes
 from a first pass. It is heard in windows that overlap: frames within `margin` of the edge of a window are thrown away,
 for they do not know what is beyond it. A sound that fits one window is what `transformers`, or ComfyUI, makes of it.
-The models' frames do not lie on 20 k + 10 ms as ours do, so their states are read between them.
+The models' frames do not lie on 20 k + 10 ms as ours do, so their states are read between them. Whisper's states say
+where in its 30 s a frame lies, and no two windows agree on that: there one passes over into the next, within 3 s.
 
 Letters: B batch, N samples, J mel frames (100 Hz), T feature frames (50 Hz), D width, L layers, M mel bands,
 C channels of the first convolution.
@@ -61,38 +62,46 @@ class PublicEncoder(AudioEncoder):
         return (self.window - PIECE) // 2
 
     def stream(self, blocks: Iterable[Tensor], survey: Any, piece: int = PIECE) -> Iterator[Tensor]:
-        """Windows of the same length, the first at the beginning and the last at the end of the sound."""
+        """Where windows overlap by more than their context, one passes over into the next."""
+        tail = None
+        for first, done, stop, hidden in self._windows(blocks, survey):
+            said = hidden[:, done - first : stop - first]
+            said = said if tail is None else passed_over(tail, said)
+            tail = hidden[:, stop - first :][:, : self.margin - CONTEXT]
+            yield from of_unit_size(said).split(piece, dim=1)
+
+    def _windows(self, blocks: Iterable[Tensor], survey: Any) -> Iterator[tuple[int, int, int, Tensor]]:
+        """Windows of the same length, the first at the beginning and the last at the end of the sound: first frame,
+        frames it is wanted for, states [L, T, D]."""
         before, after = self.margins
         sound, start = torch.zeros(before), -before  # what is held, and where in the sound it starts
         done = received = 0  # frames given out, samples taken in
         for block in blocks:
             sound, received = torch.cat([sound, self.prepared(block, survey)]), received + block.shape[0]
-            while received >= (self._first(done) + self.window) * FRAME + after:
-                yield from self._heard(sound, start, (done, done + PIECE, self._first(done)), survey, piece)
-                drop = max(0, self._first(done) * FRAME - before - start)  # the last window may begin no earlier
+            while received >= ((first := max(0, done - self.margin)) + self.window) * FRAME + after:
+                yield first, done, done + PIECE, self._heard(sound, first * FRAME - start, survey)
+                drop = max(0, first * FRAME - before - start)  # the last window may begin no earlier
                 sound, start, done = sound[drop:], start + drop, done + PIECE
         total = feature_count(received, RATE)
         sound = F.pad(sound, (0, max(0, total * FRAME + after - start - sound.shape[0])))
         while done < total:
-            first = min(self._first(done), max(0, total - self.window))
+            first = max(0, min(done - self.margin, total - self.window))
             stop = total if total - first <= self.window else done + PIECE
-            yield from self._heard(sound, start, (done, stop, first), survey, piece)
+            yield first, done, stop, self._heard(sound, first * FRAME - start, survey)
             done = stop
 
-    def _first(self, done: int) -> int:
-        """The first frame of the window that is heard for the piece after `done` frames."""
-        return max(0, done - self.margin)
-
-    def _heard(
-        self, sound: Tensor, start: int, span: tuple[int, int, int], survey: Any, piece: int
-    ) -> Iterator[Tensor]:
-        """Frames done..stop of the window that begins with frame `first`, in pieces. [L, t, D]"""
-        done, stop, first = span
+    def _heard(self, sound: Tensor, begin: int, survey: Any) -> Tensor:
+        """States of a window whose first frame begins at a sample of what is held. [L, T, D]"""
         before, after = self.margins
-        window = sound[first * FRAME - before - start :][: before + self.window * FRAME + after]
-        hidden = self.hear(window, survey)
-        said = on_the_clock(hidden, self.first, hidden.shape[1])[:, done - first : stop - first]
-        yield from of_unit_size(said).split(piece, dim=1)
+        hidden = self.hear(sound[begin - before :][: before + self.window * FRAME + after], survey)
+        return on_the_clock(hidden, self.first, hidden.shape[1])
+
+
+def passed_over(old: Tensor, new: Tensor) -> Tensor:
+    """The new states, beginning as the old ones of the same frames, more and more their own. [L, t, D], [L, T, D]"""
+    count = min(old.shape[1], new.shape[1])
+    share = (torch.arange(count) + 1.0)[:, None] / (count + 1)
+    return torch.cat((torch.lerp(old[:, :count], new[:, :count], share), new[:, count:]), 1)
 
 
 # --- networks that read the waveform ----------------------------------------------------------------------------------

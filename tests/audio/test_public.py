@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from neo_core.audio.encoder import encode, encode_stream, on_the_clock
 from neo_core.audio.features import FRAME, feature_count
 from neo_core.audio.loading import load_audio_encoder
+from neo_core.audio.public import passed_over
 from neo_core.data_types import InputError, Waveform
 
 RATE = 16000
@@ -134,14 +135,34 @@ def test_long_sound_in_pieces_is_the_whole_sound(checkpoint, speech, kind):
 
 
 def test_long_sound_through_whisper_is_its_windows(checkpoint, speech):
-    """Whisper knows 30 s at most: each piece is what it makes of the 30 s around it."""
+    """Whisper knows 30 s at most: each piece is what it makes of the 30 s around it, after 3 s of passing over."""
     encoder, sound = load_audio_encoder(checkpoint("whisper-80")[0]), speech(50.0)
     found, level = hidden_of(encoder, sound), encoder.survey([sound])
-    for begin, frames in ((0, range(1000)), (750, range(1000, 2000)), (1000, range(2000, 2499))):
+    for begin, frames in ((0, range(1000)), (750, range(1150, 2000)), (1000, range(2150, 2499))):
         window = F.pad(sound, (200, 40))[begin * FRAME : (begin + 1500) * FRAME + 240]
         hidden = encoder.hear(window, level)
         rows = torch.tensor(frames) - begin
         assert torch.allclose(found[:, list(frames)], unit((hidden[:, rows] + hidden[:, rows + 1]) / 2), atol=1e-5)
+
+
+def test_one_window_passes_over_into_the_next():
+    old, new = torch.zeros(2, 4, 3), torch.ones(2, 10, 3)
+    passed = passed_over(old, new)[0, :, 0]
+    assert torch.allclose(passed, torch.tensor([0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1, 1]))
+    assert torch.equal(passed_over(old[:, :0], new), new)
+
+
+def test_where_whisper_passes_over_it_is_between_its_windows(checkpoint, speech):
+    encoder, sound = load_audio_encoder(checkpoint("whisper-80")[0]), speech(50.0)
+    level = encoder.survey([sound])
+    (_, _, _, first), (begin, done, _, second), _ = encoder._windows([sound], level)
+    assert (begin, done) == (750, 1000)
+    joined, old, new = hidden_of(encoder, sound)[:, 1000:1150], first[:, 1000:1150], second[:, 250:400]
+    to_old, to_new = ((joined - unit(one)).norm(dim=(0, 2)) for one in (old, new))
+    apart = (unit(old) - unit(new)).norm(dim=(0, 2))
+    assert (to_old[:5] < 0.1 * apart[:5]).all()
+    assert (to_new[-5:] < 0.1 * apart[-5:]).all()
+    assert (to_old + to_new < 1.2 * apart).all()
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2-base", "whisper-80"])
