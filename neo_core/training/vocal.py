@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
     del data  # the sound is not needed again
     if arguments.resume:
         state.load(_resume_path(arguments.out))
+        dice.manual_seed(arguments.seed + state.step)  # other windows than those it began with
     loss = partial(windows_loss, store=store, count=arguments.batch, dice=dice, device=device)
     train(state, loss, partial(_report, arguments=arguments, exam=exam.draw(EXAM, torch.Generator().manual_seed(1))))
     _resume_path(arguments.out).unlink(missing_ok=True)
