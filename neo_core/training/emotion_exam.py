@@ -39,7 +39,7 @@ from .synthetic.utterance import RATE, Phone, Utterance
 
 WINDOW = 3 * MOTION_RATE  # frames of which one statement is made
 SILENCE = 6.0  # seconds
-TAUGHT, EXAMINED = range(9_600_000, 9_600_040), range(9_700_000, 9_700_012)  # speakers that no recipe draws
+TAUGHT, EXAMINED = range(9_600_000, 9_600_120), range(9_700_000, 9_700_012)  # speakers that no recipe draws
 TAUGHT_STRENGTHS = (0.6, 1.0)
 SENTENCES = 24  # to learn from
 LIVELY_EACH, LIVELY_SPEAKERS = 6, 3  # sentences of every held-out voice, and who acts them
