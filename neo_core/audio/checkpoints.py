@@ -39,6 +39,14 @@ RENAMED = {  # torch gave the halves of a weight norm new names in 2.0
     "pos_conv_embed.conv.weight_g": "pos_conv_embed.conv.parametrizations.weight.original0",
     "pos_conv_embed.conv.weight_v": "pos_conv_embed.conv.parametrizations.weight.original1",
 }
+LEFT_OUT = (  # of a config
+    "add_adapter",  # shortens the last layer's states for a decoder, which is not here
+    "attn_implementation",  # may name code on the hub, which transformers would fetch and run
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "torch_dtype",  # the weights are filled into float32
+    "dtype",
+)
 UNUSED = "masked_spec_embed"  # hides frames in training; some files have it and some have not
 
 
@@ -91,7 +99,8 @@ def weight_files(folder: Path) -> list[Path]:
     if not (folder / INDEX).is_file():
         others = ", ".join(sorted(path.name for path in folder.glob("*.bin"))) or "no weights"
         raise InputError(f"{folder} holds {others}; expected {WEIGHTS} or {INDEX}")
-    shards = sorted(set(map(str, read_json(folder / INDEX).get("weight_map", {}).values())))
+    places = read_json(folder / INDEX).get("weight_map")
+    shards = sorted(set(map(str, places.values()))) if isinstance(places, dict) else []
     if not shards or any(Path(name).name != name for name in shards):
         raise InputError(f"{folder / INDEX} names {shards[:3]} as shards; expected names of files beside it")
     return [folder / name for name in shards]
@@ -101,12 +110,13 @@ def _built(family: str, config: dict) -> nn.Module:
     """The network of a config with random weights."""
     row, module = FAMILIES[family], _transformers(f".models.{family}.modeling_{family}")
     settings = getattr(module, row.config)
-    # An adapter shortens the last layer's states for a decoder, which is not here.
-    changed = {key: value for key, value in config.items() if key != "add_adapter"}
+    strict = getattr(importlib.import_module("huggingface_hub.errors"), "StrictDataclassError", ValueError)
+    changed = {key: value for key, value in config.items() if key not in LEFT_OUT}
     try:
         return getattr(module, row.model)(settings.from_dict(changed))
-    except (TypeError, ValueError, KeyError) as error:
-        raise InputError(f"config.json describes no {family} that can be built: {error}") from error
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, strict) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"config.json describes no {family} that can be built: {reason}") from error
 
 
 def _transformers(module: str) -> ModuleType:

@@ -283,10 +283,12 @@ def lost(folder):
     rewritten(folder, lambda tensors: {k: v for k, v in tensors.items() if "layers.1.attention" not in k})
 
 
-def outside(folder):
-    (folder / "model.safetensors").unlink()
-    index = {"weight_map": {"x": "../../other.safetensors"}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+def sharded(places):
+    def spoil(folder):
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+
+    return spoil
 
 
 @pytest.mark.parametrize(
@@ -296,11 +298,14 @@ def outside(folder):
         (without("preprocessor_config.json"), "has no preprocessor_config.json; expected"),
         (without("model.safetensors"), "holds no weights; expected model.safetensors"),
         (pickled, "holds pytorch_model.bin; expected model.safetensors"),
-        (outside, "expected names of files beside it"),
+        (sharded({"x": "../../other.safetensors"}), "expected names of files beside it"),
+        (sharded(["model-00001-of-00001.safetensors"]), "expected names of files beside it"),
         (lost, "missing encoder.layers.1.attention"),
         (edited("config.json", model_type="bert"), "says model_type 'bert'; expected one of wav2vec2"),
         (edited("config.json", conv_stride=[5, 2, 2, 2, 2, 2, 1]), "hears every 160 samples"),
         (edited("config.json", hidden_size=23), "can be built"),
+        (edited("config.json", hidden_size="wide"), "can be built"),
+        (edited("config.json", hidden_size=-1), "can be built"),
         (edited("preprocessor_config.json", sampling_rate=8000), "asks for 8000 Hz; expected 16000"),
     ],
 )
@@ -317,6 +322,15 @@ def test_loading_asks_no_one(checkpoint, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     assert load_audio_encoder(checkpoint("wav2vec2-base")[0]).name.startswith("wav2vec2/")
+
+
+@pytest.mark.parametrize("name", ["_attn_implementation", "attn_implementation"])
+def test_no_config_chooses_code_to_run(checkpoint, copied, speech, name):
+    """transformers would fetch a kernel of that name from the hub."""
+    folder = copied("wav2vec2-base")
+    edited("config.json", **{name: "somebody/kernels"})(folder)
+    plain = load_audio_encoder(checkpoint("wav2vec2-base")[0])
+    assert torch.equal(hidden_of(load_audio_encoder(folder), speech(0.5)), hidden_of(plain, speech(0.5)))
 
 
 def test_without_transformers_it_is_said_what_to_install(checkpoint, monkeypatch):
