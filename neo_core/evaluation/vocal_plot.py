@@ -95,10 +95,12 @@ def depth_usage(vocal: MotionGenerator, heard: AudioFeatures, person: Identity, 
     """The blend of every boundary in every frame, mean over the steps: K x [N, T], each column summing to 1."""
     if not isinstance(vocal, JointTransformer) or vocal.depth_mixer is None:
         raise InputError("this VOCAL has no attention residuals; expected NEO 1.5 with a blend over depth")
+    hidden = heard.hidden_states
+    vocal.require_encoder(heard.encoder, hidden.shape[0], hidden.shape[2])
     seen: list[list[Tensor]] = [[] for _ in range(vocal.depth_mixer.query.shape[0])]
     frames = []
     with _watched(vocal, seen):
-        for piece in generate_windows(vocal, [heard.hidden_states], person, seed=seed, steps=STEPS):
+        for piece in generate_windows(vocal, [hidden], person, seed=seed, steps=STEPS):
             known = overlap(vocal.config) if frames else 0
             first = vocal.config.prefix + known
             frames.append([torch.stack(point).mean(0)[:, first : first + len(piece)] for point in seen])

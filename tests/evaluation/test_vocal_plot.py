@@ -1,5 +1,7 @@
 """The pictures of VOCAL at work: they show what the network really did, and where."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -61,6 +63,13 @@ def test_watching_changes_nothing_and_ends():
 def test_a_network_without_a_blend_says_so(vocal):
     with pytest.raises(InputError, match=r"no attention residuals; expected NEO 1\.5 with a blend over depth"):
         depth_usage(vocal, heard(), PERSON)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_speech_that_another_encoder_heard_is_refused(name):
+    other = replace(heard(), encoder="hubert/0123456789ab")
+    with pytest.raises(InputError, match="heard by the audio encoder hubert"):
+        PICTURES[name](model(), other, PERSON, None, 0, (640, 480))
 
 
 def test_a_signal_that_the_network_ignores_has_no_influence():
