@@ -6,7 +6,6 @@ drifts shows as minutes whose means part from the first ones, in spreads of that
 """
 
 import logging
-import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,7 @@ from ..pipelines.live import LATENCY
 from ..runtime.threads import one_thread
 from ..timebase import MOTION_RATE
 from ..vocal import sampler
+from .bench import CouldNotRun
 from .motion import Performer, shipped
 from .talking_head import SAMPLES
 
@@ -89,6 +89,10 @@ def minutes_of(pieces: Iterable[Tensor]) -> Iterator[Minute]:
 
 def peak_memory() -> float:
     """The most that this process ever held, MB."""
+    try:
+        import resource  # Unix only, and the other benches run on Windows too
+    except ModuleNotFoundError as error:
+        raise CouldNotRun("this system does not tell how much memory a process has held") from error
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 

@@ -1,10 +1,13 @@
 """Half an hour of motion: what drifts is found, and the same speech is the same later on."""
 
+import sys
+
 import pytest
 import torch
 
 from neo_core.data_types import Waveform
 from neo_core.evaluation import endurance
+from neo_core.evaluation.bench import CouldNotRun
 from neo_core.evaluation.motion import shipped
 from neo_core.media.audio import read_waveform
 from neo_core.motion_space import INDEX
@@ -29,6 +32,12 @@ def test_minutes_are_whole_however_they_come(piece):
         torch.testing.assert_close(minute.mean, motion[k * LENGTH : (k + 1) * LENGTH].mean(0))
         torch.testing.assert_close(minute.spread, motion[k * LENGTH : (k + 1) * LENGTH].std(0))
     assert len(endurance.table(minutes).splitlines()) == 3
+
+
+def test_where_memory_cannot_be_measured_the_part_could_not_run(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    with pytest.raises(CouldNotRun, match="does not tell"):
+        endurance.peak_memory()
 
 
 def test_a_head_that_wanders_is_found():
