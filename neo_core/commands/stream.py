@@ -25,7 +25,7 @@ from .. import motion_space
 from ..audio.loading import load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, Identity, InputError
 from ..media.audio import inspect_sound, read_blocks
-from ..media.destination import disk_faults
+from ..media.destination import check_apart, disk_faults
 from ..pipelines.clip import enrol_photo
 from ..pipelines.live import LATENCY, LIVE_STEPS, LivePerformance
 from ..pipelines.talking_head import load_models
@@ -53,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.channels <= 8:
         raise InputError(f"--channels is {arguments.channels}, expected 1 to 8")
+    if arguments.output != "-":
+        check_apart(arguments.output, filter(None, (arguments.sound, arguments.photo, arguments.vocal)))
     rate, blocks = _sound(arguments)
     identity = _who(arguments)
     live = LivePerformance(

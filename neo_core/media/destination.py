@@ -39,13 +39,19 @@ def check_writable(path: str | Path, suffixes: tuple[str, ...], sources: Iterabl
         raise InputError(
             f"output {path} cannot be written ({reason}); expected a short name, a writable folder"
         ) from error
-    for source in sources:
-        if any(_same_file(name, source) for name in (path, *(part_path(path, stage) for stage in STAGES))):
-            raise InputError(f"output {path} would overwrite {source}, which is read; expected another name")
+    check_apart(path, sources, [part_path(path, stage) for stage in STAGES])
     return path
 
 
-def _same_file(path: Path, other: str | Path) -> bool:
+def check_apart(path: str | Path, sources: Iterable[str | Path], beside: Iterable[Path] = ()) -> None:
+    """Prove that neither an output nor what is written `beside` it is one of its sources."""
+    names = (path, *beside)
+    for source in sources:
+        if any(_same_file(name, source) for name in names):
+            raise InputError(f"output {path} would overwrite {source}, which is read; expected another name")
+
+
+def _same_file(path: str | Path, other: str | Path) -> bool:
     try:
         return os.path.samefile(path, other)
     except (OSError, ValueError):  # one of them does not exist

@@ -73,6 +73,15 @@ def test_numbers_of_a_file_are_those_of_the_lines(tmp_path, capsysbinary, raw):
     assert err.startswith(b"50 frames, 224 ms behind the sound")
 
 
+def test_the_sound_is_not_overwritten(tmp_path, capsys, raw):
+    write_wav(tmp_path / "two.wav", raw)
+    before = (tmp_path / "two.wav").read_bytes()
+    again = tmp_path / "." / "two.wav"
+    assert cli.main(["stream", str(tmp_path / "two.wav"), "-o", str(again)]) == cli.BAD_INPUT
+    assert "would overwrite" in capsys.readouterr().err
+    assert (tmp_path / "two.wav").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
