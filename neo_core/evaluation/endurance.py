@@ -45,6 +45,7 @@ class Minute:
     seconds: float  # of CPU that it took
 
 
+@one_thread()
 def bench(minutes: int = MINUTES) -> dict[str, float]:
     """The figures of the benchmark, with the shipped weights; what has no bar is only logged."""
     performer, speech = shipped(), read_waveform(SAMPLES / "speech.flac")
@@ -61,7 +62,6 @@ def bench(minutes: int = MINUTES) -> dict[str, float]:
     return {"peak memory, 30 min over 1 min": run[-1].peak_mb / run[0].peak_mb, "look-ahead, live": 1000 * LATENCY}
 
 
-@one_thread()
 def unending(performer: Performer, speech: Waveform, minutes: float) -> Iterator[Tensor]:
     """Motion [n, 63] of speech that is said again and again for so long."""
     sound = torch.cat((*mono_blocks(speech), torch.zeros(round(PAUSE * RATE))))

@@ -47,6 +47,22 @@ def test_a_head_that_wanders_is_found():
     assert max(value for name, value in drifting.items() if name != "pose") < 0.1
 
 
+def test_half_an_hour_is_performed_on_one_thread(monkeypatch):
+    threads, before = [], torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    def windows(*_):
+        for _ in range(2):
+            threads.append(torch.get_num_threads())
+            yield performance(1, 0.0)
+
+    monkeypatch.setattr(endurance.sampler, "generate_windows", windows)
+    monkeypatch.setattr(endurance, "later", lambda *_: {})
+    endurance.bench(minutes=2)
+    torch.set_num_threads(before)
+    assert threads == [1, 1]
+
+
 def test_the_same_speech_later_is_nearly_the_same():
     speech = read_waveform(endurance.SAMPLES / "speech.flac")
     part = Waveform(speech.samples[:, : 6 * speech.sample_rate], speech.sample_rate)
