@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,7 +75,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _opened(output: str) -> Iterator[BinaryIO]:
-    """Stdout, until whoever listens there leaves, or a file."""
+    """Stdout, a file or a pipe, until whoever listens there leaves."""
     if output == "-":
         try:
             yield sys.stdout.buffer
@@ -88,7 +88,7 @@ def _opened(output: str) -> Iterator[BinaryIO]:
             raise InputError(
                 f"output {output} cannot be opened ({error.strerror}); expected a file or a pipe"
             ) from error
-        with disk_faults(output), file:
+        with suppress(BrokenPipeError), disk_faults(output), file:
             yield file
 
 

@@ -60,6 +60,18 @@ def test_a_listener_that_leaves_ends_it_quietly(raw):
     assert tool.wait() == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_listener_that_leaves_a_named_pipe_ends_it_quietly(tmp_path, raw):
+    pipe = tmp_path / "motion"
+    os.mkfifo(pipe)
+    tool = started("-o", str(pipe))
+    with open(pipe, "rb") as listener:
+        assert json.loads(listener.readline())["fps"] == "25"
+    tool.stdin.write(raw)
+    tool.stdin.close()
+    assert tool.wait() == 0
+
+
 def test_numbers_of_a_file_are_those_of_the_lines(tmp_path, capsysbinary, raw):
     path = tmp_path / "two.wav"
     write_wav(path, raw)
