@@ -186,9 +186,9 @@ def begin_from(net: MotionGenerator, path: Path) -> None:
     fill(net, drawn | kept, path)
 
 
-def _ears(config: Mapping) -> tuple[str, int, int]:
+def _ears(config: Mapping) -> tuple[str, int | None, int | None]:
     """The family of the audio encoder, its layers and their width. The first files do not say the family."""
-    return config.get("audio_encoder", "embedded").split("/")[0], config["audio_layers"], config["audio_width"]
+    return config.get("audio_encoder", "embedded").split("/")[0], config.get("audio_layers"), config.get("audio_width")
 
 
 @torch.no_grad()

@@ -143,3 +143,9 @@ def test_fine_tuning_for_another_encoder_keeps_all_but_the_ears(tmp_path, change
     for name, value in net.state_dict().items():
         kept = name.startswith("audio_input.") and hears_anew
         assert torch.equal(value, (drawn if kept else before.state_dict())[name]), name
+
+
+def test_weights_of_something_else_are_refused(tmp_path):
+    save(tmp_path / "other.safetensors", {"a": torch.zeros(2)}, {"width": 2})
+    with pytest.raises(InputError, match="does not fit UnifiedMMDiT"):
+        begin_from(tiny(), tmp_path / "other.safetensors")
