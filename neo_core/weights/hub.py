@@ -93,6 +93,8 @@ def _fetch(offer: Offer, file: RemoteFile, path: Path) -> None:
     headers = hub.utils.build_hf_headers() | {"Accept-Encoding": "identity"}
     with _told(offer.repository), open(part, "ab") as output:
         begun = output.tell()
+        if begun > file.bytes:  # of no use: two downloads at once wrote to it
+            begun = output.truncate(0)
         hub.file_download.http_get(address, output, resume_size=begun, headers=headers, expected_size=file.bytes)
     try:
         _check(part, file, "it was thrown away; ask again")

@@ -82,6 +82,14 @@ def test_an_interrupted_download_is_gone_on_with_when_asked_again(full, tmp_path
     assert 0 < int(span.removeprefix("bytes=").removesuffix("-")) <= 200_000
 
 
+@pytest.mark.usefixtures("full")
+def test_a_part_that_is_too_long_is_begun_anew(tmp_path):
+    offer = look_up("someone/tiny")
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / f"model.safetensors.{offer.revision[:8]}.part").write_bytes(b"x" * (len(WEIGHTS) + 1))
+    assert (fetch(offer, tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
+
+
 def test_a_file_that_arrives_damaged_is_refused_and_thrown_away(full, tmp_path):
     full.served["model.safetensors"] = WEIGHTS[:-1] + b"?"
     with pytest.raises(InputError, match=r"damaged .* checksum is \w{12}, expected \w{12}; it was thrown away"):
