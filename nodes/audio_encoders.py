@@ -69,9 +69,10 @@ class LoadAudioEncoder(io.ComfyNode):
 
 def public_folders() -> dict[str, Path]:
     """The folders in models/audio_encoders that hold a checkpoint, a config beside safetensors: name -> place."""
-    names = [name for name in folder_paths.get_filename_list(FOLDER) if name.endswith(".safetensors")]
-    places = {PurePath(name).parent.as_posix(): _place(name) for name in sorted(names)}
-    return {name: place for name, place in places.items() if name != "." and (place / CONFIG).is_file()}
+    names = sorted(name for name in folder_paths.get_filename_list(FOLDER) if name.endswith(".safetensors"))
+    found = {name: folder_paths.get_full_path(FOLDER, name) for name in names}  # links that lead nowhere are listed too
+    places = {PurePath(name).parent.as_posix(): Path(path).parent for name, path in found.items() if path}
+    return {name: place for name, place in places.items() if name != "." and _is_checkpoint(place)}
 
 
 def weights_file(name: str) -> FileState | None:
@@ -84,8 +85,8 @@ def weights_file(name: str) -> FileState | None:
     return state(place / (WEIGHTS if (place / WEIGHTS).is_file() else INDEX))
 
 
-def _place(name: str) -> Path:
-    return Path(folder_paths.get_full_path_or_raise(FOLDER, name)).parent
+def _is_checkpoint(place: Path) -> bool:
+    return (place / CONFIG).is_file() and any((place / name).is_file() for name in (WEIGHTS, INDEX))
 
 
 def to_replay(encoded: object) -> Replay:

@@ -46,6 +46,17 @@ def test_folders_of_checkpoints_can_be_chosen(node_classes):
     assert list(choice.options) == ["embedded", "tiny-hubert"]
 
 
+def test_what_cannot_be_loaded_is_not_listed_and_does_no_harm(node_classes, public):
+    """A link that leads nowhere, weights of another name."""
+    for name in ("lost", "renamed"):
+        (public.parent / name).mkdir()
+        (public.parent / name / "config.json").write_text("{}")
+    (public.parent / "renamed" / "pytorch.safetensors").write_bytes(b"")
+    (public.parent / "lost" / "model.safetensors").symlink_to(public.parent / "gone.safetensors")
+    _, choice, _ = node_classes["NEO_LoadAudioEncoder"].GET_SCHEMA().inputs
+    assert list(choice.options) == ["embedded", "tiny-hubert"]
+
+
 @pytest.mark.usefixtures("public")
 def test_speech_is_heard_by_the_chosen_encoder(run_node, models, sound):
     (chosen,) = run_node("NEO_LoadAudioEncoder", models=models, audio_encoder="tiny-hubert").result

@@ -95,7 +95,8 @@ def get_folder_paths(folder_name: str) -> list[str]:
 
 def get_filename_list(folder_name: str) -> list[str]:
     folders, endings = folder_names_and_paths[folder_name]
-    files = {file.relative_to(folder) for folder in folders for file in Path(folder).rglob("*") if file.is_file()}
+    found = ((file, folder) for folder in folders for file in Path(folder).rglob("*"))
+    files = {file.relative_to(folder) for file, folder in found if file.is_file() or file.is_symlink()}
     return sorted(str(file) for file in files if not endings or file.suffix in endings)
 
 
