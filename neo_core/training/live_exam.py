@@ -21,6 +21,7 @@ from ..audio.loading import load_audio_encoder
 from ..data_types import Identity, Waveform
 from ..motion_space import REGIONS
 from ..pipelines.live import LATENCY, LIVE_STEPS, LivePerformance
+from ..runtime.threads import one_thread
 from ..vocal.loading import load_vocal
 from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import generate_motion
@@ -58,6 +59,7 @@ def live(encoder: AudioEncoder, vocal: MotionGenerator, steps: int = LIVE_STEPS)
     return perform
 
 
+@one_thread()
 def examine(
     whole: Perform, live: Perform, clips: Sequence[Utterance], speakers: Sequence[int] = SPEAKERS
 ) -> dict[str, dict[str, float]]:

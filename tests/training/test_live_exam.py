@@ -37,6 +37,19 @@ def test_the_rules_are_right_whoever_performs_them(clip):
     assert found[LIVE]["lips apart from the whole's, cm"] == 0
 
 
+def test_both_are_timed_on_one_thread(clip):
+    threads, before = [], torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    def perform(clip, identity, seed):
+        threads.append(torch.get_num_threads())
+        return rules()(clip, identity, seed)
+
+    examine(perform, perform, [clip], range(1))
+    torch.set_num_threads(before)
+    assert threads == [1, 1]
+
+
 def test_late_lips_are_found(clip):
     found = examine(rules(), rules(late=3), [clip], range(2))
     assert found[LIVE]["lips apart from the rules', cm"] > 0.1
