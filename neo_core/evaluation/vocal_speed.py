@@ -79,6 +79,7 @@ def residual_cost() -> float:
     return blended / plain - 1
 
 
+@torch.no_grad()
 def graph_step(device: torch.device) -> float:
     """Milliseconds of one step of the base model for one window, bfloat16, replayed as a CUDA graph."""
     model = build("neo-1.5", "base").to(device, torch.bfloat16)
