@@ -57,9 +57,9 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_writable(arguments.output, SUFFIXES, inputs)
     if audio and audio.suffix.lower() in WRITABLE:
         raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
-    if motion:
-        check_writable(motion, motion_file.SUFFIXES, inputs)
     weights = (arguments.audio_encoder, arguments.vocal)
+    if motion:
+        check_writable(motion, motion_file.SUFFIXES, (*inputs, *filter(None, weights)))
     chosen = {"face": arguments.face, "size": arguments.size, "motion": motion, "weights": weights}
     with ProgressBar("rendering") as progress:
         if audio:

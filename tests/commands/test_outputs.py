@@ -32,6 +32,7 @@ def photo(tmp_path):
         ("animate me.png hello.mp4 -o hello.mp4", "would overwrite"),
         ("animate me.png hello.mp4 -o out.mp4 --save-motion missing/m.safetensors", "does not exist"),
         ("animate me.png hello.mp4 -o out.mp4 --save-motion m.txt", "ends in"),
+        ("animate me.png hello.mp4 -o out.mp4 --save-motion v.safetensors --vocal v.safetensors", "would overwrite"),
         ("animate me.png hello.mp4 -o out.mp4 --fps 25.000000001", "too fine"),
         ("animate me.png hello.mp4 -o out.mp4 --guidance-start 0.8 --guidance-end 0.2", "guidance start is 0.8"),
         ("animate me.png -o out.mp4", "no sound and no --idle"),
@@ -60,7 +61,8 @@ def photo(tmp_path):
 )
 @pytest.mark.usefixtures("photo")
 def test_one_sentence_before_the_work(tmp_path, monkeypatch, capsys, command, fault):
-    (tmp_path / "hello.mp4").write_bytes(b"precious")
+    for name in ("hello.mp4", "v.safetensors"):
+        (tmp_path / name).write_bytes(b"precious")
     monkeypatch.chdir(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     try:
