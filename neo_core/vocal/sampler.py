@@ -29,7 +29,7 @@ from .motion_generator import Conditions, MotionGenerator, WindowConfig
 
 STEPS = 8
 SHIFT = 1.5  # of the times: the first steps decide how far head, gaze and brows go and how often eyes close
-MOUTH_TEMPERATURE = 0.1  # of the mouth's noise (arXiv 1807.03039): towards the likeliest lips; 1 would sample them
+MOUTH_TEMPERATURE = 0.05  # of the mouth's noise (arXiv 1807.03039): towards the likeliest lips; 1 would sample them
 DRAWN = [k for region in ("pose", "gaze", "brows") for k in REGIONS[region]]  # what has a long memory
 ROUNDING = 1e-5  # deviations: what units and back may cost, and nobody needs to be drawn by
 DRAWN_FOR = 12.0  # frames after which a third of it is left
