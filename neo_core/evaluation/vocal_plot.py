@@ -4,6 +4,7 @@ motion goes with the speech.
 Letters: T frames, N cached states, K points of the network where depths are blended, S signals.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -143,12 +144,13 @@ def _size(change: Tensor, parts: tuple[str, ...]) -> Tensor:
 
 
 def loudness(sound: Waveform, frames: int) -> Tensor:
-    """Level of every frame under the loud parts of the clip, over a range of 36 dB. 0..1 [T]"""
+    """Level of every frame under the loud parts of the clip, over a range of 36 dB; silence is 0. 0..1 [T]"""
     samples = sound.samples.mean(0)
     edges = [round(k * sound.sample_rate / MOTION_RATE) for k in range(frames + 1)]
     power = torch.stack([_power(samples[a:b]) for a, b in pairwise(edges)])
     level = 10 * torch.log10(power + FLOOR**2)
-    return (1 + (level - level.quantile(0.95)) / RANGE).clamp(0, 1)
+    loud = level.quantile(0.95).clamp(min=20 * math.log10(FLOOR) + RANGE)
+    return (1 + (level - loud) / RANGE).clamp(0, 1)
 
 
 def _power(piece: Tensor) -> Tensor:

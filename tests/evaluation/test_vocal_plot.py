@@ -85,6 +85,10 @@ def test_a_signal_that_the_network_ignores_has_no_influence():
     assert changes["reference"].abs().max() > 0.01
 
 
+def test_silence_is_not_loud():
+    assert not loudness(Waveform(torch.zeros(1, 16000), 16000), 25).any()
+
+
 def test_loudness_is_high_where_the_sound_is():
     samples = torch.zeros(1, 16000)
     samples[:, 4000:8000] = torch.randn(4000, generator=torch.Generator().manual_seed(0)) / 3
