@@ -50,7 +50,8 @@ OPENING = [INDEX[name] for name in ("jawOpen", "mouthFunnel", *(  # what parts t
     f"{name}_{side}" for name in ("mouthUpperUp", "mouthLowerDown", "noseSneer") for side in "LR"
 ))]  # fmt: skip
 SPREADING = [INDEX[f"{name}_{side}"] for name in ("mouthSmile", "mouthStretch", "mouthDimple") for side in "LR"]
-CHANNELS = {name.lower(): name for name in (*SLIDERS, *INDEX)}  # how key-frames and amplitudes find them
+CHANNELS = {name.lower(): name for name in (*SLIDERS, *INDEX)}  # how key-frames find them
+SCALED = {name.lower(): name for name in (*PARTS, *INDEX)}  # how amplitudes do
 FULL_WIDTH = str.maketrans("：，", ":,")  # as Chinese and Japanese keyboards write them
 ROUND = 0.7  # share of a spread mouth that gives way to rounded lips
 SHUT, APART = 0.08, 0.25  # gaps between the lips, head units, that count as closed and as open
@@ -180,7 +181,7 @@ def parse_amplitudes(text: str) -> tuple[tuple[str, float], ...]:
     if fault := next((words for words in wishes if len(words) != 2), None):
         raise InputError(f"amplitudes have {' '.join(fault)!r:.60} between commas; expected a name and a number")
     return check_amplitudes(
-        (CHANNELS.get(name.lower(), name), _number(value, f"amplitude of {name:.60}")) for name, value in wishes
+        (SCALED.get(name.lower(), name), _number(value, f"amplitude of {name:.60}")) for name, value in wishes
     )
 
 

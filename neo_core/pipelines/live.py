@@ -63,10 +63,15 @@ class LivePerformance:
         pace = self._motion.pace
         self._ear = LiveEar(encoder, pace.hop, pace.ahead, self._motion.span, VoiceSoFar(voice))
         self._resampler = LiveResampler(sample_rate)
+        self._finished = False
 
     @one_thread()
     def hear(self, samples: Tensor) -> Tensor:
         """More of the sound, [n] or [C, n] in -1..1 -> the frames it decides, [m, 63]."""
+        if self._finished:
+            raise InputError("live sound goes on after finish(); expected a new LivePerformance for it")
+        if not samples.is_floating_point():
+            raise InputError(f"live sound has {samples.dtype} samples; expected floating-point numbers in -1..1")
         if not torch.isfinite(samples).all():
             raise InputError("live sound has NaN or infinite samples; expected finite numbers")
         mono = samples.float().mean(0) if samples.ndim == 2 else samples.float()
@@ -75,7 +80,7 @@ class LivePerformance:
     @one_thread()
     def finish(self) -> Tensor:
         """The sound is over: the frames that are left, until they cover it. [m, 63]"""
-        before = self._motion.frames
+        self._finished, before = True, self._motion.frames
         motion = [self._performed(self._resampler.rest())]
         heard, hidden = self._ear.rest()
         while self._motion.frames < heard:

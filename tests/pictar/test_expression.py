@@ -155,7 +155,7 @@ def test_lips_that_meet_still_meet_when_the_mouth_moves_less_or_more():
 
 
 def test_amplitudes_are_read():
-    assert parse_amplitudes("head 0.8, jawopen 1.2，BROWS 0") == (("head", 0.8), ("jawOpen", 1.2), ("brows", 0.0))
+    assert parse_amplitudes("HEAD 0.8, jawopen 1.2，BROWS 0") == (("head", 0.8), ("jawOpen", 1.2), ("brows", 0.0))
     assert parse_amplitudes(" ") == ()
 
 

@@ -76,6 +76,11 @@ def test_what_cannot_be_heard_is_refused(networks):
     live = LivePerformance(*networks, IDENTITY, 16000)
     with pytest.raises(InputError, match="expected finite"):
         live.hear(torch.tensor([0.0, float("nan")]))
+    with pytest.raises(InputError, match="int16 samples"):
+        live.hear(torch.zeros(160, dtype=torch.int16))
+    live.finish()
+    with pytest.raises(InputError, match="after finish"):
+        live.hear(torch.zeros(160))
 
 
 def test_an_encoder_that_needs_the_whole_recording_is_refused(networks):
