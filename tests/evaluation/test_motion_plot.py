@@ -65,7 +65,8 @@ def test_the_value_axis_holds_every_value():
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_short_motion_is_drawn(frames):
-    plot_motion(MotionLatents(torch.rand(frames, 63), Fraction(25)))
+    still, moved = (plot_motion(MotionLatents(k * torch.rand(frames, 63), Fraction(25))) for k in (0, 1))
+    assert not torch.equal(still, moved)
 
 
 @pytest.mark.parametrize(

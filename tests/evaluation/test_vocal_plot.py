@@ -9,6 +9,7 @@ from neo_core.data_types import AudioFeatures, Identity, InputError, Waveform
 from neo_core.evaluation.vocal_plot import PICTURES, depth_usage, influence, loudness
 from neo_core.motion_space import rest
 from neo_core.vocal.mmdit import MMDiT, MMDiTConfig
+from neo_core.vocal.sampler import generate_motion
 from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
 TINY = {"audio_layers": 2, "audio_width": 6, "width": 32, "depth": 4, "heads": 2, "mlp_ratio": 2, "rotary": 4}
@@ -55,7 +56,9 @@ def test_the_picture_follows_the_mixer():
 
 def test_watching_changes_nothing_and_ends():
     vocal = model()
+    before = generate_motion(vocal, heard(), PERSON).motion
     depth_usage(vocal, heard(), PERSON)
+    assert torch.equal(generate_motion(vocal, heard(), PERSON).motion, before)
     assert not vocal.depth_mixer._forward_hooks
 
 
