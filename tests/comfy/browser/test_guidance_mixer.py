@@ -216,8 +216,9 @@ def test_the_canvas_zooms_and_pans_under_the_widget(mixer, page):
 def test_only_the_sliders_are_stored(mixer, page):
     mixer.drag((0.4, 0.5))
     stored = page.evaluate("id => app.graph.getNodeById(id).serialize()", mixer.node)
-    assert stored["widgets_values"] == [*mixer.weights(), 0, 100]
-    assert set(page.evaluate(PROMPT, mixer.node)) == {*SIGNALS, "start_percent", "end_percent"}
+    assert stored["widgets_values"] == [*mixer.weights(), 0, 100, "leave-one-out", 0, 0, 100]
+    refined = {"form", "rescale", "steps_start_percent", "steps_end_percent"}
+    assert set(page.evaluate(PROMPT, mixer.node)) == {*SIGNALS, "start_percent", "end_percent"} | refined
 
 
 def test_curves_are_drawn_from_the_linked_editor_as_it_changes(page, build):
