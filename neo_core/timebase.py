@@ -8,6 +8,7 @@ from fractions import Fraction
 
 FEATURE_RATE = 50  # audio feature frames per second: two per motion frame
 MOTION_RATE = 25  # frames per second VOCAL thinks in; other video rates are resampled from it
+PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 NTSC = {Fraction(24): Fraction(24000, 1001), Fraction(30): Fraction(30000, 1001), Fraction(60): Fraction(60000, 1001)}
 MIN_FPS, MAX_FPS = 1, 240
 MAX_DENOMINATOR = 1001  # a video file counts in whole ticks, which must stay small: three decimals are enough

@@ -14,10 +14,10 @@ from torch import nn
 
 from ..data_types import InputError
 from ..weights.checksum import edition
+from ..weights.hub import INDEX, WEIGHTS
 from ..weights.safetensors_io import fill, load_renamed, tensor_names
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)

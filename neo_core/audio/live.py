@@ -21,12 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..runtime.placement import ask
-from ..timebase import FEATURE_RATE, MOTION_RATE
+from ..timebase import FEATURE_RATE, PAIR
 from . import features
 from .embedded import EmbeddedEncoder
 from .features import FRAME, MARGIN, MEL_BANDS, PITCH_MARGIN, RATE, USUAL_PITCH, Voice
 
-PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 LATE = PITCH_MARGIN / RATE  # seconds of sound after a frame that it needs for itself
 USUAL_LOUDNESS = 1.3e-3  # median of LibriSpeech
 MEMORY = 60 * FEATURE_RATE  # feature frames of the past that say what the voice is

@@ -15,9 +15,9 @@ from torch import Tensor
 from ..data_types import AudioFeatures, Identity, InputError, Waveform
 from ..flow.guidance import SIGNALS, Guidance
 from ..motion_space import INDEX, REGIONS
-from ..timebase import MOTION_RATE
+from ..timebase import MOTION_RATE, PAIR
 from ..vocal.motion_generator import MotionGenerator
-from ..vocal.sampler import PAIR, STEPS, generate_motion, generate_windows, overlap
+from ..vocal.sampler import STEPS, generate_motion, generate_windows, overlap
 from ..vocal.unified_mmdit import JointTransformer
 from .motion_plot import Curve, Lane, plot_lanes
 

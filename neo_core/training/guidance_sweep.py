@@ -122,11 +122,11 @@ def habit_distances(
 
     In spreads of those over the speakers.
     """
-    own = torch.stack([_habits(speaker, takes(by_rules, sentences, speaker, RULE_SEEDS)) for speaker in speakers])
+    own = torch.stack([habits_of(speaker, takes(by_rules, sentences, speaker, RULE_SEEDS)) for speaker in speakers])
 
     def distances(weight: float) -> tuple[float, float]:
         perform = stage(rest(), Guidance(identity=weight))
-        seen = torch.stack([_habits(speaker, takes(perform, sentences, speaker)) for speaker in speakers])
+        seen = torch.stack([habits_of(speaker, takes(perform, sentences, speaker)) for speaker in speakers])
         square = ((seen - own) / own.std(0)).square()  # [speakers, habits]
         return float(square[:, NAMED].mean().sqrt()), float(square.mean().sqrt())
 
@@ -164,7 +164,7 @@ def lip_error(speaker: Speaker, made: Tensor, truth: Tensor) -> float:
     return float((ours - theirs).square().mean().sqrt())
 
 
-def _habits(speaker: Speaker, acted: Sequence[Take]) -> Tensor:
+def habits_of(speaker: Speaker, acted: Sequence[Take]) -> Tensor:
     """Every habit, measured. [H]"""
     return torch.tensor([measure(speaker, acted) for measure in HABITS.values()]).double()
 

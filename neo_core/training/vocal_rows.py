@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..motion_space import EXPRESSION, INDEX
 from ..timebase import MOTION_RATE
-from .guidance_sweep import LIPS, face_points
-from .identity_truth import HABITS, SHUT, Sentence, Take, emphasis
+from .guidance_sweep import LIPS, face_points, habits_of
+from .identity_truth import SHUT, Sentence, Take, emphasis
 from .synthetic.face_measures import Length, embedded_measures
 from .synthetic.gestures import planned_frame
 from .synthetic.phones import BILABIALS, PLOSIVES
@@ -96,11 +96,6 @@ def _takes(stage: Stage, acted: Acted) -> list[tuple[Speaker, list[Take]]]:
 
 
 # --- identity preservation -------------------------------------------------------------------------------------------
-
-
-def habits_of(speaker: Speaker, acted: Sequence[Take]) -> Tensor:
-    """Every habit that is measured. [H]"""
-    return torch.tensor([measure(speaker, acted) for measure in HABITS.values()]).double()
 
 
 def distances(stage: Stage, acted: Acted) -> Tensor:

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor
 
 from ..motion_space import INDEX, REGIONS, SIZE
-from ..timebase import FEATURE_RATE, MOTION_RATE
+from ..timebase import MOTION_RATE, PAIR
 from ..vocal.motion_generator import Conditions, WindowConfig
 from .synthetic.performances import Performances, Take
 from .synthetic.phones import BILABIALS
 from .synthetic.utterance import Phone
 from .vocal_features import GRAIN, Listener, packed
 
-PAIR = FEATURE_RATE // MOTION_RATE
 FIRST_SHARE = 0.25  # of all windows start with the sound
 SHORTEST_REST = 20  # frames of the performance left in the shortest window
 BEYOND_WEIGHT = 0.1  # of frames after the end

@@ -13,9 +13,9 @@ from torch import Tensor
 from ..data_types import Emotion, Identity
 from ..flow.guidance import NEUTRAL
 from ..flow.schedule import timesteps
-from ..timebase import MOTION_RATE
+from ..timebase import MOTION_RATE, PAIR
 from .motion_generator import MotionGenerator, WindowConfig
-from .sampler import PAIR, SHIFT, STEPS, AudioWindow, Held, frame_noise, generate_windows, sample, window_conditions
+from .sampler import SHIFT, STEPS, AudioWindow, Held, frame_noise, generate_windows, sample, window_conditions
 
 SHORTEST_LOOP = MOTION_RATE  # frames; a shorter one would twitch
 

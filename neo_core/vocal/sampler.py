@@ -24,7 +24,7 @@ from ..flow.path import velocity_from_data
 from ..flow.schedule import timesteps
 from ..flow.solver import euler
 from ..motion_space import REGIONS, SIZE, clamp
-from ..timebase import FEATURE_RATE, MOTION_RATE
+from ..timebase import MOTION_RATE, PAIR
 from .motion_generator import Conditions, MotionGenerator, WindowConfig
 
 STEPS = 8
@@ -35,7 +35,6 @@ ROUNDING = 1e-5  # deviations: what units and back may cost, and nobody needs to
 DRAWN_FOR = 12.0  # frames after which a third of it is left
 LARGEST_SEED = 2**64 - 1
 EASE = 12  # frames in which guidance comes and goes: switched at once, the reference's share of the face would jump
-PAIR = FEATURE_RATE // MOTION_RATE  # feature frames per motion frame
 
 
 @dataclass(frozen=True)

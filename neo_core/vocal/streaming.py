@@ -20,9 +20,9 @@ from torch import Tensor
 from ..data_types import Emotion, Identity, InputError
 from ..flow.guidance import Guidance
 from ..flow.schedule import timesteps
-from ..timebase import MOTION_RATE
+from ..timebase import MOTION_RATE, PAIR
 from .motion_generator import MotionGenerator
-from .sampler import PAIR, SHIFT, AudioWindow, Held, frame_noise, sample, window_conditions, window_weights
+from .sampler import SHIFT, AudioWindow, Held, frame_noise, sample, window_conditions, window_weights
 
 LIVE_STEPS = 3
 

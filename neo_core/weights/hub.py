@@ -111,9 +111,10 @@ def _remote(sibling: object) -> RemoteFile:
 
 
 def _licence(card: object) -> str:
-    """As the model's card has it: `apache-2.0`, or a name and where it is written."""
+    """As the model's card has it: `apache-2.0`, or a name and where it is written; only what is safe to print."""
     found = [getattr(card, name, None) for name in ("license", "license_name", "license_link")]
-    return ", ".join(str(part) for part in found if part) or "not stated"
+    stated = ", ".join(str(part) for part in found if part) or "not stated"
+    return "".join(letter for letter in stated if letter.isprintable())
 
 
 def _check(path: Path, file: RemoteFile, advice: str) -> None:

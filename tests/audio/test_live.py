@@ -7,7 +7,8 @@ from neo_core.audio import features
 from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.audio.encoder import encode_stream
 from neo_core.audio.features import FRAME, PITCH_MARGIN, RATE, Voice, clip_voice
-from neo_core.audio.live import PAIR, LiveEar, LiveResampler, VoiceSoFar, measure
+from neo_core.audio.live import LiveEar, LiveResampler, VoiceSoFar, measure
+from neo_core.timebase import PAIR
 
 VOICE = Voice(torch.tensor(1e-3), torch.tensor(150.0))
 TINY = AudioEncoderConfig(width=16, inner=8, dilations=(1, 2, 1))

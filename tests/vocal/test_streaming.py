@@ -6,7 +6,7 @@ import torch
 from neo_core.data_types import Identity, InputError
 from neo_core.flow.guidance import Guidance
 from neo_core.motion_space import HIGH, LOW
-from neo_core.vocal.sampler import PAIR
+from neo_core.timebase import PAIR
 from neo_core.vocal.streaming import LiveMotion, Pace
 
 PACE = Pace(hop=2, ahead=1, past=4, plan=3)

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from .follow import smoothstep
-from .sampling import blur, dilate, erode, fill, pixel_centres
+from .sampling import LUMA, blur, dilate, erode, fill, pixel_centres
 
-LUMA = torch.tensor([0.299, 0.587, 0.114])
 RINGS = 12  # of the iris
 GLINT = (0.16, 0.30)  # brighter than its ring of the iris by this much: nothing, all glint
 GLINT_WITHIN = 0.8  # iris radii from its centre

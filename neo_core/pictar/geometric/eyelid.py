@@ -16,9 +16,8 @@ from torch import Tensor
 from .contact import hats
 from .follow import smoothstep
 from .light import DISPLAY, harmonics
-from .sampling import blur, dilate, distance, erode, fill, resize, sample_linear
+from .sampling import LUMA, blur, dilate, distance, erode, fill, resize, sample_linear
 
-LUMA = torch.tensor([0.299, 0.587, 0.114])
 # All lengths are in widths of the eye.
 ROOM = 0.085  # around the fitted opening: what may still be eye
 LASH_REACH, LASH_ASIDE = 0.11, 0.16  # above the opening and beside it: how far lashes, liner and fold are looked for

@@ -19,7 +19,7 @@ from ...motion_space import GAZE
 from .bust import Bust, Deformation, move
 from .contact import Pairs, hats, points
 from .follow import smoothstep
-from .sampling import sample_linear
+from .sampling import LUMA, sample_linear
 
 REACH = 0.22  # of the eye's width: farthest that a margin is looked for
 STEPS = 45  # across a margin
@@ -46,7 +46,6 @@ LID_DEPTH = 1.2  # head units over which the skin follows a margin
 IRIS_REACH = 0.24  # of the eye's width
 IRIS_PRIOR = 0.06
 IRIS_SPREAD = torch.tensor([0.10, 0.025])  # expected error, of the eye's width: along and across
-LUMA = torch.tensor([0.299, 0.587, 0.114])
 
 
 def settle_eyes(bust: Bust, photo: Tensor) -> Bust:

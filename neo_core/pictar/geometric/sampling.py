@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LUMA = torch.tensor([0.299, 0.587, 0.114])  # of display values, as the photo has them
+
 
 def sample(image: Tensor, at: Tensor) -> Tensor:
     """Bicubic samples at pixel positions, exact at pixel centres. [C, H, W], [h, w, 2] -> [C, h, w]"""
