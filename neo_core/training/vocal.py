@@ -7,7 +7,7 @@ fetches them); the file says which it was. `--start VOCAL` begins with the weigh
 heard through another encoder: then only what reads the sound begins anew.
 
 Conditions are dropped as guidance will leave them out (audio, identity, reference one by one, sometimes all), the
-prefix as well. The state is not dropped: half of the takes are performed as the voice sounds, and they alone teach what
+prefix as well. The state is not dropped: most takes are performed as the voice sounds, and they alone teach what
 it means that none is asked for. Health is printed on windows of held-out voices: `audio_gain` is the mouth's error with
 another's sound over its error with the right one; `std` and `speed` compare the generated motion with the true one,
 region by region.

@@ -34,7 +34,7 @@ from .utterance import Phone, Utterance
 SHARD_SIZE = 60  # recordings in one shard, about ten minutes of sound
 LARGEST_GROUP = 2  # utterances joined to one recording
 EMPTY_SHARE = 0.18  # recordings of a room alone
-STATED, STATED_ALONE = 0.5, 0.8  # takes that act a state, of speech and of an empty room
+STATED, STATED_ALONE = 0.4, 0.8  # takes that act a state, of speech and of an empty room
 WEAKEST = 0.25  # strength of a state
 NEUTRAL_SHARE = 1 / 3  # portraits that are exactly at rest
 SPREAD_FLOOR = 0.01  # smallest deviation a channel may be divided by
