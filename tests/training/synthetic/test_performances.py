@@ -47,14 +47,16 @@ def test_statistics_leave_the_held_out_alone(corpus, tmp_path):
     assert torch.allclose(motion.mean(0), data.mean, atol=1e-3)
 
 
-def test_half_of_the_takes_act_a_state(corpus, tmp_path):
+def test_the_stated_share_of_takes_acts_a_state(corpus, tmp_path):
     wishes = [performances.sample_emotion(seed, performances.STATED) for seed in range(400)]
     stated = [wish for wish in wishes if wish]
-    assert 0.4 < len(stated) / len(wishes) < 0.6
+    assert abs(len(stated) / len(wishes) - performances.STATED) < 0.1
     assert {wish.state for wish in stated} == set(EMOTIONS)
     assert min(w.strength for w in stated) < 0.5 < sum(w.strength == 1 for w in stated) / len(stated) * 2
     take = next(take for take in make(corpus, tmp_path).takes if take.emotion.any())
-    assert tuple(take.emotion.tolist()) == pytest.approx(performances.sample_emotion(take.seed, 0.5).weights)
+    assert tuple(take.emotion.tolist()) == pytest.approx(
+        performances.sample_emotion(take.seed, performances.STATED).weights
+    )
 
 
 def test_data_from_before_the_states_is_as_the_voice_sounds(corpus, tmp_path):
