@@ -54,9 +54,7 @@ def test_the_stated_share_of_takes_acts_a_state(corpus, tmp_path):
     assert {wish.state for wish in stated} == set(EMOTIONS)
     assert min(w.strength for w in stated) < 0.5 < sum(w.strength == 1 for w in stated) / len(stated) * 2
     take = next(take for take in make(corpus, tmp_path).takes if take.emotion.any())
-    assert tuple(take.emotion.tolist()) == pytest.approx(
-        performances.sample_emotion(take.seed, performances.STATED).weights
-    )
+    assert tuple(take.emotion.tolist()) == pytest.approx(performances.sample_emotion(take.seed, 1.0).weights)
 
 
 def test_data_from_before_the_states_is_as_the_voice_sounds(corpus, tmp_path):
