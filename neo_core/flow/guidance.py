@@ -24,6 +24,7 @@ from torch import Tensor
 from ..data_types import InputError
 
 SIGNALS = ("audio", "identity", "reference")
+BEYOND = 0.5  # of what a slider goes beyond 1, its weight goes: effects turn round near a weight of 1.5
 SMALL = 1e-4  # deviations: a channel that moves less than this keeps its size
 
 
@@ -55,6 +56,8 @@ NEUTRAL = Steering(((),), torch.ones(1))
 @dataclass(frozen=True)
 class Guidance:
     """How strongly each signal steers: 0 ignores it, 1 is neutral, above 1 exaggerates what it alone explains.
+
+    These are sliders; `slider_weight` is the w of the formulas above.
 
     Over time: the weights apply from `start` to `end`, as shares of the clip, and outside of them all is neutral. A
     curve says how much of its signal's weight applies, from 0 (neutral) to 1 (all of it), by values equally spaced from
@@ -101,9 +104,9 @@ class Guidance:
         moments = moments.double().clamp(0, 1)
         inside = _ramp(moments - self.start, ease if self.start > 0 else 0.0)
         inside = inside * _ramp(self.end - moments, ease if self.end < 1 else 0.0)
-        slider = moments.new_tensor([getattr(self, name) for name in SIGNALS])
+        weight = moments.new_tensor([slider_weight(getattr(self, name)) for name in SIGNALS])
         share = torch.stack([interpolated(self._curve(name), moments) for name in SIGNALS], dim=-1)
-        return 1 + inside[:, None] * share * (slider - 1)
+        return 1 + inside[:, None] * share * (weight - 1)
 
     def steering(self, weights: Tensor) -> Steering:
         """The passes that the weights of some frames [T, 3] need: those that count in any of them, and the full one."""
@@ -120,6 +123,12 @@ class Guidance:
         if not curve:
             raise InputError(f"guidance {signal}_over_time is empty, expected numbers from 0 to 1")
         return curve
+
+
+def slider_weight(slider: float) -> float:
+    """The weight w of a slider. Up to 1 they are the same; beyond it the weight grows half as fast, because what it
+    does turns round near a weight of 1.5 (docs/benchmarks.md, "What the guidance sliders do"): so it grows up to 2."""
+    return 1 + BEYOND * (slider - 1) if slider > 1 else slider
 
 
 def _ramp(x: Tensor, width: float) -> Tensor:

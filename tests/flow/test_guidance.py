@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, rescaled
+from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, rescaled, slider_weight
 
 FRAMES = 9
 
@@ -68,13 +68,17 @@ def test_steady_weights_are_the_matrix_product_they_always_were():
     """Bit for bit what weights without a clock gave: coefficients summed as plain numbers, one product over passes."""
     dice = torch.Generator().manual_seed(0)
     for values in itertools.product((0.0, 0.35, 1.0, 1.7, 3.0), repeat=3):
-        extra = {name: w - 1.0 for name, w in zip(SIGNALS, values, strict=True) if w != 1.0}
+        extra = {name: slider_weight(s) - 1.0 for name, s in zip(SIGNALS, values, strict=True) if s != 1.0}
         old = [1.0 + sum(extra.values()), *(-w for w in extra.values())]
         steering = Guidance().steering(evaluated(Guidance(*values)))
         assert steering.left_out == alone(*extra)
         outputs = torch.randn(len(old), 1, FRAMES, 63, generator=dice)
         expected = torch.einsum("pbtc,p->btc", outputs, outputs.new_tensor(old)) if extra else outputs[0]
         assert torch.equal(steering.combine(outputs), expected)
+
+
+def test_up_to_one_a_slider_is_its_weight_and_grows_more_slowly_beyond():
+    assert [slider_weight(s) for s in (0, 0.3, 1, 1.5, 2)] == [0, 0.3, 1, 1.25, 1.5]
 
 
 def test_zero_forgets_the_signal():
@@ -112,13 +116,13 @@ def test_outside_its_part_of_the_clip_all_is_neutral():
     weights = evaluated(Guidance(2, 0, 3, start=0.2, end=0.6), 20)
     assert (weights[:4] == 1).all()
     assert (weights[12:] == 1).all()
-    assert torch.equal(weights[4:12], torch.tensor([[2.0, 0, 3]], dtype=torch.float64).expand(8, 3))
+    assert torch.equal(weights[4:12], torch.tensor([[1.5, 0, 2]], dtype=torch.float64).expand(8, 3))
 
 
 def test_a_curve_leads_from_neutral_to_the_slider():
     guidance = Guidance(audio=3, identity=0, identity_over_time=(0.0, 1.0, 0.5))
     weights = guidance.weights(torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]))
-    assert weights[:, 0].tolist() == [3] * 5
+    assert weights[:, 0].tolist() == [slider_weight(3)] * 5
     assert weights[:, 1].tolist() == [1, 0.5, 0, 0.25, 0.5]
     assert weights[:, 2].tolist() == [1] * 5
 
@@ -138,7 +142,7 @@ def test_beyond_the_clip_its_ends_go_on(curve, moment):
     """The last window reaches past the end of the sound; it must not switch anything off there."""
     share = 1 if curve is None else curve[0 if moment <= 0 else -1]
     weights = Guidance(audio=3, audio_over_time=curve).weights(torch.tensor([moment]))
-    assert weights[0, 0].item() == pytest.approx(1 + 2 * share)
+    assert weights[0, 0].item() == pytest.approx(1 + (slider_weight(3) - 1) * share)
 
 
 @pytest.mark.parametrize(
