@@ -84,14 +84,14 @@ def graph_step(device: torch.device) -> float:
     """Milliseconds of one step of the base model for one window, bfloat16, replayed as a CUDA graph."""
     model = build("neo-1.5", "base").to(device, torch.bfloat16)
     conditions, x, t = _window(model.config, device)
-    sound = model.listen(conditions)
+    known = _known(model, conditions, t)
     stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
     with torch.cuda.stream(stream):
         for _ in range(3):  # what libraries set up on first use must not be in the graph
-            model(x, t, conditions, sound=sound)
+            model(x, t, conditions, **known)
     torch.cuda.current_stream().wait_stream(stream)
     with torch.cuda.graph(graph):
-        model(x, t, conditions, sound=sound)
+        model(x, t, conditions, **known)
     return 1000 * alternating([graph.replay], ROUNDS, _clock(device))[0]
 
 
@@ -141,8 +141,15 @@ def _window(config: WindowConfig, device: torch.device) -> tuple[Conditions, Ten
 def _network_pass(residual: str) -> Callable[[], Tensor]:
     model = build("neo-1.5", "mini", residual=residual)
     conditions, x, t = _window(model.config, torch.device("cpu"))
-    sound = model.listen(conditions).detach()
-    return lambda: model(x, t, conditions, sound=sound)
+    known = _known(model, conditions, t)
+    return lambda: model(x, t, conditions, **known)
+
+
+@torch.no_grad()
+def _known(model: MotionGenerator, conditions: Conditions, t: Tensor) -> dict:
+    """What a clip knows before a step: the window's scene, and the modulations at that flow time."""
+    scene = model.scene(conditions)
+    return {"scene": scene, "modulated": model.modulations(model.condition(t, scene))}
 
 
 def _joint_pass(attention: str, device: torch.device) -> Callable[[], list[Tensor]]:
@@ -152,4 +159,5 @@ def _joint_pass(attention: str, device: torch.device) -> Callable[[], list[Tenso
     lengths = (config.prefix + config.window, config.audio_tokens, config.identity_tokens)
     states = [torch.ones(1, tokens, config.width, device=device) for tokens in lengths]
     table = no_place(sum(lengths), torch.ones(2, 1, config.rotary // 2, device=device))
-    return lambda: model.blocks[0].joint(states, states[0][:, 0], table)
+    modulated = model.modulations(states[0][:, 0])
+    return lambda: model.blocks[0].joint(states, modulated, table)

@@ -32,6 +32,9 @@ class Modulation(nn.Module):
         return self.linear(F.silu(condition))[:, None].chunk(self.parts, dim=-1)
 
 
+Modulated = dict[Modulation, tuple[Tensor, ...]]  # what each modulation of a network says for one conditioning vector
+
+
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """(1 + scale) * LayerNorm(x) + shift; the norm carries no weights of its own. x [B, T, D]."""
     return torch.addcmul(shift, F.layer_norm(x, (x.shape[-1],), eps=1e-6), 1 + scale)

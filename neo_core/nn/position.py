@@ -21,8 +21,9 @@ def no_place(tokens: int, table: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn the first dims of each head by the table, keep the others: [B, T, H, E] with [2, T, R / 2]."""
+    """Turn the first dims of each head by the table, keep the others: [B, H, T, E] with [2, T, R / 2]."""
     half = table.shape[-1]
-    cosine, sine = table.to(x.dtype)[:, :, None]  # [T, 1, R / 2]
+    cosine, sine = table.to(x.dtype)
     first, second, rest = x.split((half, half, x.shape[-1] - 2 * half), dim=-1)
-    return torch.cat((first * cosine - second * sine, first * sine + second * cosine, rest), dim=-1)
+    turned = (first * cosine).addcmul(second, sine, value=-1), (first * sine).addcmul(second, cosine)
+    return torch.cat((*turned, rest), dim=-1)

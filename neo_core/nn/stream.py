@@ -4,7 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from .feed_forward import FeedForward
-from .norm import Modulation, modulate
+from .norm import Modulated, Modulation, modulate
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """[B, T, H E] -> [B, H, T, E]"""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """The inverse: [B, H, T, E] -> [B, T, H E]"""
+    return x.transpose(1, 2).flatten(2)
 
 
 class StreamLayer(nn.Module):
@@ -29,13 +39,13 @@ class StreamLayer(nn.Module):
         for part in self.project.bias.split(self.width)[::2]:  # keys and queries
             part += bias.flatten()
 
-    def enter(self, x: Tensor, condition: Tensor) -> tuple[list[Tensor], Tensor | None]:
+    def enter(self, x: Tensor, modulated: Modulated) -> tuple[list[Tensor], Tensor | None]:
         """Keys, values and (if read out) queries of the joint pass, each [B, T, D], and the gate of its result."""
-        shift, scale, *gate = self.joint_modulation(condition)
+        shift, scale, *gate = modulated[self.joint_modulation]
         projected = self.project(modulate(x, shift, scale))
         return list(projected.split(self.width, dim=-1)), gate[0] if gate else None
 
-    def refine(self, x: Tensor, condition: Tensor) -> Tensor:
+    def refine(self, x: Tensor, modulated: Modulated) -> Tensor:
         """The stream's own update, token by token: [B, T, D]."""
-        shift, scale, gate = self.refine_modulation(condition)
+        shift, scale, gate = modulated[self.refine_modulation]
         return gate * self.feed_forward(modulate(x, shift, scale))

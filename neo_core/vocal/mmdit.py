@@ -15,14 +15,13 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ..motion_space import SIZE
-from ..nn.norm import RMSNorm
+from ..nn.norm import Modulated, RMSNorm
 from ..nn.position import rotate
-from ..nn.stream import StreamLayer
+from ..nn.stream import StreamLayer, join_heads, split_heads
 from ..runtime.attention.dispatch import attention
 from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
@@ -62,62 +61,25 @@ class JointBlock(nn.Module):
         self.key_norm = nn.ModuleList(RMSNorm(config.head_width) for _ in STREAMS)
         self.query_norm = nn.ModuleList(RMSNorm(config.head_width) for _ in STREAMS)
 
-    def forward(self, states: list[Tensor], condition: Tensor, tables: list[Tensor]) -> list[Tensor]:
+    def forward(self, states: list[Tensor], modulated: Modulated, table: Tensor) -> list[Tensor]:
         """States [B, T, D] of both streams -> those that leave the block."""
-        states = [x + update for x, update in zip(states, self._joint(states, condition, tables), strict=False)]
-        return [x + stream.refine(x, condition) for x, stream in zip(states, self.streams, strict=False)]
+        states = [x + update for x, update in zip(states, self._joint(states, modulated, table), strict=False)]
+        return [x + stream.refine(x, modulated) for x, stream in zip(states, self.streams, strict=False)]
 
-    def _joint(self, states: list[Tensor], condition: Tensor, tables: list[Tensor]) -> list[Tensor]:
-        entered, gates = zip(*(s.enter(x, condition) for s, x in zip(self.streams, states, strict=True)), strict=True)
-        keys = [self._placed(*part) for part in zip(self.key_norm, (e[0] for e in entered), tables, strict=True)]
-        readers = [e[2] for e in entered[: self.read]]
-        queries = [self._placed(*part) for part in zip(self.query_norm, readers, tables, strict=False)]
-        v = rearrange(torch.cat([e[1] for e in entered], dim=1), "b t (h e) -> b h t e", h=self.heads)
-        gathered = attention(torch.cat(queries, dim=2), torch.cat(keys, dim=2), v)
-        shares = rearrange(gathered, "b h t e -> b t (h e)").split([x.shape[1] for x in readers], dim=1)
+    def _joint(self, states: list[Tensor], modulated: Modulated, table: Tensor) -> list[Tensor]:
+        entered, gates = zip(*(s.enter(x, modulated) for s, x in zip(self.streams, states, strict=True)), strict=True)
+        readers = [part[2] for part in entered[: self.read]]
+        q = self._placed(self.query_norm, readers, table)
+        k = self._placed(self.key_norm, [part[0] for part in entered], table)
+        v = split_heads(torch.cat([part[1] for part in entered], dim=1), self.heads)
+        shares = join_heads(attention(q, k, v)).split([x.shape[1] for x in readers], dim=1)
         return [gate * s.out(share) for s, gate, share in zip(self.streams, gates, shares, strict=False)]
 
-    def _placed(self, norm: RMSNorm, x: Tensor, table: Tensor) -> Tensor:
-        """Split into heads, norm, turn with time: [B, T, D] -> [B, H, T, E]."""
-        heads = norm(rearrange(x, "b t (h e) -> b t h e", h=self.heads))
-        return rearrange(rotate(heads, table), "b t h e -> b h t e")
-
-
-class MMDiT(MotionGenerator):
-    """Audio and motion as peers; identity and reference modulate."""
-
-    def __init__(self, config: MMDiTConfig) -> None:
-        super().__init__(config)
-        width = config.width
-        self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, width)
-        self.reference_input = VectorInput(SIZE, width)
-        if config.emotions:
-            self.emotion_input = EmotionInput(config.emotions, 1, width)
-        self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), width))
-        self.blocks = nn.ModuleList(JointBlock(config, depth) for depth in range(config.depth))
-
-    @property
-    def motion_readers(self) -> tuple[nn.Linear, ...]:
-        return self.motion_input, self.reference_input.rise
-
-    def read_out(
-        self, motion: Tensor, audio: Tensor, t: Tensor, conditions: Conditions, timed: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        condition = self.time(t) + self._identity(conditions)
-        if self.config.emotions:
-            condition = condition + self.emotion_input(conditions.emotion)[:, 0]
-        states = [x + mark.to(x.dtype) for x, mark in zip((motion, audio), self.stream_mark, strict=True)]
-        tables = [timed[:, : motion.shape[1]], timed]
-        for block in self.blocks:
-            states = block(states, condition, tables)
-        return states[0], condition
-
-    def _identity(self, conditions: Conditions) -> Tensor:
-        """Who speaks and how the portrait looks, as one vector. [B, D]"""
-        person = torch.cat((conditions.geometry, conditions.style), dim=-1)
-        return self.identity_input(person, conditions.identity) + self.reference_input(
-            conditions.reference_motion, conditions.reference
-        )
+    def _placed(self, norms: nn.ModuleList, streams: list[Tensor], table: Tensor) -> Tensor:
+        """Split into heads, norm each stream, turn with time: S x [B, T, D] -> [B, H, T of all, E]."""
+        normed = [norm(split_heads(x, self.heads)) for norm, x in zip(norms, streams, strict=False)]
+        heads = torch.cat(normed, dim=2)
+        return rotate(heads, table[:, : heads.shape[2]])
 
 
 class VectorInput(nn.Module):
@@ -131,3 +93,38 @@ class VectorInput(nn.Module):
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:
         return torch.where(known[:, None], self.out(F.silu(read(self.rise, x))), self.absent)
+
+
+class SideConditioner(MotionGenerator):
+    """Who speaks, how the portrait looks and the state asked for modulate every block, and are no tokens."""
+
+    def __init__(self, config: WindowConfig) -> None:
+        super().__init__(config)
+        self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, config.width)
+        self.reference_input = VectorInput(SIZE, config.width)
+        if config.emotions:
+            self.emotion_input = EmotionInput(config.emotions, 1, config.width)
+
+    @property
+    def motion_readers(self) -> tuple[nn.Linear, ...]:
+        return self.motion_input, self.reference_input.rise
+
+    def person(self, conditions: Conditions) -> tuple[None, Tensor]:
+        known = torch.cat((conditions.geometry, conditions.style), dim=-1)
+        vector = self.identity_input(known, conditions.identity)
+        vector = vector + self.reference_input(conditions.reference_motion, conditions.reference)
+        return None, vector + self.emotion_input(conditions.emotion)[:, 0] if self.config.emotions else vector
+
+
+class MMDiT(SideConditioner):
+    """Audio and motion as peers."""
+
+    def __init__(self, config: MMDiTConfig) -> None:
+        super().__init__(config)
+        self.stream_mark = nn.Parameter(0.02 * torch.randn(len(STREAMS), config.width))
+        self.blocks = nn.ModuleList(JointBlock(config, depth) for depth in range(config.depth))
+
+    def read_out(self, states: list[Tensor], modulated: Modulated, table: Tensor) -> Tensor:
+        for block in self.blocks:
+            states = block(states, modulated, table)
+        return states[0]

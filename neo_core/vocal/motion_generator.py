@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ..data_types import EMOTIONS, Emotion, InputError
 from ..motion_space import SIZE
 from ..nn.embedding import TimestepEmbedding
-from ..nn.norm import Modulation, modulate
-from ..nn.position import rotary_table
+from ..nn.norm import Modulated, Modulation, modulate
+from ..nn.position import no_place, rotary_table
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,17 @@ class Conditions:
         return Conditions(*(torch.cat([getattr(c, f.name) for c in several]) for f in fields(Conditions)))
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What the network makes of the conditions of a window: the same at every step."""
+
+    prefix: Tensor  # [B, P, D] tokens of the frames before
+    peers: list[Tensor]  # tokens [B, n, D] of each stream beside motion, sound first
+    person: Tensor | None  # [B, D] what modulates beside the flow time, where identity does
+    base: Tensor  # [B, C] the motion that zero output means
+    table: Tensor  # [2, T, R / 2] rotary table of the tokens of all streams, motion first
+
+
 def read(layer: nn.Linear, x: Tensor) -> Tensor:
     """A linear map of what comes from outside, in the precision of the network."""
     return layer(x.to(layer.weight.dtype))
@@ -118,8 +129,10 @@ class EmotionInput(nn.Module):
 
 
 class MotionGenerator(nn.Module, ABC):
-    """x_t, t and the conditions of a window -> the clean motion of that window. An architecture adds its blocks, and
-    `read_out` says what they make of the tokens."""
+    """x_t, t and the conditions of a window -> the clean motion of that window. An architecture adds its blocks: how
+    the person comes in (`person`), and what becomes of the tokens (`read_out`)."""
+
+    stream_mark: nn.Parameter  # [S, D] tells the streams apart
 
     def __init__(self, config: WindowConfig) -> None:
         super().__init__()
@@ -140,11 +153,13 @@ class MotionGenerator(nn.Module, ABC):
         self.register_buffer("motion_log_scale", torch.zeros(SIZE))
 
     @abstractmethod
-    def read_out(
-        self, motion: Tensor, audio: Tensor, t: Tensor, conditions: "Conditions", timed: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Tokens of motion [B, P + W, D] and audio [B, A, D] with the table [2, A, R / 2] of their moments -> motion
-        tokens after the last block, and the vector [B, D] that modulates the read-out."""
+    def person(self, conditions: Conditions) -> tuple[Tensor | None, Tensor | None]:
+        """Who performs and how: tokens [B, N, D] without a place in time if they are a stream of their own, and the
+        vector [B, D] if one modulates every block together with the flow time."""
+
+    @abstractmethod
+    def read_out(self, states: list[Tensor], modulated: Modulated, table: Tensor) -> Tensor:
+        """Tokens [B, n, D] of all streams, motion first -> those of motion after the last block."""
 
     @property
     @abstractmethod
@@ -181,21 +196,44 @@ class MotionGenerator(nn.Module, ABC):
         """The inverse of `normalise`. [..., C]"""
         return motion * torch.exp(self.motion_log_scale) + self.motion_mean
 
-    def listen(self, conditions: Conditions) -> Tensor:
-        """The sound of a window as tokens, the same at every step. [B, A, D]"""
-        return torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)
+    def scene(self, conditions: Conditions, first_frame: int = 0) -> Scene:
+        """What a window's steps have in common. Positions count from `first_frame`; their origin does not matter."""
+        sound = torch.where(conditions.heard[..., None], self.audio_input(conditions.audio), self.no_audio)
+        tokens, vector = self.person(conditions)
+        timed = self._moments(first_frame, sound.device)
+        table = torch.cat((timed[:, : self.config.prefix + self.config.window], timed), dim=1)
+        peers = [sound]
+        if tokens is not None:
+            peers, table = [sound, tokens], torch.cat((table, no_place(tokens.shape[1], table)), dim=1)
+        return Scene(self._prefix(conditions), peers, vector, self._base(conditions), table)
+
+    def condition(self, t: Tensor, scene: Scene) -> Tensor:
+        """The vector that modulates every block at flow time t: [B] -> [B, D]"""
+        return self.time(t) if scene.person is None else self.time(t) + scene.person
+
+    def modulations(self, condition: Tensor) -> Modulated:
+        """What all modulations of the network say for it."""
+        return {part: part(condition) for part in self.modules() if isinstance(part, Modulation)}
 
     def forward(
-        self, x: Tensor, t: Tensor, conditions: Conditions, first_frame: int = 0, sound: Tensor | None = None
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditions: Conditions,
+        first_frame: int = 0,
+        *,
+        scene: Scene | None = None,
+        modulated: Modulated | None = None,
     ) -> Tensor:
-        """[B, W, C], [B] -> clean motion [B, W, C], all normalised. Positions count from `first_frame`; their origin
-        does not matter. `sound` is what `listen` made of the same conditions, where that is known already."""
-        timed = self._moments(first_frame, x.device)
-        sound = self.listen(conditions) if sound is None else sound
-        motion, condition = self.read_out(self._motion(x, conditions), sound, t, conditions, timed)
-        shift, scale = self.final_modulation(condition)
-        offset = self.final(modulate(motion[:, self.config.prefix :], shift, scale))
-        return self._data(x, t[:, None, None], self._base(conditions)[:, None], offset.float())
+        """[B, W, C], [B] -> clean motion [B, W, C], all normalised. Whoever knows the `scene` of these conditions or
+        what is `modulated` at this time already may say so."""
+        scene = self.scene(conditions, first_frame) if scene is None else scene
+        modulated = self.modulations(self.condition(t, scene)) if modulated is None else modulated
+        motion = torch.cat((scene.prefix, read(self.motion_input, x)), dim=1)  # [B, P + W, D]
+        streams = zip((motion, *scene.peers), self.stream_mark, strict=True)
+        motion = self.read_out([tokens + mark.to(tokens.dtype) for tokens, mark in streams], modulated, scene.table)
+        offset = self.final(modulate(motion[:, self.config.prefix :], *modulated[self.final_modulation]))
+        return self._data(x, t[:, None, None], scene.base[:, None], offset.float())
 
     def _data(self, x: Tensor, t: Tensor, base: Tensor, offset: Tensor) -> Tensor:
         """Clean motion = what x_t itself says + the network's offset, mixed so that output and velocity error keep unit
@@ -209,10 +247,9 @@ class MotionGenerator(nn.Module, ABC):
         rest = self.normalise(torch.zeros_like(conditions.reference_motion))
         return torch.where(conditions.reference[:, None], conditions.reference_motion, rest)
 
-    def _motion(self, x: Tensor, conditions: Conditions) -> Tensor:
+    def _prefix(self, conditions: Conditions) -> Tensor:
         prefix = read(self.motion_input, conditions.prefix_motion)
-        prefix = torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix
-        return torch.cat((prefix, read(self.motion_input, x)), dim=1)  # [B, P + W, D]
+        return torch.where(conditions.prefix[:, None, None], prefix, self.no_prefix) + self.is_prefix  # [B, P, D]
 
     def _moments(self, first_frame: int, device: torch.device) -> Tensor:
         """Rotary table of the frames that audio covers, the prefix first. [2, A, R / 2]"""

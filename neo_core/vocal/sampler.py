@@ -24,8 +24,9 @@ from ..flow.path import velocity_from_data
 from ..flow.schedule import timesteps
 from ..flow.solver import euler
 from ..motion_space import REGIONS, SIZE, clamp
+from ..nn.norm import Modulated
 from ..timebase import MOTION_RATE, PAIR
-from .motion_generator import Conditions, MotionGenerator, WindowConfig
+from .motion_generator import Conditions, MotionGenerator, Scene, WindowConfig
 
 STEPS = 8
 SHIFT = 1.5  # of the times: the first steps decide how far head, gaze and brows go and how often eyes close
@@ -54,6 +55,23 @@ class Held:
 
     frames: Tensor  # [W] bool
     motion: Tensor  # [W, C] in its own units
+
+
+class Recall:
+    """What modulated a network at the flow times it met before: they come back in every window of a clip."""
+
+    def __init__(self, vocal: MotionGenerator) -> None:
+        self._vocal = vocal
+        self._kept: dict[tuple[float, int], tuple[Tensor, Modulated]] = {}
+
+    def __call__(self, t: Tensor, scene: Scene) -> Modulated:
+        """All modulations at flow time t [B], computed where the time or the person is new."""
+        condition, key = self._vocal.condition(t, scene), (float(t[0]), len(t))
+        known, modulated = self._kept.get(key, (None, None))
+        if known is None or not torch.equal(known, condition):
+            modulated = self._vocal.modulations(condition)
+            self._kept[key] = condition, modulated
+        return modulated
 
 
 def generate_motion(
@@ -103,14 +121,14 @@ def generate_windows(
 
     `progress` is called before every pass of the network, with the frames that are finished.
     """
-    times = timesteps(steps, SHIFT)
+    times, recall = timesteps(steps, SHIFT), Recall(vocal)
     prefix = held = None
     for window in audio_windows(hidden, vocal.config, overlap(vocal.config)):
         conditions = window_conditions(vocal, window, identity, prefix, emotion)
         noise = frame_noise(seed, first_frame + window.first, vocal.config.window)
         steering = guidance.steering(window_weights(guidance, window.first, vocal.config.window, total))
         on_pass = partial(progress, window.first, total or 0, None)
-        motion = sample(vocal, conditions, noise[None], times, steering, on_pass, held)[0]
+        motion = sample(vocal, conditions, noise[None], times, steering, on_pass, held, recall)[0]
         prefix, held = handed_over(motion, vocal.config)
         yield motion[window.known : window.frames]
 
@@ -145,13 +163,14 @@ def sample(
     steering: Steering = NEUTRAL,
     on_pass: Callable[[], None] = lambda: None,
     held: Held | None = None,
+    recall: Recall | None = None,
 ) -> Tensor:
     """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU.
 
     Euler down to the last time above 0; the step from there to 0 lands on the
     prediction of the data itself. Frames that are `held` go straight to their motion, and the others see them coming.
     """
-    predict = guided_prediction(vocal, conditions, steering, on_pass)
+    predict = guided_prediction(vocal, conditions, steering, on_pass, recall)
     if held is not None:
         predict = holding(predict, held.frames, vocal.normalise(held.motion.to(vocal.motion_mean)))
     device = vocal.motion_mean.device
@@ -185,20 +204,23 @@ def guided_prediction(
     conditions: Conditions,
     steering: Steering = NEUTRAL,
     on_pass: Callable[[], None] = lambda: None,
+    recall: Recall | None = None,
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """(x_t, t) -> clean motion, steered; all passes of a step are one batch.
 
     The velocity is affine in the clean motion and the coefficients sum to 1: combining either is the same.
     """
+    count, scene = len(steering.left_out), vocal.scene(conditions)
     batch = Conditions.stack([conditions.without(*names) for names in steering.left_out])
-    count = len(steering.left_out)
-    sound, sounds = vocal.listen(conditions), vocal.listen(batch)  # the same at every step
+    scenes = scene if count == 1 else vocal.scene(batch)
+    modulated = Recall(vocal) if recall is None else recall
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         on_pass()
         if not steering.acts(float(t[0])):
-            return vocal(x, t, conditions, sound=sound)
-        data = vocal(x.repeat(count, 1, 1), t.repeat(count), batch, sound=sounds)  # [P B, W, C]
+            return vocal(x, t, conditions, scene=scene, modulated=modulated(t, scene))
+        x, t = x.repeat(count, 1, 1), t.repeat(count)
+        data = vocal(x, t, batch, scene=scenes, modulated=modulated(t, scenes))  # [P B, W, C]
         return steering.combine(data.unflatten(0, (count, -1)))
 
     return predict

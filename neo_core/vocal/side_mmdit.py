@@ -8,13 +8,7 @@ parameters of the missing stream go into wider refine steps (`mlp_ratio`), so th
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
-from ..motion_space import SIZE
-from .mmdit import VectorInput
-from .motion_generator import Conditions, EmotionInput
+from .mmdit import SideConditioner
 from .unified_mmdit import STREAMS, JointConfig, JointTransformer
 
 
@@ -29,30 +23,5 @@ class SideConfig(JointConfig):
         return STREAMS[:2]
 
 
-class SideMMDiT(JointTransformer):
+class SideMMDiT(SideConditioner, JointTransformer):
     """Motion and audio as peers; identity and reference modulate."""
-
-    def __init__(self, config: SideConfig) -> None:
-        super().__init__(config)
-        self.identity_input = VectorInput(GEOMETRY_SIZE + STYLE_SIZE, config.width)
-        self.reference_input = VectorInput(SIZE, config.width)
-        if config.emotions:
-            self.emotion_input = EmotionInput(config.emotions, 1, config.width)
-
-    @property
-    def motion_readers(self) -> tuple[nn.Linear, ...]:
-        return self.motion_input, self.reference_input.rise
-
-    def read_out(
-        self, motion: Tensor, audio: Tensor, t: Tensor, conditions: Conditions, timed: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        person = torch.cat((conditions.geometry, conditions.style), dim=-1)
-        condition = (
-            self.time(t)
-            + self.identity_input(person, conditions.identity)
-            + self.reference_input(conditions.reference_motion, conditions.reference)
-        )
-        if self.config.emotions:
-            condition = condition + self.emotion_input(conditions.emotion)[:, 0]
-        places = [timed[:, : motion.shape[1]], timed]
-        return self.read_motion([motion, audio], condition, places), condition

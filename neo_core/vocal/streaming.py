@@ -22,7 +22,7 @@ from ..flow.guidance import Guidance
 from ..flow.schedule import timesteps
 from ..timebase import MOTION_RATE, PAIR
 from .motion_generator import MotionGenerator
-from .sampler import SHIFT, AudioWindow, Held, frame_noise, sample, window_conditions, window_weights
+from .sampler import SHIFT, AudioWindow, Held, Recall, frame_noise, sample, window_conditions, window_weights
 
 LIVE_STEPS = 3
 
@@ -69,7 +69,7 @@ class LiveMotion:
         self.pace, self._identity, self._seed = pace, identity, seed
         self._vocal = copy.copy(vocal)  # the same network, for windows of another length
         self._vocal.config = replace(vocal.config, window=pace.window, lookahead=0)
-        self._times = timesteps(steps, SHIFT)
+        self._times, self._recall = timesteps(steps, SHIFT), Recall(self._vocal)
         self._steering = guidance.steering(window_weights(guidance, 0, pace.window, None))
         self._past = identity.reference.float().cpu().expand(self._vocal.config.prefix + pace.past, -1)
         self.frames = 0  # given out
@@ -89,7 +89,7 @@ class LiveMotion:
         frames = torch.arange(self.pace.window) < self.pace.past
         known = Held(frames, F.pad(held, (0, 0, 0, self.pace.window - self.pace.past)))
         noise = frame_noise(self._seed, first, self.pace.window)[None]
-        motion = sample(self._vocal, conditions, noise, self._times, self._steering, held=known)[0]
+        motion = sample(self._vocal, conditions, noise, self._times, self._steering, held=known, recall=self._recall)[0]
         due = motion[self.pace.past :][: self.pace.hop]
         self._past = torch.cat((self._past, due))[self.pace.hop :]
         self.frames += self.pace.hop

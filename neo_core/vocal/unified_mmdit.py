@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ..motion_space import SIZE
-from ..nn.norm import RMSNorm
-from ..nn.position import no_place, rotate
-from ..nn.stream import StreamLayer
+from ..nn.norm import Modulated, RMSNorm
+from ..nn.position import rotate
+from ..nn.stream import StreamLayer, join_heads, split_heads
 from ..runtime.attention import attention, differential_attention
 from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
@@ -107,9 +107,9 @@ class UnifiedBlock(nn.Module, ABC):
     def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """What the queries [B, 2 H, Q, E] find at the keys [B, 2 H, T, E]: values [B, T, D] -> [B, Q, D]."""
 
-    def joint(self, states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+    def joint(self, states: list[Tensor], modulated: Modulated, table: Tensor) -> list[Tensor]:
         """Every token attends to every token of every stream: updates of the streams that leave the block."""
-        entered, gates = zip(*(s.enter(x, condition) for s, x in zip(self.streams, states, strict=True)), strict=True)
+        entered, gates = zip(*(s.enter(x, modulated) for s, x in zip(self.streams, states, strict=True)), strict=True)
         lengths = [x.shape[1] for x in states[: self.read]]
         k = self._placed(self.key_norm, torch.cat([part[0] for part in entered], dim=1), table)
         q = self._placed(self.query_norm, torch.cat([part[2] for part in entered[: self.read]], dim=1), table)
@@ -117,14 +117,13 @@ class UnifiedBlock(nn.Module, ABC):
         shares = self.gather(q, k, v).split(lengths, dim=1)
         return [gate * s.out(share) for s, gate, share in zip(self.streams, gates, shares, strict=False)]
 
-    def refine(self, states: list[Tensor], condition: Tensor) -> list[Tensor]:
+    def refine(self, states: list[Tensor], modulated: Modulated) -> list[Tensor]:
         """Every stream that leaves the block, on its own."""
-        return [s.refine(x, condition) for s, x in zip(self.streams, states[: self.read], strict=False)]
+        return [s.refine(x, modulated) for s, x in zip(self.streams, states[: self.read], strict=False)]
 
     def _placed(self, norm: RMSNorm, x: Tensor, table: Tensor) -> Tensor:
         """Split into sub-heads, norm, turn with time: [B, T, D] -> [B, 2 H, T, E]."""
-        heads = norm(rearrange(x, "b t (h e) -> b t h e", h=2 * self.heads))
-        return rearrange(rotate(heads, table[:, : x.shape[1]]), "b t h e -> b h t e")
+        return rotate(norm(split_heads(x, 2 * self.heads)), table[:, : x.shape[1]])
 
 
 class DifferentialBlock(UnifiedBlock):
@@ -144,17 +143,15 @@ class DifferentialBlock(UnifiedBlock):
         return first - second + self.lambda_start
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        v = rearrange(v, "b t (h e) -> b h t e", h=self.heads)
-        gathered = self.head_norm(differential_attention(q, k, v, self.weight())) * (1 - self.lambda_start)
-        return rearrange(gathered, "b h t e -> b t (h e)")
+        gathered = differential_attention(q, k, split_heads(v, self.heads), self.weight())
+        return join_heads(self.head_norm(gathered) * (1 - self.lambda_start))
 
 
 class StandardBlock(UnifiedBlock):
     """Each sub-head is a head: what differential attention is measured against."""
 
     def gather(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        v = rearrange(v, "b t (h e) -> b h t e", h=2 * self.heads)
-        return rearrange(attention(q, k, v), "b h t e -> b t (h e)")
+        return join_heads(attention(q, k, split_heads(v, 2 * self.heads)))
 
 
 BLOCKS: dict[str, type[UnifiedBlock]] = {"differential": DifferentialBlock, "standard": StandardBlock}
@@ -190,34 +187,34 @@ def _add(states: list[Tensor], updates: list[Tensor]) -> list[Tensor]:
     return [x + update for x, update in zip(states, updates, strict=False)]
 
 
-def run_plain(model: "JointTransformer", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+def run_plain(model: "JointTransformer", states: list[Tensor], modulated: Modulated, table: Tensor) -> list[Tensor]:
     """The standard residual stream."""
     for block in model.blocks:
-        states = _add(states, block.joint(states, condition, table))
-        states = _add(states, block.refine(states, condition))
+        states = _add(states, block.joint(states, modulated, table))
+        states = _add(states, block.refine(states, modulated))
     return states
 
 
-def run_boundary(model: "JointTransformer", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+def run_boundary(model: "JointTransformer", states: list[Tensor], modulated: Modulated, table: Tensor) -> list[Tensor]:
     """NEO 1.5: "At every block boundary the network blends all cached states" h_0, h_B, h_2B, ..."""
     cache = [states]
     for depth, block in enumerate(model.blocks, start=1):
-        states = _add(states, block.joint(states, condition, table))
-        states = _add(states, block.refine(states, condition))
+        states = _add(states, block.joint(states, modulated, table))
+        states = _add(states, block.refine(states, modulated))
         if depth % model.config.residual_stride == 0 or depth == model.config.depth:
             cache.append(states)
             states = model.depth_mixer(cache, len(cache) - 2)
     return states
 
 
-def run_block(model: "JointTransformer", states: list[Tensor], condition: Tensor, table: Tensor) -> list[Tensor]:
+def run_block(model: "JointTransformer", states: list[Tensor], modulated: Modulated, table: Tensor) -> list[Tensor]:
     """Block attention residuals, arXiv 2603.15031: every sub-layer reads a blend of the finished blocks' sums and the
     partial sum of its own. Zero queries make it the plain network up to the scale of its states."""
     finished, partial, point = [], states, 0
     for depth, block in enumerate(model.blocks):
         if depth % model.config.residual_stride == 0:
             finished, partial = [*finished, partial], None
-        for update in (lambda h, b=block: b.joint(h, condition, table), lambda h, b=block: b.refine(h, condition)):
+        for update in (lambda h, b=block: b.joint(h, modulated, table), lambda h, b=block: b.refine(h, modulated)):
             seen = model.depth_mixer(finished if partial is None else [*finished, partial], point)
             partial = update(seen) if partial is None else _add(partial, update(seen))
             point += 1
@@ -237,10 +234,8 @@ class JointTransformer(MotionGenerator):
         self.blocks = nn.ModuleList(block(config, depth) for depth in range(config.depth))
         self.depth_mixer = _depth_mixer(config)
 
-    def read_motion(self, states: list[Tensor], condition: Tensor, places: list[Tensor]) -> Tensor:
-        """The streams' tokens [B, T, D], what modulates [B, D], each stream's rotary table -> motion's last state."""
-        states = [state + mark.to(state.dtype) for state, mark in zip(states, self.stream_mark, strict=True)]
-        return RUNNERS[self.config.residual](self, states, condition, torch.cat(places, dim=1))[0]
+    def read_out(self, states: list[Tensor], modulated: Modulated, table: Tensor) -> Tensor:
+        return RUNNERS[self.config.residual](self, states, modulated, table)[0]
 
 
 class UnifiedMMDiT(JointTransformer):
@@ -262,12 +257,8 @@ class UnifiedMMDiT(JointTransformer):
     def motion_readers(self) -> tuple[nn.Linear, ...]:
         return self.motion_input, self.reference_input
 
-    def read_out(
-        self, motion: Tensor, audio: Tensor, t: Tensor, conditions: Conditions, timed: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        places = [timed[:, : motion.shape[1]], timed, no_place(self.config.identity_tokens, timed)]
-        condition = self.time(t)
-        return self.read_motion([motion, audio, self._identity(conditions)], condition, places), condition
+    def person(self, conditions: Conditions) -> tuple[Tensor, None]:
+        return self._identity(conditions), None
 
     def _identity(self, conditions: Conditions) -> Tensor:
         given = ((self.geometry_input, conditions.geometry), (self.style_input, conditions.style))

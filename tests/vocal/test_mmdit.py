@@ -35,15 +35,14 @@ def test_identity_modulates_and_takes_no_place_in_the_attention(model, condition
     assert set(seen) == {model.config.prefix + model.config.window + model.config.audio_tokens}
 
 
-def test_closed_gates_leave_the_streams_alone(model):
+def test_closed_gates_leave_the_streams_alone(model, conditions):
     block = model.blocks[0]
     for stream in block.streams:
         for modulation in (stream.joint_modulation, stream.refine_modulation):
             modulation.linear.weight.data[-model.config.width :] = 0
             modulation.linear.bias.data[-model.config.width :] = 0
     states = [torch.randn(2, 15, 32), torch.randn(2, 17, 32)]
-    timed = model._moments(0, torch.device("cpu"))
-    out = block(states, torch.randn(2, 32), [timed[:, :15], timed])
+    out = block(states, model.modulations(torch.randn(2, 32)), model.scene(conditions).table)
     assert all(torch.equal(before, after) for before, after in zip(states, out, strict=True))
 
 

@@ -1,6 +1,7 @@
 """The sampler: windows, seeds, guidance passes, stillness."""
 
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from neo_core.vocal.sampler import (
     MOUTH_TEMPERATURE,
     SHIFT,
     Held,
+    Recall,
     audio_windows,
     frame_noise,
     generate_motion,
@@ -214,6 +216,24 @@ def test_passes_are_those_whose_coefficient_is_not_0_in_one_batch(model, conditi
         torch.randn(2, model.config.window, 63), torch.full((2,), 0.5)
     )
     assert seen == [2 * passes]
+
+
+def test_what_modulates_is_computed_once_for_each_flow_time_of_a_clip(model, features, identity):
+    calls = []
+    model.blocks[0].streams[0].joint_modulation.register_forward_hook(lambda *_: calls.append(1))
+    generate_motion(model, features, identity, steps=4)  # three windows
+    assert len(calls) == 4
+
+
+def test_what_modulates_follows_the_person(build, draw_conditions):
+    model = build("neo")
+    conditions, t = draw_conditions(model.config), torch.full((2,), 0.5)
+    recall = Recall(model)
+    for person in (conditions, replace(conditions, geometry=-conditions.geometry), conditions.without("identity")):
+        scene = model.scene(person)
+        fresh = model.modulations(model.condition(t, scene))
+        for part, said in recall(t, scene).items():
+            assert all(torch.equal(a, b) for a, b in zip(said, fresh[part], strict=True))
 
 
 def test_a_step_outside_the_interval_is_one_pass(model, features, identity):
