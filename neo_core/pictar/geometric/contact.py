@@ -16,6 +16,7 @@ from ...geometry.head_model import HeadModel
 from ...motion_space import INDEX
 
 LIP_REACH = 1.1  # head units above and below the lip line over which a lip correction dies out
+NEARLY = 0.8  # of the way to contact in the middle from which the rest of the lips is drawn along
 CLOSED = -0.025  # gap of the model's lips, head units, at which a motion means them closed
 
 
@@ -92,12 +93,17 @@ def closing_lips(contact: Contact, model: HeadModel, bare: Tensor, vertices: Ten
     """Correction [V, 3] that makes lips meet when the motion closes them, and never pass through each other.
 
     bare [V, 3] is the model without the fit's residual. What the residual adds to the gap is faded as the model's own
-    gap shrinks from the portrait's to `CLOSED`: the photo's parted lips close too.
+    gap shrinks from the portrait's to `CLOSED`: the photo's parted lips close too. Lips that meet in the middle meet up
+    to the corners, which a press of the model's rolled lips leaves open.
     """
     pairs = contact.lips
     own, gap = (points(model, v, pairs.upper) - points(model, v, pairs.lower) for v in (bare, vertices))  # [P, 3]
     shut = (contact.lip_source - own[:, 1]) / (contact.lip_source - CLOSED).clamp(min=0.02)
-    wanted = own + (1 - shut.clamp(0, 1))[:, None] * (gap - own)
+    shut = shut.clamp(0, 1)
+    middle = shut[len(shut) // 2 - 2 : len(shut) // 2 + 3].mean()
+    along = ((middle - NEARLY) / (1 - NEARLY)).clamp(min=0)
+    wanted = own + (1 - torch.maximum(shut, along))[:, None] * (gap - own)
+    wanted[:, 1] -= along * own[:, 1].clamp(min=0)
     wanted[:, 1] = torch.maximum(wanted[:, 1], contact.lip_floor)
     excess = gap - wanted
     return (pairs.lower_weight @ excess - pairs.upper_weight @ excess) / 2

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...geometry.head_model import PARTS, HeadModel, vertex_normals
 from ...geometry.rasteriser import interpolate, rasterise
+from ...motion_space import INDEX
 from .follow import smoothstep
 from .light import DISPLAY, harmonics
 from .patch import Window, facing
@@ -27,23 +28,34 @@ UPPER = ((0.40, 10.83, -3.76), (1.13, 10.50, -3.66), (1.72, 10.00, -3.72), (2.10
 LOWER = ((0.38, 10.62, -3.60), (1.01, 10.36, -3.58), (1.57, 9.85, -3.54), (2.00, 9.20, -3.64), (2.26, 8.55, -3.72),
          (2.53, 7.84, -3.74), (2.74, 6.88, -3.60), (2.96, 5.91, -3.64))  # fmt: skip
 CROWN = (1.06, 0.92)  # height of a crown, upper and lower
+RAISED = 0.3  # head units that the lower row stands higher than the model's, whose lip hides it from every lens
 WIDTH = ((0.88, 0.68, 0.76, 0.70, 0.68, 1.0, 1.0, 1.0), (0.56, 0.60, 0.68, 0.70, 0.72, 1.0, 1.0, 1.0))
-ROUND = ((0.08, 0.11, 0.13, 0.09, 0.08, 0.07, 0.07, 0.07), (0.06, 0.07, 0.12, 0.10, 0.09, 0.07, 0.07, 0.07))
-TONE = (1.0, 0.985, 0.93, 0.95, 0.94, 0.92, 0.9, 0.9)  # canines are darker than incisors
-POINTED = (5.0, 4.0, 1.7, 2.0, 2.4, 3.0, 3.0, 3.0)  # power of the rounding across a tooth
-SHARE = (1.0, 0.86)  # of the light, upper and lower
-GAP = 0.028  # half width of the line between two teeth
+ROUND = ((0.08, 0.12, 0.17, 0.14, 0.12, 0.10, 0.10, 0.10), (0.07, 0.09, 0.14, 0.12, 0.10, 0.10, 0.10, 0.10))
+TONE = (1.0, 0.96, 0.88, 0.9, 0.88, 0.86, 0.84, 0.84)  # canines are darker than incisors
+POINTED = (4.0, 3.4, 1.7, 2.0, 2.4, 3.0, 3.0, 3.0)  # power of the rounding across a tooth
+SHARE = (1.0, 0.84)  # of the light, upper and lower
+# no tooth is its neighbour's twin: shade and length of each, from the one at the far right to the far left
+UNEVEN = ((-0.02, 0.02, -0.03, 0.01, 0.03, -0.04, 0, 0.02, -0.02, 0.03, -0.02, 0.02, -0.01, 0.02, 0, 0),
+          (0, 0.02, -0.03, 0.03, -0.02, 0.04, -0.03, 0.02, 0.03, -0.04, 0.02, -0.03, 0.03, 0, 0.02, 0))  # fmt: skip
+LONGER = ((0, 0, 0.02, -0.03, 0.02, -0.06, 0, 0.02, -0.03, 0.01, -0.03, 0.02, 0, 0, 0, 0),
+          (0, 0, 0, 0.03, -0.04, 0.05, -0.05, 0.02, -0.02, 0.04, -0.05, 0.03, 0, 0, 0, 0))  # fmt: skip
+GAP = 0.034  # half width of the line between two teeth
+NOTCH = 0.07  # how much wider it opens at the edge
 TEETH = 7  # drawn to each side
 PER_TOOTH = 4  # columns of a sheet
 HEIGHTS = (-0.9, -0.1, 0.5, 1.25)  # rows of a sheet: 0 at the gum, 1 at the edge of the teeth
-TONGUE_CENTRE, TONGUE_RADII = (0.0, -4.5, 6.4), (1.95, 1.4, 3.3)  # of a rounded box
+TONGUE_CENTRE, TONGUE_RADII = (0.0, -4.7, 6.3), (2.2, 1.5, 3.3)  # of a rounded box
+TONGUE_SLOPE = 1.6  # head units that its back lies behind its tip
+FADING = 1.8  # head units behind its place over which the light on it falls to a third
+TONGUE_GROOVE = 0.3  # depth of the groove along its middle
 TONGUE_FULL = 0.6  # power of its rounding: 1 is an ellipsoid
+HIGH, BACK = (0.0, 0.85, 0.5), (0.0, -0.25, -3.0)  # head units it goes up and forth, or draws back
 TONGUE_WITH_JAW = 0.76  # of the jaw's way that the tongue goes
 SPARSE = 8  # every so many vertices of the teeth are enough to know where their row is
 DETAIL = 22.0  # samples per head unit that small faces are drawn with
 MOST_DETAIL = 4  # samples per pixel and side
 
-ENAMEL = (0.955, 0.925, 0.875)  # colours under white light, as a display shows them
+ENAMEL = (0.93, 0.885, 0.805)  # colours under white light, as a display shows them
 GUM = (0.72, 0.42, 0.41)
 FLESH = (0.78, 0.43, 0.42)
 
@@ -64,6 +76,7 @@ class Inside:
 
     anchors: Tensor  # [N] vertices on teeth
     ride: Tensor  # [S, N] points of the sheets from the anchors
+    lift: Tensor  # [3, N] what a head unit along each axis of the template adds to the points of the tongue
     upper: Sheet
     lower: Sheet
     tongue: Sheet
@@ -86,7 +99,8 @@ def build_inside(model: HeadModel) -> Inside:
         torch.nonzero(model.vertex_part == PARTS.index(f"teeth_{name}"))[::SPARSE, 0] for name in ("upper", "lower")
     ]
     skull, jaw = (_affine(model.template[row]) for row in rows)  # [4, N of a row]
-    upper, lower, tongue = _row(UPPER, CROWN[0]), _row(LOWER, -CROWN[1]), _tongue()
+    raised = tuple((x, z, edge + RAISED) for x, z, edge in LOWER)
+    upper, lower, tongue = _row(UPPER, CROWN[0]), _row(raised, -CROWN[1]), _tongue()
     none = [torch.zeros(4, len(row)) for row in rows]
     share = TONGUE_WITH_JAW
     maps = (
@@ -99,24 +113,34 @@ def build_inside(model: HeadModel) -> Inside:
         sheets.append(Sheet(first, len(points), triangles, place))
         ride.append(torch.cat([points, torch.ones(len(points), 1)], 1) @ by)
         first += len(points)
-    return Inside(torch.cat(rows), torch.cat(ride), *sheets)
+    return Inside(torch.cat(rows), torch.cat(ride), maps[2][:3], *sheets)
 
 
 def draw_inside(
-    inside: Inside, screen: Tensor, unit: float, window: Window, light: Tensor, source: Tensor | None = None
+    inside: Inside,
+    screen: Tensor,
+    unit: float,
+    window: Window,
+    light: Tensor,
+    tongue: Tensor,
+    source: Tensor | None = None,
 ) -> Drawn:
     """Teeth over tongue in a window. screen [V, 3] now and at its source; unit in pixels; light [9] spherical
-    harmonics."""
+    harmonics; tongue [3] how far it has moved in the mouth, see `tongue_way`."""
     density = max(1, min(MOST_DETAIL, round(DETAIL / unit)))
-    placed = _placed(inside, screen)
-    flow = (placed if source is None else _placed(inside, source))[:, :2] - placed[:, :2]
+    placed = _placed(inside, screen, tongue)
+    flow = (placed if source is None else _placed(inside, source, tongue))[:, :2] - placed[:, :2]
     size = (window.height, window.width)
     near = (placed - placed.new_tensor([window.left, window.top, 0.0])) * placed.new_tensor([density, density, 1.0])
     pixels = unit * density  # samples per head unit
     colour = torch.zeros(4, size[0] * density, size[1] * density)
     teeth, origin = torch.zeros(colour.shape[1:]), torch.zeros_like(colour)
     teeth_of = [partial(_paint_row, row, pixels) for row in (0, 1)]
-    for sheet, paint in ((inside.tongue, _paint_tongue), (inside.lower, teeth_of[1]), (inside.upper, teeth_of[0])):
+    for sheet, paint in (
+        (inside.tongue, partial(_paint_tongue, tongue)),
+        (inside.lower, teeth_of[1]),
+        (inside.upper, teeth_of[0]),
+    ):
         points = slice(sheet.first, sheet.first + sheet.count)
         values = torch.cat([_values(sheet, near, pixels, light), flow[points]], 1)
         front = sheet.triangles[facing(near[points], sheet.triangles)]
@@ -135,15 +159,29 @@ def draw_inside(
     return Drawn(mean[:3], mean[3], mean[4], mean[5:7], mean[7:])
 
 
+def tongue_way(motion: Tensor) -> Tensor:
+    """How far the tongue has moved from where it lies, head units of the template, for a motion [63]. [3]
+
+    No coefficient tells of it, but it goes with the lips: high and in front where the jaw is up and the lips are not
+    rounded, as in /t d n l/ and /i/; drawn back where they are, as in /u o/; low and a little back in /a/.
+    """
+    jaw, purse = motion[INDEX["jawOpen"]], (motion[INDEX["mouthPucker"]] + motion[INDEX["mouthFunnel"]]).clamp(0, 1)
+    high = smoothstep(jaw, 0.32, 0.08) * (1 - purse)
+    back = purse + 0.2 * smoothstep(jaw, 0.25, 0.6)
+    return high * torch.tensor(HIGH) + back * torch.tensor(BACK)
+
+
 def _affine(template: Tensor) -> Tensor:
     """Matrix that takes positions of the vertices to the affine map that moved them, by least squares. [4, N]"""
     return torch.linalg.pinv(torch.cat([template, torch.ones(len(template), 1)], 1))
 
 
-def _placed(inside: Inside, screen: Tensor) -> Tensor:
-    """Points of all sheets on the screen: affine in space, so exact under perspective. [S, 3]"""
+def _placed(inside: Inside, screen: Tensor, tongue: Tensor) -> Tensor:
+    """Points of all sheets on the screen: affine in space, so exact under perspective. tongue [3] -> [S, 3]"""
     anchors = screen[inside.anchors]
-    point = inside.ride @ torch.cat([anchors[:, :2] * anchors[:, 2:], anchors[:, 2:]], 1)
+    anchors = torch.cat([anchors[:, :2] * anchors[:, 2:], anchors[:, 2:]], 1)
+    point = inside.ride @ anchors
+    point[inside.tongue.first :][: inside.tongue.count] += tongue @ (inside.lift @ anchors)
     return torch.cat([point[:, :2] / point[:, 2:], point[:, 2:]], 1)
 
 
@@ -178,17 +216,17 @@ def _smooth(knots: Tensor, at: Tensor) -> Tensor:
 
 
 def _tongue() -> tuple[Tensor, Tensor, Tensor]:
-    """The upper front of a rounded box; coordinates: across -1..1, and from the back 0 to the tip 1."""
+    """The upper front of a rounded box that slopes back; coordinates: across -1..1, from its back 0 to its tip 1."""
     across, along = torch.linspace(-1, 1, 17), torch.linspace(0.98, -0.35, 13)[:, None]
     turn, rise = across * torch.pi / 2, along * torch.pi / 2
-    side, ahead = torch.sin(turn), torch.cos(turn)
-    shape = torch.stack([
-        side.sign() * side.abs() ** TONGUE_FULL * torch.cos(rise) ** TONGUE_FULL,
-        torch.sin(rise).expand(13, 17),
-        ahead.clamp(min=0) ** TONGUE_FULL * torch.cos(rise) ** TONGUE_FULL,
-    ], -1)  # fmt: skip
-    points = torch.tensor(TONGUE_CENTRE) + shape * torch.tensor(TONGUE_RADII)
-    place = torch.stack([shape[..., 0], shape[..., 2]], -1)
+    side, ahead, up = torch.sin(turn), torch.cos(turn), torch.sin(rise)
+    x = side.sign() * side.abs() ** TONGUE_FULL * torch.cos(rise) ** TONGUE_FULL
+    z = ahead.clamp(min=0) ** TONGUE_FULL * torch.cos(rise) ** TONGUE_FULL
+    shape = torch.stack([x, up.expand(13, 17), z], -1) * torch.tensor(TONGUE_RADII)
+    groove = TONGUE_GROOVE * torch.exp(-((x / 0.3) ** 2)) * smoothstep(up, 0.0, 0.6)
+    way = torch.stack([torch.zeros_like(x), -groove, -TONGUE_SLOPE * up.clamp(min=0).expand(13, 17)], -1)
+    points = torch.tensor(TONGUE_CENTRE) + shape + way
+    place = torch.stack([x, 1 - up.expand(13, 17)], -1)
     return points.flatten(0, 1), place.flatten(0, 1), _grid(13, 17)
 
 
@@ -206,32 +244,39 @@ def _paint_row(row: int, pixels: float, shown: Tensor) -> tuple[Tensor, Tensor]:
     number, up, ahead, lit = shown
     tooth = number.abs().floor().clamp(max=TEETH)
     across = 2 * (number.abs() - tooth) - 1  # -1..1 over a tooth
-    index = tooth.long()
+    index, own = tooth.long(), (number.floor() + TEETH).long().clamp(0, 2 * TEETH + 1)
     width, rounding, power, tone = (torch.tensor(t)[index] for t in (WIDTH[row], ROUND[row], POINTED, TONE))
+    shade, longer = torch.tensor(UNEVEN[row])[own], torch.tensor(LONGER[row])[own]
     sample = 1 / pixels  # head units
-    edge = 1 - rounding * across.abs() ** power
-    soft = 0.7 * sample / CROWN[row] + 0.02
+    aside = (1 - across.abs()) * width / 2 * ahead.clamp(min=0.25)
+    edge = 1 + longer - rounding * across.abs() ** power
+    soft = 0.7 * sample / CROWN[row] + 0.03
+    notch = smoothstep(aside, 0.0, NOTCH * smoothstep(up, 0.55, 1.0) + 1e-3 + 0.4 * sample)
     cover = smoothstep(edge - up, -soft, soft) * smoothstep(ahead, 0.1, 0.4) * smoothstep(number.abs(), 6.6, 4.4)
     gum = smoothstep(up - 0.26 * across.abs() ** 2.5, 1.5 * soft + 0.03, -1.5 * soft - 0.03)
-    aside = (1 - across.abs()) * width / 2 * ahead.clamp(min=0.25)
     line = (GAP**2 + (0.8 * sample) ** 2) ** 0.5
-    gap = 0.3 * GAP / line * torch.exp(-((aside / line) ** 2)) * smoothstep(up, -0.1, 0.3)
-    bulge = 1 - 0.10 * across**2 - 0.10 * (up - 0.55) ** 2
-    deep = 1 - 0.92 * smoothstep(number.abs(), 1.9, 6.2)
+    gap = 0.28 * GAP / line * torch.exp(-((aside / line) ** 2)) * smoothstep(up, -0.1, 0.3)
+    gap = gap + 0.24 * (1 - notch) * smoothstep(up, 0.5, 0.9)
+    body = (1 - 0.2 * across**2 - 0.14 * (up - 0.6) ** 2) * (1 + shade)
+    deep = 1 - 0.95 * smoothstep(number.abs(), 1.0, 5.4)
     enamel = torch.tensor(ENAMEL)[:, None, None] * tone * SHARE[row]
-    enamel = enamel * (1 - (1 - up).clamp(0, 1) ** 2 * torch.tensor([0.03, 0.07, 0.12])[:, None, None])
-    glassy = smoothstep(up, 0.72, 1.0) * torch.tensor([0.09, 0.07, 0.05])[:, None, None]
-    enamel = enamel * (1 - glassy) * bulge * (1 - gap)
-    colour = enamel + gum * (torch.tensor(GUM)[:, None, None] - enamel)
+    enamel = enamel * (1 - (1 - up).clamp(0, 1) ** 1.5 * torch.tensor([0.06, 0.12, 0.20])[:, None, None])
+    glassy = smoothstep(up, 0.7, 1.0) * torch.tensor([0.14, 0.11, 0.08])[:, None, None]
+    enamel = enamel * (1 - glassy) * body * (1 - gap.clamp(max=0.8) * torch.tensor([0.9, 1.0, 1.05])[:, None, None])
+    glint = 0.10 * torch.exp(-(((across - 0.25) / 0.3) ** 2) - ((up - 0.45) / 0.16) ** 2)
+    colour = enamel + glint + gum * (torch.tensor(GUM)[:, None, None] - enamel)
     return colour * lit * deep ** torch.tensor([0.9, 1.05, 1.1])[:, None, None], cover
 
 
-def _paint_tongue(shown: Tensor) -> tuple[Tensor, Tensor]:
-    """Colour and cover of the tongue: lit in front, dark behind, with its groove."""
+def _paint_tongue(way: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour and cover of the tongue: wet in front, dark behind, with its groove. way [3] as in `tongue_way`"""
     across, along, ahead, lit = shown
-    near = smoothstep(along, 0.2, 1.0)
-    groove = 1 - 0.16 * torch.exp(-((across / 0.12) ** 2)) * smoothstep(along, 0.98, 0.7)
-    side = 1 - 0.35 * across.abs() ** 3
-    level = (0.12 + 0.82 * near) * groove * side * (0.5 + 0.5 * ahead.clamp(min=0))
-    colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.9, 1.15, 1.15])[:, None, None]
-    return colour, smoothstep(ahead, 0.0, 0.45)
+    near = smoothstep(along, -0.32, 0.6) * torch.exp(way[2].clamp(max=0) / FADING)
+    groove = 1 - 0.16 * torch.exp(-((across / 0.16) ** 2)) * smoothstep(along, 0.95, 0.5) * smoothstep(along, 0.05, 0.4)
+    side = 1 - 0.6 * across.abs() ** 2
+    rough = 1 + 0.03 * torch.sin(37 * across + 11 * along) * torch.sin(41 * along - 17 * across)
+    level = (0.05 + 0.95 * near**1.3) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
+    colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.95, 1.08, 1.08])[:, None, None]
+    wet = torch.exp(-(((across.abs() - 0.32) / 0.14) ** 2) - ((along - 0.55) / 0.1) ** 2)
+    wet = 0.13 * wet * (0.55 + 0.45 * torch.sin(29 * across + 5)) * near
+    return colour + wet, smoothstep(ahead, -0.02, 0.12) * smoothstep(across.abs(), 1.0, 0.8)

@@ -11,7 +11,7 @@ from .follow import smoothstep
 from .patch import BLANK, INNER, SKIN, Cut, Window
 
 INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
-SEAM = 0.2  # head units about the lips' seam that the photo may show as its dark line
+SEAM = 0.3  # head units about the lips' seam that the photo may show as its dark line
 CORNER = 1.85  # head units from the middle to where lips grow together
 PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
 SHEETS = torch.tensor([PARTS.index(name) for name in ("tongue", "teeth_upper", "teeth_lower")])  # see `inside`

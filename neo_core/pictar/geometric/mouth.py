@@ -3,22 +3,29 @@
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...geometry.head_model import HeadModel
 from .bust import Bust, Deformation
 from .contact import hats, points
 from .follow import smoothstep
-from .inside import FLESH, Drawn, Inside, build_inside, draw_inside
+from .inside import Drawn, Inside, build_inside, draw_inside, tongue_way
 from .lips import lip_shade, lip_source, lower_lip, mouth_cut
+from .palette import Palette, look_for_palette, of_one_material
 from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
-CAVITY = (0.34, 0.13, 0.12)  # of the lining near the lips, under white light, as a display shows it
+CAVITY = (0.34, 0.17, 0.15)  # of the lining near the lips, under white light, as a display shows it
 WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
 REACH = 1.0  # pixels that the skin is continued into what the mesh leaves open
 SOFT_PIXELS, SOFT_LIP = 0.8, 0.045  # blur of the lips' edge: at least so many pixels, or so many head units
+SOFT_SEAM = 0.8  # pixels over which lips that touch change into each other, at least
+STRAY = 1.5  # pixels by which the flow of one differs from its neighbours' before it is looked at
+CREASE, CREASE_WIDTH = (0.22, 0.32, 0.32), 0.06  # how much darker that is, and how wide in head units
+CORNERS = 0.4  # head units beside the corners of the mouth over which it dies out
 CONTACT = 0.11  # head units over which a lip shades what it touches
+LIP_REACH, LIP_SHADOW = 0.2, 0.38  # head units that the upper lip's shadow reaches, and how deep it is
 SKY = 0.34  # head units over which lips take light from what lies between them
 SKY_SIDE = 64  # pixels in which that is computed
 VISIBLE = 0.02  # alpha below which nothing is painted
@@ -37,7 +44,7 @@ class Mouth:
     inside: Inside
     depth: Tensor  # [V] 0..1 how much light reaches the lining
     white: Tensor  # [3] what white looks like in the photo, and what its own teeth make of that
-    flesh: Tensor  # [3] factor on the colour of tongue and gums
+    palette: Palette
     light: Tensor  # [9] spherical harmonics
     seen: Tensor  # [2, h, w] where the photo shows the lower and the upper row clearly
     opening: Tensor  # [] gap between the lips in the photo, head units
@@ -65,6 +72,7 @@ class Gap:
     place: tuple[slice, slice]  # its rows and columns in the window of the whole mouth
     alpha: Tensor  # [h, w]
     sky: Tensor  # [h, w] how much of the opening lies around each pixel
+    lip: Tensor  # [h, w] shadow of the upper lip
     depth: Tensor  # [h, w] light on the lining
 
 
@@ -80,9 +88,9 @@ def build_mouth(
     cut = mouth_cut(model, pairs, worn)
     depth = smoothstep(model.template[:, 2], 6.0, 11.5)
     layers = draw_layers(start.screen, model, cut, window, depth[:, None].expand(-1, 3))
-    alpha = layers.inner * _parted(bust, start, window)
+    alpha = layers.inner * _parted(_lip_line(bust, start, window), window)
     inside = build_inside(model)
-    owner = draw_inside(inside, start.screen, unit, window, light).owner
+    owner = draw_inside(inside, start.screen, unit, window, light, tongue_way(start.motion)).owner
     firm = [erode(row * alpha * clear > 0.9, max(1, round(SURE * unit))) for row in owner]
     mouth = Mouth(
         window=window,
@@ -90,7 +98,7 @@ def build_mouth(
         inside=inside,
         depth=depth,
         white=white,
-        flesh=_flesh(model, start, photo, white),
+        palette=look_for_palette(model, start, photo, white, bounds),
         light=light,
         seen=blur(torch.stack(firm), 0.08 * unit),
         opening=start.opening,
@@ -110,37 +118,74 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     flow = source[:, :2] - now.screen[:, :2] + change * (mouth.lip_source - source[:, :2])
     lower = mouth.lower[:, None]
     values = torch.cat([flow, mouth.depth[:, None], mouth.lip_shade[:, None], lower, flow * lower], 1)
-    layers, seam = _one_lip(draw_layers(now.screen, bust.model, mouth.cut, window, values), window, photo)
-    alpha = blur(layers.inner[None], max(SOFT_PIXELS, SOFT_LIP * unit))[0] * _parted(bust, now, window)
+    line = _lip_line(bust, now, window)
+    layers = draw_layers(now.screen, bust.model, mouth.cut, window, values)
+    layers, seam = _one_lip(layers, window, photo, _met(line), max(SOFT_SEAM, mouth.palette.soft))
+    alpha = blur(layers.inner[None], max(SOFT_PIXELS, SOFT_LIP * unit))[0] * _parted(line, window)
     inside, teeth = torch.zeros(4, *alpha.shape), torch.zeros_like(alpha)
     gap = _gap(layers, alpha, window, unit)
     if gap is not None:
-        drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light, source)
+        drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light, tongue_way(now.motion), source)
         teeth[gap.place] = drawn.teeth
         painted = _stretched(mouth, bust, source, now, photo, gap, _painted(mouth, gap, drawn, unit))
         colour = _with_own(mouth, photo, gap, drawn, painted, change)
         inside[(slice(None), *gap.place)] = torch.cat([colour, gap.alpha[None]])
     inner_lip = change * (1 - layers.skin_values[3]) * (layers.skin > 0)
-    maps = _maps(inside[3], inner_lip, teeth, change)
-    return MouthNow(window, layers, inside, seam * (1 - inner_lip), maps)
+    flesh = 1 - mouth.palette.stone  # the refiner has seen people only, and reddens lips of stone
+    maps = _maps(inside[3], inner_lip, teeth, change * flesh)
+    pressed = 1 - change * _crease(line, window, mouth.palette.soft, unit)
+    return MouthNow(window, layers, inside, seam * pressed * (1 - inner_lip), maps)
 
 
-def _one_lip(layers: Layers, window: Window, photo: Tensor) -> tuple[Layers, Tensor]:
-    """Layers in which every pixel follows one lip, and the factor [3, h, w] that makes it the mean of both.
+def _one_lip(layers: Layers, window: Window, photo: Tensor, met: Tensor, soft: float) -> tuple[Layers, Tensor]:
+    """Layers in which every pixel follows one lip, and the factor [3, h, w] that makes it a mean of both.
 
     The mean flow of two lips that meet in a pixel would fetch what lies between them in the photo. Skin values: mean
-    flow (2), two more, share of the lower lip, its part of the flow (2).
+    flow (2), two more, share of the lower lip, its part of the flow (2). Where lips have met, met [w] is 1, they change
+    into each other over `soft` pixels.
     """
     values, skin = layers.skin_values, layers.skin[None]
     share, below = values[4], values[5:7]
     lower, upper = below / share.clamp(min=0.02), (values[:2] - below) / (1 - share).clamp(min=0.02)
-    flow = torch.where(share > 0.5, lower, upper)
+    if met.any():
+        lower, upper, share = _melted(lower, upper, share, layers.skin, met, soft)
+    flow = _without_strays(torch.where(share > 0.5, lower, upper), layers.skin)
     values = torch.cat([flow, values[2:4]])
     near = blur(torch.cat([values * skin, skin]), REACH)
     hole = (skin < 0.05) & (near[-1:] > 0.02)  # the mesh leaves some open at the corners of the mouth
     values = torch.where(hole, near[:-1] / near[-1:].clamp(min=0.02), values)
     closed = replace(layers, skin=torch.where(hole, near[-1:], skin)[0], skin_values=values)
     return closed, _seam(share, lower, upper, window, photo)
+
+
+def _without_strays(flow: Tensor, skin: Tensor) -> Tensor:
+    """The flow [2, h, w] with pixels that differ from all around replaced by the median of their neighbours: at the
+    corners of the mouth the mesh folds, and a sliver of it fetches white or black from elsewhere."""
+    padded = F.pad(torch.cat([flow, skin[None]])[None], (1, 1, 1, 1), mode="replicate")[0]
+    known = (padded[2:] > 0.3).float()
+    around = F.avg_pool2d(padded[:2] * known, 3, 1) / F.avg_pool2d(known, 3, 1).clamp(min=0.1)
+    row, column = torch.nonzero(((flow - around).abs().amax(0) > STRAY) & (skin > 0.02), as_tuple=True)
+    if not len(row):
+        return flow
+    steps = torch.tensor([(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)])
+    seen = padded[:, row + steps[:, :1], column + steps[:, 1:]]  # [3, 8, K]
+    median = torch.where(seen[2] > 0.3, seen[:2], torch.nan).nanmedian(1).values
+    flow[:, row, column] = torch.where(median.isnan(), flow[:, row, column], median)
+    return flow
+
+
+def _melted(
+    lower: Tensor, upper: Tensor, share: Tensor, skin: Tensor, met: Tensor, soft: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Flows of both lips [2, h, w] continued beyond their seam, and the share [h, w] of the lower one, soft there."""
+    parts = torch.stack([share * skin, (1 - share) * skin])
+    near = blur(torch.cat([lower * parts[0], upper * parts[1], parts]), soft)
+    far = (near[:4].unflatten(0, (2, 2)) / near[4:, None].clamp(min=1e-4)).unbind(0)
+    mixed = near[4] / (near[4] + near[5]).clamp(min=1e-4)
+    lower, upper = (
+        torch.where(part > 0.02, own, other) for part, own, other in zip(parts, (lower, upper), far, strict=True)
+    )
+    return lower, upper, share + met * (mixed - share)
 
 
 def _seam(share: Tensor, lower: Tensor, upper: Tensor, window: Window, photo: Tensor) -> Tensor:
@@ -173,20 +218,25 @@ def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | No
         place=place,
         alpha=own,
         sky=_sky(alpha, unit)[place],
+        lip=_below_lip(alpha, unit)[place],
         depth=near[0] / near[1].clamp(min=0.01),
     )
 
 
 def _painted(mouth: Mouth, gap: Gap, drawn: Drawn, unit: float) -> Tensor:
-    """Teeth, gums and tongue before the dark, in the light that comes in between the lips. [3, h, w]"""
-    warm = torch.tensor(WARMTH)[:, None, None]
-    dark = torch.tensor(CAVITY)[:, None, None] * (0.5 + 0.5 * gap.depth) ** (1.6 * warm)
+    """Teeth, gums and tongue before the dark, in the light that comes in between the lips, as soft as the photo. [3,
+    h, w]"""
+    warm, palette = torch.tensor(WARMTH)[:, None, None], mouth.palette
+    dark = (1 + palette.stone) * torch.tensor(CAVITY)[:, None, None] * (0.5 + 0.5 * gap.depth) ** (1.6 * warm)
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
-    touch = (0.78 + 0.22 * touch) ** warm
-    flesh = touch * (0.25 + 0.75 * gap.sky) ** warm * mouth.flesh[:, None, None]
-    enamel = touch * (0.6 + 0.4 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6)
+    touch = ((0.6 + 0.4 * touch) * (1 - LIP_SHADOW * gap.lip)) ** warm
+    flesh = touch * (0.3 + 0.7 * smoothstep(gap.sky, 0.0, 0.7)) ** warm * palette.flesh[:, None, None]
+    enamel = (
+        touch * (0.58 + 0.42 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6) * palette.enamel[:, None, None]
+    )
     shade = flesh + drawn.teeth * (enamel - flesh)
-    return mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark)
+    painted = of_one_material(palette, mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark))
+    return blur(painted, palette.soft) if palette.soft > 0.2 else painted
 
 
 def _sky(alpha: Tensor, unit: float) -> Tensor:
@@ -198,6 +248,13 @@ def _sky(alpha: Tensor, unit: float) -> Tensor:
     above = max(1, round(0.25 * SKY * unit * ratio))
     fallen = torch.cat([around[:, :1].expand(1, above, columns), around[:, :-above]], 1)
     return resize(fallen, height, width)[0]
+
+
+def _below_lip(alpha: Tensor, unit: float) -> Tensor:
+    """1 right below the upper lip, which keeps the light from what lies behind it, dying out downwards. [h, w]"""
+    rows = max(1, round(LIP_REACH * unit))
+    fallen = torch.cat([torch.zeros_like(alpha[:rows]), alpha[:-rows]]) if rows < len(alpha) else alpha * 0
+    return 1 - smoothstep(blur(fallen[None], max(0.7, 0.6 * LIP_REACH * unit))[0], 0.1, 0.95)
 
 
 def _stretched(
@@ -237,7 +294,7 @@ def _between_lips(bust: Bust, source: Tensor, now: Deformation, window: Window) 
 def _tinted(mouth: Mouth, start: Deformation, gap: Gap, photo: Tensor) -> Mouth:
     """The mouth with its paint in the colour of the teeth that the photo shows, where it shows some."""
     unit = float(start.unit)
-    drawn = draw_inside(mouth.inside, start.screen, unit, gap.window, mouth.light)
+    drawn = draw_inside(mouth.inside, start.screen, unit, gap.window, mouth.light, tongue_way(start.motion))
     mask = (drawn.teeth > 0.9) & (erode(gap.alpha > 0.95, max(1, round(0.06 * unit))) > 0)
     if int(mask.sum()) < FEW:
         return mouth
@@ -246,17 +303,6 @@ def _tinted(mouth: Mouth, start: Deformation, gap: Gap, photo: Tensor) -> Mouth:
     ratio = own[:, bright].mean(1) / painted[:, bright].mean(1).clamp(min=0.02)
     belief = 0.2 + 0.8 * smoothstep(start.opening, 0.45, 1.2)  # in a slit teeth lie in shadow and mix with lips
     return replace(mouth, white=mouth.white * ratio.clamp(*TINT) ** belief)
-
-
-def _flesh(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor) -> Tensor:
-    """Factor on the colour of tongue and gums: some of what the lips have, all of it where they are grey stone. [3]"""
-    outer, inner = (torch.tensor(model.landmark_groups[f"lips_{name}_lower"]) for name in ("outer", "inner"))
-    middle = outer[4:9], inner[6:15:2]
-    at = sum(points(model, start.screen, rim)[:, :2] for rim in middle) / 2  # [5, 2]
-    lips = (sample_linear(photo, at[None])[:, 0].median(1).values / white).clamp(min=0.02)
-    lips = lips / lips.amax()
-    usual = torch.tensor(FLESH) / max(FLESH)
-    return (lips / usual).clamp(0.7, 2.0) ** (0.3 + 0.7 * smoothstep(lips.amin(), 0.72, 0.9))
 
 
 def _lips(model: HeadModel, now: Deformation) -> tuple[Tensor, float]:
@@ -275,18 +321,41 @@ def _maps(inner: Tensor, shadow: Tensor, teeth: Tensor, change: Tensor) -> Tenso
     return torch.stack([around, inner, inner * teeth, inner * (1 - teeth), none, none])
 
 
-def _parted(bust: Bust, now: Deformation, window: Window) -> Tensor:
-    """Where the mouth can be seen into: 1 between lips that part by more than a pixel, 0 where they touch. [h, w]"""
+def _lip_line(bust: Bust, now: Deformation, window: Window) -> Tensor:
+    """Rows of the upper and of the lower lip's rim in every column, 0..1 by how far it lies from the corners of the
+    mouth, and whether it crosses the mouth at all. [4, w]"""
     pairs = bust.contact.lips
     top, bottom = (points(bust.model, now.screen, n)[:, :2] for n in (pairs.upper, pairs.lower))
+    middle = (top[:, 0] + bottom[:, 0]) / 2
     column = torch.arange(window.width) + 0.5 + window.left
-    along = hats(column, (top[:, 0] + bottom[:, 0]) / 2)
+    along = hats(column, middle)
     total = along.sum(1).clamp(min=1e-3)
-    above, below = (along @ top[:, 1]) / total, (along @ bottom[:, 1]) / total  # [w]
-    row = (torch.arange(window.height) + 0.5 + window.top)[:, None]
+    rims = (along @ torch.stack([top[:, 1], bottom[:, 1]], 1)).T / total - window.top
+    room = torch.minimum(column - middle.amin(), middle.amax() - column)
+    within = smoothstep(room, 0.0, max(1.0, CORNERS * float(now.unit))) * (total > 1e-3)
+    return torch.cat([rims, torch.stack([within, (along.sum(1) > 0).float()])])
+
+
+def _parted(line: Tensor, window: Window) -> Tensor:
+    """Where the mouth can be seen into: 1 between lips that part by more than a pixel, 0 where they touch. [h, w]"""
+    above, below, _, known = line
+    row = (torch.arange(window.height) + 0.5)[:, None]
     margin = 0.1 * window.width
     near = smoothstep(torch.maximum(above - row, row - below), margin, 0.5 * margin)
-    return near * smoothstep(below - above, 0.3, 1.3) * (along.sum(1) > 0)
+    return near * smoothstep(below - above, 0.3, 1.3) * known
+
+
+def _met(line: Tensor) -> Tensor:
+    """1 in columns where lips touch, 0 where a pixel lies between them or no lips are. [w]"""
+    return smoothstep(line[1] - line[0], 1.4, 0.4) * line[2]
+
+
+def _crease(line: Tensor, window: Window, soft: float, unit: float) -> Tensor:
+    """How much darker the line is in which lips touch: they are round, so light leaves them there. [3, h, w]"""
+    row = (torch.arange(window.height) + 0.5)[:, None]
+    width = max(0.9, soft, CREASE_WIDTH * unit)
+    away = (row - (line[0] + line[1]) / 2) / width
+    return torch.tensor(CREASE)[:, None, None] * _met(line) * torch.exp(-(away**2))
 
 
 def _change(bust: Bust, source: Tensor, now: Deformation) -> Tensor:
