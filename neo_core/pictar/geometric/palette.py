@@ -26,7 +26,7 @@ STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
 EDGES = 0.95  # quantile of gradients that are edges
 PAINT_BLUR = 0.6  # pixels: edges of the paint without more
-MOST_BLUR = 2.5
+MOST_BLUR = 0.13  # head units: more would melt teeth into one
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _softness(model: HeadModel, start: Deformation, photo: Tensor, bounds: Windo
     The gradient of an edge of blur s falls by sqrt(s² / (s² + r²)) when it is blurred by r once more.
     """
     marks = points(model, start.screen, torch.arange(68))[:, :2]
-    sharpest = MOST_BLUR
+    sharpest = float("inf")
     for part in (marks[36:42], marks[42:48], marks[48:68]):
         window = window_around(part, 0.6 * float(start.unit), bounds)
         view = (LUMA[:, None, None] * photo[:, window.rows, window.columns]).sum(0, keepdim=True)
@@ -108,7 +108,7 @@ def _softness(model: HeadModel, start: Deformation, photo: Tensor, bounds: Windo
         edges = before >= before.flatten().quantile(EDGES)
         fall = (before[edges] / after[edges].clamp(min=1e-4)).median().clamp(min=1.01)
         sharpest = min(sharpest, float(REBLUR / (fall**2 - 1).sqrt()))
-    return max(0.0, sharpest**2 - PAINT_BLUR**2) ** 0.5
+    return min(max(0.0, sharpest**2 - PAINT_BLUR**2) ** 0.5, MOST_BLUR * float(start.unit))
 
 
 def _gradient(image: Tensor) -> Tensor:

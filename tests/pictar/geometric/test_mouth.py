@@ -3,6 +3,7 @@ lips."""
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,11 @@ from neo_core.geometry.head_model import landmarks, shape, turn_eyes
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift, translate
-from neo_core.pictar.geometric.mouth import draw_mouth
+from neo_core.pictar.geometric.mouth import _without_strays, draw_mouth
+from neo_core.training.synthetic.face_measures import embedded_measures
+from neo_core.training.synthetic.mouth import rest_mouth, shape_mouth
+from neo_core.training.synthetic.speakers import Speaker
+from neo_core.training.synthetic.visemes import GESTURES
 
 OPEN = {"jawOpen": 0.35, "mouthUpperUp_L": 0.9, "mouthUpperUp_R": 0.9}
 SKIN, LEAF = (200, 150, 130), (20, 190, 40)
@@ -88,6 +93,49 @@ def test_grey_lips_hold_a_grey_tongue(model, fit, grant_for):
     colours = {}
     for name, skin in (("stone", (180, 180, 180)), ("flesh", (210, 130, 120))):
         photo = torch.tensor(skin, dtype=torch.uint8).expand(160, 160, 3).clone()
-        colours[name] = lifted(model, fit, photo, grant_for).mouth.flesh
+        colours[name] = lifted(model, fit, photo, grant_for).mouth.palette.flesh
     assert colours["stone"][1] > 1.5
     assert 0.7 < colours["flesh"][1] < 1.2
+
+
+SMILE = {"jawOpen": 0.12, **{f"{name}_{side}": value for side in "LR" for name, value in
+         (("mouthSmile", 0.7), ("mouthUpperUp", 0.3), ("mouthLowerDown", 0.25))}}  # fmt: skip
+
+
+@pytest.fixture(params=[{"jawOpen": 0.08}, SMILE], ids=["parted", "smiling"])
+def portrait(request, model, fit, grant_for):
+    """A plain face whose photo has parted lips, or smiles with its teeth."""
+    expression = fit.expression.clone()
+    for name, value in request.param.items():
+        expression[INDEX[name]] = value
+    photo = torch.tensor(SKIN, dtype=torch.uint8).expand(160, 160, 3).clone()
+    return lifted(model, replace(fit, expression=expression), photo, grant_for)
+
+
+@pytest.mark.parametrize("phone", ["P", "B", "M"])
+def test_closing_gestures_leave_nothing_of_the_inside_visible(portrait, phone):
+    speaker = Speaker(portrait.bust.identity, torch.zeros(16))
+    rest = rest_mouth(speaker, portrait.reference.numpy())[None]
+    aim = GESTURES[phone][0].target[None]
+    motion = portrait.reference.clone()
+    motion[:53] = torch.from_numpy(shape_mouth(aim, speaker, rest, np.zeros(1), embedded_measures())[0])
+    now = deform(portrait, motion)
+    assert now.opening < 0.02
+    assert mouth_now(portrait, now).inside[3].max() < 0.02
+
+
+def test_lips_that_touch_meet_in_a_soft_dark_line(portrait):
+    closed = dict.fromkeys(SMILE, 0.0) | {"mouthClose": 0.1}
+    now = mouth_now(portrait, moved(portrait, **closed))
+    middle = now.shade.mean(0)[:, now.window.width // 2 - 3 : now.window.width // 2 + 3]
+    assert middle.amin() < 0.85
+    assert (middle.diff(dim=0).abs() < 0.3).all()
+    assert middle[0].min() > 0.99
+
+
+def test_a_stray_pixel_of_the_flow_takes_its_neighbours_and_edges_stay():
+    flow = torch.zeros(2, 12, 12)
+    flow[:, 6:] = 9.0  # the other lip
+    expected = flow.clone()
+    flow[:, 3, 4] = -7.0
+    assert torch.equal(_without_strays(flow, torch.ones(12, 12)), expected)
