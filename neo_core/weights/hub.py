@@ -14,13 +14,17 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
+from typing import Any, BinaryIO
 
 from ..data_types import InputError
 from .checksum import fingerprint
+from .whole_file import write_whole
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 BESIDE = ("config.json", "preprocessor_config.json", "LICENSE*", "LICENCE*", "NOTICE*", "README.md")
 ORIGIN = "origin.json"  # what is written beside the files
+PIECE = 1 << 20  # bytes written at once
+PARTIAL = 206  # the status of an answer that goes on where it was asked to
 SAFE = "the hub offers safetensors of many older models as a revision: --revision refs/pr/NUMBER"
 
 
@@ -82,26 +86,67 @@ def fetch(offer: Offer, folder: Path, on_file: Callable[[RemoteFile], None] = la
         else:
             on_file(file)
             _fetch(offer, file, path)
-    (place / ORIGIN).write_text(json.dumps(asdict(offer), indent=2) + "\n", encoding="utf-8")
+    write_whole(place / ORIGIN, (json.dumps(asdict(offer), indent=2) + "\n").encode())
     return place
 
 
 def _fetch(offer: Offer, file: RemoteFile, path: Path) -> None:
     """Bring one file, or what is missing of it: `hf_hub_download` would begin anew after each interruption."""
-    hub, part = _library(), path.with_name(f"{path.name}.{offer.revision[:8]}.part")
-    address = hub.hf_hub_url(offer.repository, file.name, revision=offer.revision)
-    headers = hub.utils.build_hf_headers() | {"Accept-Encoding": "identity"}
+    part = path.with_name(f"{path.name}.{offer.revision[:8]}.part")
     with _told(offer.repository), open(part, "ab") as output:
-        begun = output.tell()
-        if begun > file.bytes:  # of no use: two downloads at once wrote to it
-            begun = output.truncate(0)
-        hub.file_download.http_get(address, output, resume_size=begun, headers=headers, expected_size=file.bytes)
+        if output.tell() > file.bytes:  # of no use: two downloads at once wrote to it
+            _begin_anew(output)
+        while (begun := output.tell()) < file.bytes:
+            with _unless_it_grew(output, begun):
+                _receive(_library().hf_hub_url(offer.repository, file.name, revision=offer.revision), output)
     try:
         _check(part, file, "it was thrown away; ask again")
     except InputError:
         part.unlink()
         raise
     os.replace(part, path)
+
+
+def _receive(address: str, output: BinaryIO) -> None:
+    """Ask for what comes after the bytes that are there, and write it as it arrives."""
+    hub, begun = _library(), output.tell()
+    headers = hub.utils.build_hf_headers() | {"Accept-Encoding": "identity"}
+    with _answer(hub, address, headers | ({"Range": f"bytes={begun}-"} if begun else {})) as (response, pieces):
+        hub.utils.hf_raise_for_status(response)
+        if begun and response.status_code != PARTIAL:
+            _begin_anew(output)
+        for piece in pieces(PIECE):
+            output.write(piece)
+
+
+@contextmanager
+def _answer(hub: ModuleType, address: str, headers: dict[str, str]) -> Iterator[tuple[Any, Callable]]:
+    """A response whose body is still to come, and what reads it in pieces. The library's session knows proxies and
+    certificates; it is one of `requests` before version 1, one of `httpx` since."""
+    session, patience = hub.get_session(), hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
+    if hasattr(session, "mount"):
+        with session.get(address, headers=headers, stream=True, timeout=patience) as answer:
+            yield answer, answer.iter_content
+    else:
+        with session.stream("GET", address, headers=headers, follow_redirects=True, timeout=patience) as answer:
+            yield answer, answer.iter_bytes
+
+
+@contextmanager
+def _unless_it_grew(output: BinaryIO, begun: int) -> Iterator[None]:
+    """A line that breaks is asked again as long as each attempt brings something."""
+    try:
+        yield
+    except (OSError, _library().errors.HTTPError):
+        if output.tell() <= begun:
+            raise
+    if output.tell() <= begun:
+        raise ConnectionError("nothing more came")
+
+
+def _begin_anew(output: BinaryIO) -> None:
+    output.seek(0)
+    output.truncate()
 
 
 def _remote(sibling: object) -> RemoteFile:
@@ -136,7 +181,6 @@ def _library() -> ModuleType:
     try:
         import huggingface_hub.constants  # optional: only downloads need it
         import huggingface_hub.errors
-        import huggingface_hub.file_download
         import huggingface_hub.utils
     except ModuleNotFoundError as error:
         raise InputError(

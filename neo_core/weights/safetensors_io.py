@@ -4,7 +4,6 @@ Saving goes through a temporary file and a rename, so a killed training run neve
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -16,6 +15,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from ..data_types import InputError
+from .whole_file import write_whole
 
 NAMES_SHOWN = 5  # how many keys of a long list an error names
 
@@ -37,12 +37,7 @@ def save(
     path.parent.mkdir(parents=True, exist_ok=True)
     narrow = {name: _stored(tensor, dtype) for name, tensor in tensors.items()}
     metadata = {"config": json.dumps(config, sort_keys=True), "made": json.dumps(made or {}, sort_keys=True)}
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(serialize(narrow, metadata))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, serialize(narrow, metadata))
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[dict[str, Tensor], dict]:

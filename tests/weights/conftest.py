@@ -23,6 +23,7 @@ class Hub:
     served: dict[str, bytes] = field(default_factory=dict)  # in the place of what the listing promises
     breaks: dict[str, int] = field(default_factory=dict)  # name -> bytes after which the line breaks, once
     dies: bool = False  # when a line breaks: then the file is answered by 503 as long as this is so
+    ranges: bool = True  # whether it goes on where it is asked to, or begins anew
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, name, range
     broken: set[str] = field(default_factory=set)
     address: str = ""
@@ -72,7 +73,7 @@ class Answers(BaseHTTPRequestHandler):
         tag = entry["lfs"]["sha256"] if "lfs" in entry else entry["blobId"]
         headers = {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
         begin = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if not begin:
+        if not begin or not hub.ranges:
             until = hub.breaks.pop(name, None) if body else None
             hub.broken |= set() if until is None else {name}
             return self.send(200, data, body, headers, until)
@@ -101,9 +102,10 @@ def hub(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.hub.address)
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 16)  # what is written at once
+    monkeypatch.setattr("neo_core.weights.hub.PIECE", 1 << 16)
     template = server.hub.address + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    for module in ("constants", "file_download"):  # versions before 1 copy it when they are imported
+        monkeypatch.setattr(f"huggingface_hub.{module}.HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
     yield server.hub
     server.shutdown()
     server.server_close()

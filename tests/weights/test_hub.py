@@ -90,6 +90,24 @@ def test_a_part_that_is_too_long_is_begun_anew(tmp_path):
     assert (fetch(offer, tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
 
 
+def test_a_hub_that_cannot_go_on_is_heard_from_the_beginning(full, tmp_path):
+    offer, full.ranges = look_up("someone/tiny"), False
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / f"model.safetensors.{offer.revision[:8]}.part").write_bytes(WEIGHTS[:1000])
+    assert (fetch(offer, tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_the_story_is_there_whole_or_not_at_all(full, tmp_path, monkeypatch):
+    place = fetch(look_up("someone/tiny"), tmp_path)
+    before = (place / ORIGIN).read_bytes()
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: path.open("wb").write(data[:9]) and 1 / 0)
+    full.licence = "mit"
+    with pytest.raises(ZeroDivisionError):
+        fetch(look_up("someone/tiny"), tmp_path)
+    assert (place / ORIGIN).read_bytes() == before
+    assert {path.name for path in place.iterdir()} == WANTED | {ORIGIN}
+
+
 def test_a_file_that_arrives_damaged_is_refused_and_thrown_away(full, tmp_path):
     full.served["model.safetensors"] = WEIGHTS[:-1] + b"?"
     with pytest.raises(InputError, match=r"damaged .* checksum is \w{12}, expected \w{12}; it was thrown away"):
