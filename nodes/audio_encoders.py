@@ -7,14 +7,14 @@ import folder_paths
 from comfy_api.v0_0_2 import io
 from torch import Tensor
 
-from ..neo_core.audio.checkpoints import CONFIG, INDEX, WEIGHTS
+from ..neo_core.audio.checkpoints import CONFIG, INDEX, PREPROCESSOR, WEIGHTS, weight_files
 from ..neo_core.audio.features import RATE
 from ..neo_core.audio.replay import Replay
 from ..neo_core.data_types import InputError
 from . import inputs
-from .folders import FileState, state
+from .folders import FileState, states
 from .loaders import EMBEDDED
-from .model_patcher import HostedModels, embedded_encoder, public_encoder, with_encoder
+from .model_patcher import HostedModels, public_encoder, with_encoder
 from .sockets import NeoModel, genuine
 
 FOLDER = "audio_encoders"
@@ -40,8 +40,8 @@ class LoadAudioEncoder(io.ComfyNode):
                     "audio_encoder",
                     options=[EMBEDDED, *public_folders()],
                     default=EMBEDDED,
-                    tooltip="What hears the speech: embedded, or the folder of a public checkpoint in "
-                    "models/audio_encoders",
+                    tooltip="What hears the speech: embedded (the encoder of Load NEO Models), or the folder of a "
+                    "public checkpoint in models/audio_encoders",
                 ),
                 Encoded.Input(
                     "encoded",
@@ -55,16 +55,16 @@ class LoadAudioEncoder(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, audio_encoder, **_):
-        file = weights_file(audio_encoder)
-        return file and file.edition  # ComfyUI keeps this in the prompt
+        checkpoint = checkpoint_state(audio_encoder)
+        return checkpoint and checkpoint.edition  # ComfyUI keeps this in the prompt
 
     @classmethod
     def execute(cls, models, audio_encoder, encoded=None):
         hosted = genuine(models, HostedModels, "models", "Load NEO Models")
         if encoded is not None:
             return io.NodeOutput(with_encoder(hosted, to_replay(encoded)))
-        file = weights_file(audio_encoder)
-        return io.NodeOutput(with_encoder(hosted, *(public_encoder(file) if file else embedded_encoder())))
+        checkpoint = checkpoint_state(audio_encoder)
+        return io.NodeOutput(with_encoder(hosted, *public_encoder(checkpoint)) if checkpoint else hosted.loaded)
 
 
 def public_folders() -> dict[str, Path]:
@@ -75,14 +75,15 @@ def public_folders() -> dict[str, Path]:
     return {name: place for name, place in places.items() if name != "." and _is_checkpoint(place)}
 
 
-def weights_file(name: str) -> FileState | None:
-    """The checkpoint of the chosen folder as it is now; None for the embedded encoder."""
+def checkpoint_state(name: str) -> FileState | None:
+    """The checkpoint of the chosen folder as it is now, config and all; None for the encoder of Load NEO Models."""
     if name == EMBEDDED:
         return None
     place = public_folders().get(name)
     if place is None:
         raise InputError(f"audio encoder {name!r:.80} is not in models/{FOLDER}; expected one of the list")
-    return state(place / (WEIGHTS if (place / WEIGHTS).is_file() else INDEX))
+    parts = (place / CONFIG, place / PREPROCESSOR, place / INDEX, *weight_files(place))
+    return states(place, [part for part in parts if part.is_file()])
 
 
 def _is_checkpoint(place: Path) -> bool:

@@ -1,6 +1,8 @@
 """Where files may lie: inside ComfyUI's own folders, whatever a prompt asks for; and whether one has changed."""
 
+import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -71,6 +73,12 @@ def state(path: str | Path) -> FileState:
     """What tells a file from the same one after an edit. Raises OSError when there is none."""
     status = os.stat(path)
     return FileState(str(path), f"{status.st_mtime_ns}-{status.st_size}")
+
+
+def states(path: str | Path, files: Iterable[Path]) -> FileState:
+    """The same of what lies in several files: another one when any of them is written anew."""
+    editions = [state(file).edition for file in files]
+    return FileState(str(path), hashlib.sha256(" ".join(editions).encode()).hexdigest()[:16])
 
 
 def _listed(folder: Path) -> list[str]:

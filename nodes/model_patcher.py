@@ -24,6 +24,12 @@ class HostedModels:
 
     models: Models
     patchers: tuple[CoreModelPatcher, ...]
+    before: "HostedModels | None" = None  # as they were loaded, where another audio encoder has come in since
+
+    @property
+    def loaded(self) -> "HostedModels":
+        """With the audio encoder that Load NEO Models gave them."""
+        return self.before or self
 
     def __repr__(self) -> str:
         return f"HostedModels({len(self.patchers)} networks)"
@@ -42,22 +48,16 @@ def host_models(audio_encoder: FileState | None = None, vocal: FileState | None 
 
 
 @lru_cache(maxsize=1)
-def public_encoder(file: FileState) -> tuple[AudioEncoder, CoreModelPatcher]:
-    """The encoder of a checkpoint and ComfyUI's handle on it; kept as long as the file stays as it is."""
-    return _hosted(load_audio_encoder(file.path))
-
-
-def embedded_encoder() -> tuple[AudioEncoder, CoreModelPatcher]:
-    """The embedded encoder and ComfyUI's handle on it."""
-    hosted = host_models()
-    encoder = hosted.models.audio_encoder
-    return encoder, next(patcher for patcher in hosted.patchers if patcher.model is encoder)
+def public_encoder(folder: FileState) -> tuple[AudioEncoder, CoreModelPatcher]:
+    """The encoder of a checkpoint and ComfyUI's handle on it; kept as long as its files stay as they are."""
+    return _hosted(load_audio_encoder(folder.path))
 
 
 def with_encoder(hosted: HostedModels, encoder: AudioEncoder, *handle: CoreModelPatcher) -> HostedModels:
     """The same networks with another audio encoder; without a handle it has nothing that runs on a device."""
     others = tuple(patcher for patcher in hosted.patchers if patcher.model is not hosted.models.audio_encoder)
-    return HostedModels(dataclasses.replace(hosted.models, audio_encoder=encoder), (*others, *handle))
+    models = dataclasses.replace(hosted.models, audio_encoder=encoder)
+    return HostedModels(models, (*others, *handle), before=hosted.loaded)
 
 
 def _hosted(network: nn.Module) -> tuple[nn.Module, CoreModelPatcher]:

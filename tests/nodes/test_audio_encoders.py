@@ -1,10 +1,14 @@
 """Load Audio Encoder: public checkpoints and ComfyUI's own encodings in the place of the embedded encoder."""
 
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
+ROOT = Path(__file__).parents[2]
 transformers = pytest.importorskip("transformers")
 
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
@@ -102,6 +106,37 @@ def test_a_checkpoint_that_was_written_anew_is_loaded_anew(run_node, node_classe
     assert load.fingerprint_inputs(**chosen, models=None) != before
     (second,) = run_node("NEO_LoadAudioEncoder", models=models, **chosen).result
     assert second.models.audio_encoder.name != first.models.audio_encoder.name
+
+
+def test_every_file_of_a_checkpoint_counts(run_node, node_classes, public, models):
+    """Config, preprocessor, index and each shard: when one changes, what was loaded is not used again."""
+    network = transformers.HubertModel.from_pretrained(public)
+    (public / "model.safetensors").unlink()
+    network.save_pretrained(public, max_shard_size="20KB")
+    names = sorted(path.name for path in public.iterdir())
+    assert len([name for name in names if name.startswith("model-")]) > 1
+    load, chosen = node_classes["NEO_LoadAudioEncoder"], {"audio_encoder": "tiny-hubert"}
+    (before,) = run_node("NEO_LoadAudioEncoder", models=models, **chosen).result
+    seen = {load.fingerprint_inputs(**chosen)}
+    for k, name in enumerate(names):
+        os.utime(public / name, ns=(k, k))
+        seen.add(load.fingerprint_inputs(**chosen))
+        (now,) = run_node("NEO_LoadAudioEncoder", models=models, **chosen).result
+        assert now.models.audio_encoder is not before.models.audio_encoder
+        before = now
+    assert len(seen) == len(names) + 1
+
+
+@pytest.mark.usefixtures("public")
+def test_embedded_keeps_the_encoder_that_the_loader_was_given(run_node, folders):
+    shipped = ROOT / "neo_core" / "weights" / "embedded" / "audio.safetensors"
+    shutil.copy(shipped, folders.models / "own.safetensors")
+    (given,) = run_node("NEO_LoadModels", audio_encoder="own.safetensors").result
+    (kept,) = run_node("NEO_LoadAudioEncoder", models=given, audio_encoder="embedded").result
+    (other,) = run_node("NEO_LoadAudioEncoder", models=kept, audio_encoder="tiny-hubert").result
+    (back,) = run_node("NEO_LoadAudioEncoder", models=other, audio_encoder="embedded").result
+    assert kept.models.audio_encoder is back.models.audio_encoder is given.models.audio_encoder
+    assert back.patchers == given.patchers
 
 
 @pytest.mark.parametrize("name", ["../tiny-hubert", "other", "flat.safetensors", "/etc", "missing"])
