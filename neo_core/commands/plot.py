@@ -28,14 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="depth: the blend over earlier blocks; influence: what each signal changes; speech: motion under loudness",
     )
     parser.add_argument("--weights", type=Path, help="VOCAL (default: the embedded one)")
+    parser.add_argument("--audio-encoder", type=Path, metavar="FOLDER", help="what that VOCAL was trained to hear with")
     parser.add_argument("--seed", type=int, default=0)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    check_writable(arguments.out, WRITABLE, (arguments.speech,))
+    check_writable(arguments.out, WRITABLE, filter(None, (arguments.speech, arguments.weights)))
+    encoder, vocal = load_audio_encoder(arguments.audio_encoder), load_vocal(arguments.weights)
     sound, average = read_waveform(arguments.speech), (torch.zeros(GEOMETRY_SIZE), torch.zeros(STYLE_SIZE))
-    heard, person = encode(load_audio_encoder(), sound), Identity(*average, rest())
-    picture = PICTURES[arguments.picture](load_vocal(arguments.weights), heard, person, sound, arguments.seed, SIZE)
+    heard, person = encode(encoder, sound), Identity(*average, rest())
+    picture = PICTURES[arguments.picture](vocal, heard, person, sound, arguments.seed, SIZE)
     write_image(arguments.out, picture)
     print(arguments.out)
     return 0

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .. import motion_space
+from ..audio.encoder import AudioEncoder
 from ..audio.loading import load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, Identity, InputError
 from ..media.audio import inspect_sound, read_blocks
@@ -31,6 +32,7 @@ from ..pipelines.live import LATENCY, LIVE_STEPS, LivePerformance
 from ..pipelines.talking_head import load_models
 from ..timebase import MOTION_RATE
 from ..vocal.loading import load_vocal
+from ..vocal.motion_generator import MotionGenerator
 from . import options
 
 READ = 1 << 16  # bytes at most at once; fewer come as soon as they are there
@@ -56,10 +58,10 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.output != "-":
         check_apart(arguments.output, filter(None, (arguments.sound, arguments.photo, arguments.vocal)))
     rate, blocks = _sound(arguments)
-    identity = _who(arguments)
+    encoder, vocal, identity = _performer(arguments)
     live = LivePerformance(
-        load_audio_encoder(),
-        load_vocal(arguments.vocal),
+        encoder,
+        vocal,
         identity,
         rate,
         seed=arguments.seed,
@@ -125,11 +127,13 @@ def _samples(source: BinaryIO, kind: str, channels: int) -> Iterator[Tensor]:
             yield torch.from_numpy(np.frombuffer(data[:whole], dtype).astype(np.float32).reshape(-1, channels).T / full)
 
 
-def _who(arguments: argparse.Namespace) -> Identity:
-    """The person in the photo, or nobody in particular."""
+def _performer(arguments: argparse.Namespace) -> tuple[AudioEncoder, MotionGenerator, Identity]:
+    """What hears, what moves, and the person in the photo or nobody in particular."""
     if arguments.photo:
-        return enrol_photo(load_models(), arguments.photo, arguments.face, None).identity
-    return Identity(torch.zeros(GEOMETRY_SIZE), torch.zeros(STYLE_SIZE), motion_space.rest())
+        models = load_models(vocal=arguments.vocal)
+        return models.audio_encoder, models.vocal, enrol_photo(models, arguments.photo, arguments.face, None).identity
+    nobody = Identity(torch.zeros(GEOMETRY_SIZE), torch.zeros(STYLE_SIZE), motion_space.rest())
+    return load_audio_encoder(), load_vocal(arguments.vocal), nobody
 
 
 class _JsonLines:

@@ -56,14 +56,33 @@ class LivePerformance:
         if not MIN_RATE <= sample_rate <= MAX_RATE:
             raise InputError(f"live sound has a sample rate of {sample_rate} Hz; expected {MIN_RATE} to {MAX_RATE}")
         vocal.require_encoder(encoder.name, encoder.layers, encoder.width)
-        vocal.asked(emotion)
-        self.emotion, self.amplitudes = emotion, check_amplitudes(amplitudes)
+        self._vocal = vocal
+        self.emotion, self.amplitudes = emotion, amplitudes
         self._reference = identity.reference.float().cpu()
         self._motion = LiveMotion(vocal, identity, seed=seed, steps=steps, guidance=guidance)
         pace = self._motion.pace
         self._ear = LiveEar(encoder, pace.hop, pace.ahead, self._motion.span, VoiceSoFar(voice))
         self._resampler = LiveResampler(sample_rate)
         self._finished = False
+
+    @property
+    def emotion(self) -> Emotion | None:
+        return self._emotion
+
+    @emotion.setter
+    def emotion(self, emotion: Emotion | None) -> None:
+        if not isinstance(emotion, Emotion | None):
+            raise InputError(f"emotion is {emotion!r:.60}, expected an Emotion or None")
+        self._vocal.asked(emotion)
+        self._emotion = emotion
+
+    @property
+    def amplitudes(self) -> tuple[tuple[str, float], ...]:
+        return self._amplitudes
+
+    @amplitudes.setter
+    def amplitudes(self, amplitudes: Iterable[tuple[str, float]]) -> None:
+        self._amplitudes = check_amplitudes(amplitudes)
 
     @one_thread()
     def hear(self, samples: Tensor) -> Tensor:

@@ -109,6 +109,11 @@ def trained_columns(folder: Path) -> list[Column]:
     if not found:
         raise InputError(f"{folder} holds no weights; expected COLUMN-SEED.safetensors, COLUMN in {', '.join(COLUMNS)}")
     made = {path: load_made(path) for paths in found.values() for path in paths}
+    for path, run in made.items():
+        if missing := {"steps", "minutes"} - run.keys():
+            raise InputError(
+                f"{path} does not say its {' and '.join(sorted(missing))}; expected what `train vocal` wrote"
+            )
     steps = {run["steps"] for run in made.values()}
     if len(steps) != 1:
         raise InputError(f"the weights in {folder} were trained for {sorted(steps)} steps; expected one number for all")

@@ -57,6 +57,7 @@ def photo(tmp_path):
         ("render me.png --motion m.safetensors -o out.mp4", "motion m.safetensors does not exist"),
         ("render me.png --motion . -o out.mp4", "motion . is a folder"),
         ("inspect me.png --draw me.png", "would overwrite"),
+        ("plot hello.mp4 -o hello.png --audio-encoder missing", "missing"),
     ],
 )
 @pytest.mark.usefixtures("photo")

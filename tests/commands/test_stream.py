@@ -6,14 +6,19 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from neo_core import __main__ as cli
 from neo_core import motion_space
+from neo_core.commands import stream
+from neo_core.data_types import Identity
 from neo_core.media.audio import read_waveform
 from neo_core.pipelines.live import LATENCY
+from neo_core.weights import safetensors_io
 
 SPEECH = Path(cli.__file__).parent / "samples" / "speech.flac"
 ROOT = Path(cli.__file__).parents[1]
@@ -83,6 +88,27 @@ def test_numbers_of_a_file_are_those_of_the_lines(tmp_path, capsysbinary, raw):
     lines = [json.loads(line) for line in out.splitlines()][1:]
     assert numbers == pytest.approx(np.array([line["motion"] for line in lines]), abs=1e-5)
     assert err.startswith(b"50 frames, 224 ms behind the sound")
+
+
+def test_each_network_is_loaded_once_for_a_photo(tmp_path, monkeypatch, raw):
+    loaded = []
+    monkeypatch.setattr(safetensors_io, "load", counting(loaded, safetensors_io.load))
+    nobody = Identity(torch.zeros(60), torch.zeros(16), motion_space.rest())
+    monkeypatch.setattr(stream, "enrol_photo", lambda *_: SimpleNamespace(identity=nobody))
+    wav = tmp_path / "sound.wav"
+    with wave.open(str(wav), "wb") as file:
+        file.setparams((1, 2, 48000, 0, "NONE", ""))
+        file.writeframes(raw[: 48000 // 5 * 2])
+    assert cli.main(["stream", str(wav), "--photo", "me.jpg", "--steps", "1", "-o", str(tmp_path / "out")]) == 0
+    assert len(loaded) == len(set(loaded)) > 2
+
+
+def counting(calls: list, load):
+    def counted(path, *rest):
+        calls.append(Path(path).name)
+        return load(path, *rest)
+
+    return counted
 
 
 def test_the_sound_is_not_overwritten(tmp_path, capsys, raw):

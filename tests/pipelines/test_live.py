@@ -1,11 +1,13 @@
 """The live performance, with the shipped weights: how little of the future it needs."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from neo_core import motion_space
 from neo_core.audio.loading import load_audio_encoder
-from neo_core.data_types import Identity, InputError
+from neo_core.data_types import Emotion, Identity, InputError
 from neo_core.motion_space import rest
 from neo_core.pipelines.live import LATENCY, LivePerformance
 from neo_core.timebase import MOTION_RATE
@@ -90,6 +92,29 @@ def test_an_encoder_that_needs_the_whole_recording_is_refused(networks):
 
     with pytest.raises(InputError, match="expected the embedded one"):
         LivePerformance(Other(), networks[1], IDENTITY, 16000)
+
+
+@pytest.mark.parametrize(
+    ("name", "wish", "told"),
+    [
+        ("amplitudes", (("nose", 1.0),), "amplitude of 'nose' found; expected one of"),
+        ("amplitudes", (("head", float("nan")),), "amplitude of head is nan"),
+        ("emotion", "happy", "emotion is 'happy', expected an Emotion"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_refused_when_it_is_made(networks, name, wish, told):
+    live = LivePerformance(*networks, IDENTITY, 16000, steps=1)
+    before = getattr(live, name)
+    with pytest.raises(InputError, match=told):
+        setattr(live, name, wish)
+    assert getattr(live, name) == before
+
+
+def test_a_state_that_the_weights_do_not_know_is_refused_while_it_goes_on(networks, monkeypatch):
+    live = LivePerformance(*networks, IDENTITY, 16000, steps=1)
+    monkeypatch.setattr(networks[1], "config", replace(networks[1].config, emotions=0))
+    with pytest.raises(InputError, match="know no emotions"):
+        live.emotion = Emotion("happy")
 
 
 def test_parts_can_be_held_back_while_it_goes_on(networks):

@@ -180,6 +180,12 @@ def test_columns_are_read_by_name_and_must_have_equal_steps(tmp_path: Path, tiny
         trained_columns(tmp_path)
 
 
+def test_weights_that_do_not_say_their_steps_are_refused(tmp_path: Path, tiny_vocal):
+    save(tmp_path / "neo-0.safetensors", tiny_vocal.state_dict(), stored_config(tiny_vocal), made={"minutes": 6.0})
+    with pytest.raises(InputError, match=r"neo-0\.safetensors does not say its steps; expected"):
+        trained_columns(tmp_path)
+
+
 @pytest.fixture
 def tiny_vocal():
     return UnifiedMMDiT(UnifiedConfig(audio_layers=2, audio_width=4, width=32, depth=2, heads=2, rotary=4))
