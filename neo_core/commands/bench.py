@@ -27,6 +27,7 @@ from ..training import (
 )
 from ..training.synthetic.sentences import OTHER_LANGUAGES
 
+LIPCHECK = "'PYTHON SCRIPT', which scores the lip sync of a video, with its modules beside it (docs/benchmarks.md)"
 BENCHES = ("talking-head", "vocal", "comfyui")
 
 
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--media", type=Path, help="pictures to judge with, which you may use for that")
     parser.add_argument("--assets", type=Path, help="training assets with held-out speech (default: beside the media)")
-    parser.add_argument("--lipcheck", default="", help="command that scores the lip sync of a video")
+    parser.add_argument("--lipcheck", default="", help=LIPCHECK)
     parser.add_argument("--work", type=Path, help="keep clips and reports in this folder")
     parser.add_argument("--only", nargs="+", metavar="PART", help="only these parts; other rows stay empty")
     parser.add_argument(

@@ -134,6 +134,22 @@ def test_long_sound_in_pieces_is_the_whole_sound(checkpoint, speech, kind):
         assert error[:, near].norm() < SEAM * change[:, near].norm()
 
 
+@pytest.mark.parametrize("kind", ["wav2vec2-base", "wavlm-base"])
+def test_nothing_but_attention_tells_pieces_from_the_whole(checkpoint, speech, kind):
+    """With attention silenced there is no seam at all, however much the sound changes: statistics of the whole sound
+    and two seconds of context are enough for everything else."""
+    folder, _ = checkpoint(kind)
+    encoder, sound = load_audio_encoder(folder), speech(50.0)
+    sound[18 * RATE : 30 * RATE] *= 0.02
+    for layer in encoder.network.encoder.layers:
+        layer.attention.out_proj.weight.zero_()
+    pieces = hidden_of(encoder, sound)
+    encoder.window = pieces.shape[1] + 1
+    level = encoder.survey([sound])
+    whole = torch.cat(list(encoder.stream([sound], level, piece=pieces.shape[1])), dim=1)
+    assert (pieces - whole).norm() < 5e-4 * whole.norm()
+
+
 def test_long_sound_through_whisper_is_its_windows(checkpoint, speech):
     """Whisper knows 30 s at most: each piece is what it makes of the 30 s around it, after 3 s of passing over."""
     encoder, sound = load_audio_encoder(checkpoint("whisper-80")[0]), speech(50.0)
