@@ -275,7 +275,7 @@ def _paint_tongue(way: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     groove = 1 - 0.16 * torch.exp(-((across / 0.16) ** 2)) * smoothstep(along, 0.95, 0.5) * smoothstep(along, 0.05, 0.4)
     side = 1 - 0.6 * across.abs() ** 2
     rough = 1 + 0.03 * torch.sin(37 * across + 11 * along) * torch.sin(41 * along - 17 * across)
-    level = (0.05 + 0.95 * near**1.3) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
+    level = (0.16 + 0.84 * near**1.3) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
     colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.95, 1.08, 1.08])[:, None, None]
     wet = torch.exp(-(((across.abs() - 0.32) / 0.14) ** 2) - ((along - 0.55) / 0.1) ** 2)
     wet = 0.13 * wet * (0.55 + 0.45 * torch.sin(29 * across + 5)) * near

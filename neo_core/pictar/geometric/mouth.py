@@ -16,7 +16,7 @@ from .palette import Palette, look_for_palette, of_one_material
 from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
-CAVITY = (0.34, 0.17, 0.15)  # of the lining near the lips, under white light, as a display shows it
+CAVITY = (0.33, 0.17, 0.15)  # of the lining near the lips, under white light, as a display shows it
 WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
 REACH = 1.0  # pixels that the skin is continued into what the mesh leaves open
 SOFT_PIXELS, SOFT_LIP = 0.8, 0.045  # blur of the lips' edge: at least so many pixels, or so many head units
@@ -227,7 +227,7 @@ def _painted(mouth: Mouth, gap: Gap, drawn: Drawn, unit: float) -> Tensor:
     """Teeth, gums and tongue before the dark, in the light that comes in between the lips, as soft as the photo. [3,
     h, w]"""
     warm, palette = torch.tensor(WARMTH)[:, None, None], mouth.palette
-    dark = (1 + palette.stone) * torch.tensor(CAVITY)[:, None, None] * (0.5 + 0.5 * gap.depth) ** (1.6 * warm)
+    dark = (1 + palette.stone) * torch.tensor(CAVITY)[:, None, None] * (0.55 + 0.45 * gap.depth) ** (1.6 * warm)
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
     touch = ((0.6 + 0.4 * touch) * (1 - LIP_SHADOW * gap.lip)) ** warm
     flesh = touch * (0.3 + 0.7 * smoothstep(gap.sky, 0.0, 0.7)) ** warm * palette.flesh[:, None, None]
