@@ -16,7 +16,7 @@ from .palette import Palette, look_for_palette, of_one_material
 from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
-CAVITY = (0.33, 0.17, 0.15)  # of the lining near the lips, under white light, as a display shows it
+CAVITY = (0.30, 0.15, 0.135)  # of the lining near the lips, under white light, as a display shows it
 WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
 REACH = 1.0  # pixels that the skin is continued into what the mesh leaves open
 SOFT_PIXELS, SOFT_LIP = 0.8, 0.045  # blur of the lips' edge: at least so many pixels, or so many head units
@@ -133,7 +133,7 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     inner_lip = change * (1 - layers.skin_values[3]) * (layers.skin > 0)
     flesh = 1 - mouth.palette.stone  # the refiner has seen people only, and reddens lips of stone
     maps = _maps(inside[3], inner_lip, teeth, change * flesh)
-    pressed = 1 - change * _crease(line, window, mouth.palette.soft, unit)
+    pressed = 1 - change * _crease(line, window, mouth.palette, unit)
     return MouthNow(window, layers, inside, seam * pressed * (1 - inner_lip), maps)
 
 
@@ -155,7 +155,7 @@ def _one_lip(layers: Layers, window: Window, photo: Tensor, met: Tensor, soft: f
     hole = (skin < 0.05) & (near[-1:] > 0.02)  # the mesh leaves some open at the corners of the mouth
     values = torch.where(hole, near[:-1] / near[-1:].clamp(min=0.02), values)
     closed = replace(layers, skin=torch.where(hole, near[-1:], skin)[0], skin_values=values)
-    return closed, _seam(share, lower, upper, window, photo)
+    return closed, _seam(share, lower, upper, values[:2], window, photo)
 
 
 def _without_strays(flow: Tensor, skin: Tensor) -> Tensor:
@@ -188,19 +188,19 @@ def _melted(
     return lower, upper, share + met * (mixed - share)
 
 
-def _seam(share: Tensor, lower: Tensor, upper: Tensor, window: Window, photo: Tensor) -> Tensor:
-    """Factor from the lip that has most of a pixel to the mean of both; 1 beside the seam. [3, h, w]"""
+def _seam(share: Tensor, lower: Tensor, upper: Tensor, chosen: Tensor, window: Window, photo: Tensor) -> Tensor:
+    """Factor from the lip that the chosen flow fetches to the mean of both by their share; 1 beside the seam. [3, h,
+    w]"""
     factor = torch.ones(3, *share.shape)
     both = (share > 0.02) & (share < 0.98)
     row, column = torch.nonzero(both, as_tuple=True)
     if len(row):
         at = torch.stack([column + window.left, row + window.top], 1) + 0.5
-        flows = torch.stack([lower[:, row, column].T, upper[:, row, column].T])  # [2, N, 2]
-        first, second = sample_linear(photo, at + flows).unbind(1)  # [3, N]
+        flows = torch.stack([flow[:, row, column].T for flow in (lower, upper, chosen)])  # [3, N, 2]
+        first, second, shown = sample_linear(photo, at + flows).unbind(1)  # [3, N]
         part = share[row, column]
-        mean = part * first + (1 - part) * second
-        factor[:, row, column] = (mean + 0.02) / (torch.where(part > 0.5, first, second) + 0.02)
-    return factor.clamp(0.3, 2.0)
+        factor[:, row, column] = (part * first + (1 - part) * second + 0.02) / (shown + 0.02)
+    return factor.clamp(0.25, 3.0)
 
 
 def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | None:
@@ -347,15 +347,16 @@ def _parted(line: Tensor, window: Window) -> Tensor:
 
 def _met(line: Tensor) -> Tensor:
     """1 in columns where lips touch, 0 where a pixel lies between them or no lips are. [w]"""
-    return smoothstep(line[1] - line[0], 1.4, 0.4) * line[2]
+    return smoothstep(line[1] - line[0], 1.4, 0.4) * line[3]
 
 
-def _crease(line: Tensor, window: Window, soft: float, unit: float) -> Tensor:
+def _crease(line: Tensor, window: Window, palette: Palette, unit: float) -> Tensor:
     """How much darker the line is in which lips touch: they are round, so light leaves them there. [3, h, w]"""
     row = (torch.arange(window.height) + 0.5)[:, None]
-    width = max(0.9, soft, CREASE_WIDTH * unit)
+    width, depth = max(0.9, palette.soft, CREASE_WIDTH * unit), torch.tensor(CREASE)
+    depth = depth + palette.stone * (depth.mean() - depth)  # red is what shines through lips
     away = (row - (line[0] + line[1]) / 2) / width
-    return torch.tensor(CREASE)[:, None, None] * _met(line) * torch.exp(-(away**2))
+    return depth[:, None, None] * _met(line) * line[2] * torch.exp(-(away**2))
 
 
 def _change(bust: Bust, source: Tensor, now: Deformation) -> Tensor:

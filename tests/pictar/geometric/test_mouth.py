@@ -12,6 +12,7 @@ from neo_core.geometry.head_model import landmarks, shape, turn_eyes
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift, translate
+from neo_core.pictar.geometric.contact import points
 from neo_core.pictar.geometric.mouth import _without_strays, draw_mouth
 from neo_core.training.synthetic.face_measures import embedded_measures
 from neo_core.training.synthetic.mouth import rest_mouth, shape_mouth
@@ -139,3 +140,16 @@ def test_a_stray_pixel_of_the_flow_takes_its_neighbours_and_edges_stay():
     expected = flow.clone()
     flow[:, 3, 4] = -7.0
     assert torch.equal(_without_strays(flow, torch.ones(12, 12)), expected)
+
+
+def test_the_seam_of_a_dark_and_a_bright_lip_has_no_stray_pixels(model, fit, grant_for):
+    photo = torch.tensor((235, 230, 225), dtype=torch.uint8).expand(160, 160, 3).clone()
+    bright = lifted(model, fit, photo, grant_for)
+    rim = points(model, bright.source, bright.bust.contact.lips.lower)[:, :2].mean(0)
+    photo[: int(rim[1])] = torch.tensor((90, 85, 80), dtype=torch.uint8)  # all above the seam
+    volume = lifted(model, fit, photo, grant_for)
+    frame = translate(volume, moved(volume, jawOpen=0.0, mouthClose=0.1)).float().mean(-1)
+    middle = frame[int(rim[1]) - 6 : int(rim[1]) + 7, int(rim[0]) - 5 : int(rim[0]) + 6]
+    assert middle.min() > 50  # a little darker than the darker lip where they touch
+    assert middle.max() < 240
+    assert (middle.diff(dim=1).abs() < 70).all()
