@@ -24,7 +24,7 @@ from torch import Tensor
 from ..data_types import InputError
 
 SIGNALS = ("audio", "identity", "reference")
-BEYOND = 0.5  # of what a slider goes beyond 1, its weight goes: effects turn round near a weight of 1.5
+BEYOND = 0.4  # of what a slider goes beyond 1, its weight goes: effects turn round near a weight of 1.5
 SMALL = 1e-4  # deviations: a channel that moves less than this keeps its size
 
 
@@ -126,7 +126,7 @@ class Guidance:
 
 
 def slider_weight(slider: float) -> float:
-    """The weight w of a slider. Up to 1 they are the same; beyond it the weight grows half as fast, because what it
+    """The weight w of a slider. Up to 1 they are the same; beyond it the weight grows more slowly, because what it
     does turns round near a weight of 1.5 (docs/benchmarks.md, "What the guidance sliders do"): so it grows up to 2."""
     return 1 + BEYOND * (slider - 1) if slider > 1 else slider
 
