@@ -15,6 +15,7 @@ BUDGET_MB = {  # what a clone has to carry, per file
     "refiner.safetensors": 4,
     "audio.safetensors": 6,
     "vocal.safetensors": 24,
+    "vocal_neo.safetensors": 24,
 }
 SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))
 STORY = {"recipe", "seed", "minutes", "data", "licences", "held_out"}

@@ -44,6 +44,8 @@ train audio-encoder --speech "$data/speech" --minutes "$(minutes 45)" --seed 1 -
 
 factory performances --speech "$data/speech" --out "$data/performances" --takes 3 --minutes "$(minutes 8)" --seed 4
 train vocal --data "$data/performances" --minutes "$(minutes 115)" --seed 0 --device "$device"
+train vocal --architecture neo --data "$data/performances" --minutes "$(minutes 13)" --seed 0 --device "$device" \
+  --out neo_core/weights/embedded/vocal_neo.safetensors
 
 train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 15)" --seed 1 --device "$device"
 
