@@ -113,7 +113,9 @@ class SideConditioner(MotionGenerator):
         known = torch.cat((conditions.geometry, conditions.style), dim=-1)
         vector = self.identity_input(known, conditions.identity)
         vector = vector + self.reference_input(conditions.reference_motion, conditions.reference)
-        return None, vector + self.emotion_input(conditions.emotion)[:, 0] if self.config.emotions else vector
+        if self.config.emotions:
+            vector = vector + self.emotion_input(conditions.emotion)[:, 0]
+        return None, vector
 
 
 class MMDiT(SideConditioner):
