@@ -16,8 +16,9 @@ from ...motion_space import GAZE
 from .bust import BLINK, Bust, Deformation, with_closed_eyes
 from .contact import Pairs, hats, points
 from .eyeball import GLINT_PATH, Ball, build_ball
-from .eyelid import Lid, build_lid, lash_light
+from .eyelid import Lid, build_lid
 from .follow import smoothstep
+from .lashes import lash_light
 from .outline import iris_disc, look_of
 from .patch import BLANK, INNER, SKIN, Cut, Layers, Window, draw_layers, feather, window_around
 from .sampling import blur, dilate, fill, pixel_centres, sample, sample_linear
@@ -25,7 +26,6 @@ from .sampling import blur, dilate, fill, pixel_centres, sample, sample_linear
 PUSH = 0.4  # head units an eyeball is set back
 UNFOLDS = (0.02, 0.22)  # of a closing: over which the skin above the margin gives way to the lid's own
 SETTLES = (0.55, 0.95)  # and over which the rest of the open eye below it does
-LASHES = (0.03, 0.35)  # and over which the lashes ride on the margin
 LID = 0.9  # head units around a margin that carry the photo however aslant they are
 AROUND, ABOVE = 0.36, 0.28  # of the eye's width: drawn around the margins, and more above them
 EDGE = 0.05  # of the eye's width: over which a turned ball comes out from under the lids
@@ -46,6 +46,7 @@ class Eye:
     ball: Ball
     lid: Lid
     closed_screen: Tensor  # [V, 2] where the closed eye's vertices lie in the photo
+    upper: Tensor  # [P] columns of the upper margin's points in the window
     known: Tensor  # [1, h, w] where the photo tells how the ball looks: its opening and the edge around it
 
 
@@ -73,8 +74,11 @@ def build_eye(
     centre, radius = iris_disc(bust, side)
     ball = build_ball(view, opening, centre - _corner(window), radius, width)
     upper = _margins(bust, start, side, window)[0]
-    lid = build_lid(view, opening, upper, width, _brow(bust, start, side, window), light)
-    return Eye(side, window, cut, ball, lid, with_closed_eyes(bust).screen[:, :2], _known(opening, width))
+    shut = with_closed_eyes(bust)
+    flow = _continued(draw_layers(shut.screen, model, cut, window, (start.screen - shut.screen)[:, :2]))[0]
+    closed = _margins(bust, shut, side, window)[0]
+    lid = build_lid(view, opening, upper, closed, flow, width, _brow(bust, start, side, window), light)
+    return Eye(side, window, cut, ball, lid, shut.screen[:, :2], upper[:, 0], _known(opening, width))
 
 
 def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tensor, bounds: Window) -> EyeNow:
@@ -100,7 +104,7 @@ def draw_eye(eye: Eye, bust: Bust, source: Tensor, now: Deformation, photo: Tens
     shut = closing(eye, bust, now)
     alpha = cover * _given_way(margins, window, width, shut) * feather(window, round(0.1 * width))
     lid = torch.cat([skin, alpha])
-    lash = lash_light(eye.lid, margins[0], window.height, window.width, width, smoothstep(shut, *LASHES))
+    lash = lash_light(eye.lid.lashes, eye.lid.raised, eye.upper, margins[0], (window.height, window.width), width, shut)
     return EyeNow(window, layers, ball, lid, lash)
 
 

@@ -1,9 +1,9 @@
-"""Lids: the skin that a closed eye would show, made once per photo, and the line of lashes that rides on its edge.
+"""Lids: the skin that a closed eye would show, made once per photo.
 
-The photo shows next to nothing of a lid. Whatever belongs to the open eye (ball, lashes, liner, the fold above) is cut
-out and the skin around it continued over the hole, with the grain of the cheek and the shading of a ball in the photo's
-own light. Lashes are measured where the photo has them and drawn anew where the lid's edge is: a statue with a faint
-shadow there keeps a faint shadow.
+A closing lid unfolds: the photo's own skin above the margin is drawn down with its folds and shadows, and where it
+shows none yet, what lies around the eye is continued over the opening, with the grain of the cheek and the shading of a
+ball in the photo's own light. Only what the lid comes to cover is replaced; the lower lid, the corners and what lies
+above the fold stay the photo's. Edge and lashes ride on the margin (`lashes`).
 
 Letters: P points of a margin, h w pixels of a window.
 """
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .contact import hats
 from .follow import smoothstep
+from .lashes import DIM, edge_above, from_rows, height_of, look_above
 from .light import DISPLAY, harmonics
-from .sampling import LUMA, blur, dilate, distance, erode, fill, resize, sample_linear
+from .sampling import LUMA, blur, dilate, distance, erode, fill, pixel_centres, resize, sample_linear
 
 # All lengths are in widths of the eye.
 ROOM = 0.085  # around the fitted opening: what may still be eye
@@ -26,27 +26,27 @@ THIN = 0.07  # half the width of what is thin
 DARKER = 0.85  # of what surrounds it
 WHITER, LEAST_APART = 0.45, 0.15  # share of the way from the white of the eye to the skin; they must differ by this
 GROWTH = 12  # steps of a fortieth of the width by which the open eye takes in what is dark
-SOFT = 0.045  # edge of what is replaced
+SOFT = 0.035  # edge of what is replaced
 PENUMBRA = 0.07  # around the open eye lies its own shadow
 RIM_LENIENCE = 0.1  # a power: deeper shadows may darken the rim of a lid than its middle ...
 RIM_TRUST = (0.2, 0.35)  # ... but neither hair nor backdrop may
 RIM, SETTLES = 0.04, 0.22  # detail of the rim that a lid takes on, and how far inwards
 FILM = 80  # samples along the longer side of the film that spans the open eye
 CHEEK = (0.14, 0.5)  # below the opening: what a lid takes its colour and grain from
-DIM, LEVEL, TINT = 0.03, 0.6, 0.35  # colours as far from the cheek's, in logarithms, are hardly skin
+LEVEL, TINT = 0.6, 0.35  # colours as far from the cheek's, in logarithms, are hardly skin
 LASH_LINE, LID_TRUST = 0.04, 0.5  # beyond the opening's room nothing is white of the eye; trust in a lid that shows
 LEAST_TRUST, HELD = 0.001, 0.3  # trust where nothing is skin; trust from which the film is held fast
 GRAIN_SIZE, GRAIN_LIMIT = 0.03, 3.0  # scale of what is grain; medians
 ROUND = 0.2  # of the shading of a ball that is believed
-EDGE, EDGE_ROWS = (0.10, 0.03), 14  # above and below the margin: where its lashes are measured
-SPREADS = (0.012, 0.026)  # least and greatest of the line of lashes
-FINEST = 0.8  # pixels: no line has a smaller spread
-HANGS = 1.7  # times as soft below as above: lashes hang down
-FRINGE, FRINGE_DEPTH = 0.10, 0.4  # lashes hang below a closing lid: how far, how dark against the line
-STRANDS, STRAND, FAN = (13.0, 21.3, 34.9), 0.35, 1.5  # how many, how far they stand out, how they spread
-STRAND_SEEN = (3.0, 8.0)  # pixels from strand to strand: from nothing to see to all
-TAPER = 0.3  # over which the line ends at the corners
-DARKEST = 0.62  # of the light that lashes take, at most
+OWN = (0.04, 0.2)  # height above the margin over which the skin's light comes down with it
+TOP = (0.36, 0.14)  # height over which the photo's skin turns into the lid's
+CORNERS, ARCH, LOW = (
+    (0.0, 0.16),
+    0.35,
+    0.3,
+)  # from the corners in: over which it does, over which `TOP` rises, from where
+HAIRY, BESIDE = (0.1, 0.3), (0.0, 0.08)  # light taken by lashes that must not stay; and from the corners in
+LEAN, MISSED = 0.065, 3  # around the opening, replaced anyway; steps of a fortieth by which white outside is followed
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,60 @@ class Lid:
     """What closes one eye; pictures cover a window of the photo."""
 
     skin: Tensor  # [3, h, w] the closed lid without lashes
-    cover: Tensor  # [1, h, w] where the photo shows the open eye
-    taken: Tensor  # [3, P] share of each colour's light that the lashes take along the upper margin
-    spread: float  # of the line of lashes, widths of the eye
+    cover: Tensor  # [1, h, w] how far it replaces the photo
+    lashes: Tensor  # [3, K, w] light that edge and lashes leave, in rows above the photo's edge
+    raised: Tensor  # [P] how far above the fitted margin that lies, eye widths
 
 
-def build_lid(view: Tensor, opening: Tensor, margin: Tensor, width: float, brow: Tensor, light: Tensor) -> Lid:
-    """view [3, h, w], opening [h, w] as fitted, upper margin [P, 2] and lower edge of the brow [Q, 2] in the window's
-    pixels, width of the eye in pixels, light [9] of the photo."""
+def build_lid(
+    view: Tensor,
+    opening: Tensor,
+    margin: Tensor,
+    closed: Tensor,
+    flow: Tensor,
+    width: float,
+    brow: Tensor,
+    light: Tensor,
+) -> Lid:
+    """view [3, h, w], opening [h, w] as fitted, upper margin [P, 2], the same when closed, and lower edge of the brow
+    [Q, 2] in the window's pixels, flow [2, h, w] from the closed eye's skin to where the photo has it, width of the eye
+    in pixels, light [9] of the photo."""
     forehead = _forehead(margin, brow, *opening.shape)
     hole, cheek = open_eye(view, opening, width) * (1 - forehead), below_eye(opening, width)
     hole = (distance(hole, max(2, round(PENUMBRA * width) + 1)) <= PENUMBRA * width).float() * (1 - forehead)
     near = dilate((opening > 0.02).float(), max(1, round((ROOM + LASH_LINE) * width)))
     film = _lid_colour(view, hole, near, likeness(view, cheek * (1 - hole)), width)
-    taken, spread = _lashes(view, film, margin, width)
-    skin = (film * _roundness(view, margin, width, light) + _grain(view, film, cheek, width)).clamp(0, 1)
-    return Lid(skin, blur(hole[None], max(0.5, SOFT * width)), taken, spread)
+    raised = edge_above(view, film, margin, width)
+    margin = margin - torch.stack([torch.zeros_like(raised), raised * width], 1)
+    fold, lashes = look_above(view, film, margin, width)
+    at = pixel_centres(*opening.shape) + flow.permute(1, 2, 0)  # of the closed eye's skin in the photo
+    high = (height_of(margin, at[..., 0]) - at[..., 1]) / width  # of it above the open eye's margin
+    smooth = film.clamp(min=DIM).log()
+    smooth = smooth + smoothstep(high, *OWN) * (sample_linear(smooth, at) - smooth) + from_rows(fold, at[..., 0], high)
+    skin = smooth.exp() * _roundness(view, margin, width, light) + _grain(view, film, cheek, width)
+    hairy = smoothstep(from_rows(1 - lashes, at[..., 0], high).mean(0), *HAIRY)
+    cover = torch.maximum(
+        _unfolded(high, hairy, closed, width),
+        blur(seen_ball(view, opening, width)[None], max(0.5, SOFT * width))[0],
+    )
+    return Lid(skin.clamp(0, 1), (cover * (1 - forehead))[None], lashes, raised)
+
+
+def _unfolded(high: Tensor, hairy: Tensor, closed: Tensor, width: float) -> Tensor:
+    """Where the closed lid comes down, to its margin [P, 2]: skin from `high` [h, w] above the open eye's, low at the
+    corners, and wherever lashes stood. [h, w]"""
+    row, column = torch.arange(high.shape[0])[:, None] + 0.5, torch.arange(high.shape[1]) + 0.5
+    above = (height_of(closed, column)[None] - row) / width
+    ends = torch.minimum(column - closed[0, 0], closed[-1, 0] - column) / width
+    arch = LOW + (1 - LOW) * smoothstep(ends, 0.0, ARCH)
+    lid = smoothstep(high / arch, *TOP) * smoothstep(ends, *CORNERS)
+    return torch.maximum(lid, hairy * smoothstep(ends, *BESIDE)) * smoothstep(above, -0.01, 0.01)
 
 
 def _forehead(margin: Tensor, brow: Tensor, height: int, width: int) -> Tensor:
     """What lies nearer to the brow [Q, 2] than to the upper margin [P, 2], the brow and all above it. [h, w]"""
     column, row = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
-    lines = []
-    for curve in (margin, brow):
-        curve = curve[curve[:, 0].argsort()]
-        inside = column.clamp(float(curve[0, 0]), float(curve[-1, 0]))
-        along = hats(inside, curve[:, 0])
-        lines.append(along @ curve[:, 1] / along.sum(1).clamp(min=1e-6))
+    lines = [height_of(curve, column) for curve in (margin, brow)]
     return (row < lines[0] + FOREHEAD * (lines[1] - lines[0]).clamp(max=0)).float()
 
 
@@ -98,6 +125,15 @@ def open_eye(view: Tensor, opening: Tensor, width: float) -> Tensor:
     for _ in range(GROWTH):
         hole = torch.maximum(hole, dilate(hole, step) * dilate(foreign, step))
     return hole
+
+
+def seen_ball(view: Tensor, opening: Tensor, width: float) -> Tensor:
+    """The fitted opening with some room, and the white of the eye that it misses. [h, w]"""
+    near = ball = dilate((opening > 0.02).float(), max(1, round(LEAN * width)))
+    white, step = _white(view, opening, near), max(1, round(0.025 * width))
+    for _ in range(MISSED):
+        ball = torch.maximum(ball, dilate(ball, step) * dilate(white, step))
+    return ball
 
 
 def _white(view: Tensor, opening: Tensor, near: Tensor) -> Tensor:
@@ -163,41 +199,6 @@ def membrane(view: Tensor, hole: Tensor, trust: Tensor) -> Tensor:
         around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
         film = (hold * seen + around) / (hold + 4)
     return blur(resize(film, height, width), max(0.5, 0.5 / ratio))
-
-
-def lash_light(lid: Lid, margin: Tensor, height: int, width: int, size: float, closing: Tensor) -> Tensor:
-    """What lashes leave of the light at the upper margin [P, 2] of a lid; `size` is the eye's width. [3, h, w]"""
-    column, row = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
-    along = hats(column, margin[:, 0])  # [w, P]
-    line = max(lid.spread, FINEST / size)
-    below = (row - (along @ margin[:, 1])[None]) / size  # [h, w]
-    ends = torch.minimum(column - margin[0, 0], margin[-1, 0] - column) / size
-    taper = smoothstep(ends, 0.0, TAPER)
-    place = (column - margin[0, 0]) / size  # 0..1 along the margin
-    fan = place + FAN * (place - 0.5) * below  # lashes spread towards their tips
-    counts = torch.tensor(STRANDS)[:, None, None]
-    waves = torch.cos(2 * torch.pi * counts * fan) * smoothstep(size / counts, *STRAND_SEEN)
-    strand = 1 - STRAND + STRAND * waves.mean(0)
-    hanging = FRINGE_DEPTH * strand * smoothstep(below, FRINGE, 0.0) * smoothstep(below, -line, line)
-    bell = torch.exp(-0.5 * torch.where(below > 0, below / (HANGS * line), below / line).square())
-    there = torch.maximum(bell, hanging * closing) * taper * closing
-    return 1 - there[None] * (along @ lid.taken.T).T[:, None]
-
-
-def _lashes(view: Tensor, skin: Tensor, margin: Tensor, width: float) -> tuple[Tensor, float]:
-    """Share of the skin's light that the photo's lashes take along the upper margin [P, 2], and the spread of their
-    line. [3, P]"""
-    rows = torch.linspace(-EDGE[0] * width, EDGE[1] * width, EDGE_ROWS)
-    at = margin[:, None] + torch.stack([torch.zeros_like(rows), rows], -1)  # [P, R, 2]
-    seen, plain = (sample_linear(picture, at) for picture in (view, skin))  # [3, P, R]
-    dark = (1 - _luma(seen) / _luma(plain).clamp(min=0.03)).clamp(0, 1)
-    order = dark.argsort(-1, descending=True)[None, :, :3].expand(3, -1, -1)
-    taken = (1 - (seen / plain.clamp(min=0.03)).gather(2, order).mean(-1)).clamp(0, 1)
-    taken = taken * (DARKEST / _luma(taken[..., None])[..., 0].clamp(min=DARKEST))  # brown lashes stay brown
-    middle = taken[:, 2:-2].median(1, keepdim=True).values
-    area = dark[:, rows < 0].mean(1) * EDGE[0]  # half a bell
-    spread = float((area / dark.amax(1).clamp(min=0.02) / 1.25)[2:-2].median().clamp(*SPREADS))
-    return 0.3 * taken + 0.7 * middle, spread
 
 
 def _roundness(view: Tensor, margin: Tensor, width: float, light: Tensor) -> Tensor:
