@@ -33,7 +33,7 @@ STEADY = 0.25  # share of their mean along the margin: no gap in the line of las
 TINTS = (0.5, 1.6)  # of what lashes take, against its mean: brown lashes stay brown
 SHORTER = 0.5  # lashes of a closed lid seen from above
 EDGE = (0.0, 0.08)  # height over which a closed lid's edge ends
-HANG, FRINGE, FALLEN = 1.1, (0.16, 0.0), 0.95  # its lashes hang: as long, as far below the margin, as dark
+HANG, FRINGE, FALLEN = 1.1, (0.16, 0.0), 1.0  # its lashes hang: as long, as far below the margin, as dark
 FALLS = (0.35, 0.9)  # of a closing: over which lashes come to hang
 RIDES = (0.03, 0.35)  # and over which what the photo shows of them comes off it and rides on the margin
 BELOW, BELOW_PIXELS = 0.03, 1.2  # so far below the margin the edge ends at least
@@ -132,7 +132,7 @@ def _lashes(dark: Tensor, margin: Tensor) -> Tensor:
     inner = slice(low, max(low + 2, int(margin[:, 0].amax())))
     luma = (LUMA[:, None, None] * dark).sum(0)
     edge = luma[first:last]
-    edge = torch.minimum(edge, edge.mean(0))
+    edge = torch.minimum(edge, edge.sort(0).values[: (last - first + 1) // 2].mean(0))  # the darker half
     luma = torch.cat([edge[:1].expand(first, -1), edge, luma[last:]])
     luma = luma + STEADY * (luma[:, inner].median(1, keepdim=True).values - luma)
     found = dark[:, first:last, inner].flatten(1)
