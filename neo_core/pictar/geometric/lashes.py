@@ -22,7 +22,7 @@ ACROSS, BRIGHTER = 0.07, 0.62  # half the width over which lashes are told from 
 FOUND, OFF = (-0.07, 0.12), 0.08  # heights where the edge's upper border is looked for; usual distance
 BORDER = 0.03  # from the dark of an edge up to its border
 CLEAR = 0.15  # darkness, logarithm of light, that is clearly an edge
-EDGE_FROM, EDGE_TO = 0.0, 0.05  # heights at which the edge is dark: below, a ball may show
+EDGE_FROM, EDGE_TO = 0.0, 0.035  # heights at which the edge is dark: below, a ball may show
 SHADOW, SHADOW_ALONG = 0.2, 0.08  # what is as dark up there is no edge, but a shadow; over which it is evened
 SOFT = 0.03  # over which edge and fold blend
 FOLD = (0.04, 0.09)  # height from which what is seen belongs to the lid's skin
@@ -33,10 +33,11 @@ STEADY = 0.25  # share of their mean along the margin: no gap in the line of las
 TINTS = (0.5, 1.6)  # of what lashes take, against its mean: brown lashes stay brown
 SHORTER = 0.5  # lashes of a closed lid seen from above
 EDGE = (0.0, 0.08)  # height over which a closed lid's edge ends
-HANG, FRINGE, FALLEN = 1.1, (0.16, 0.0), 1.0  # its lashes hang: as long, as far below the margin, as dark
+HANG, FRINGE, FALLEN = 1.0, (0.15, 0.0), 1.0  # its lashes hang: as long, as far below the margin, as dark
 FALLS = (0.35, 0.9)  # of a closing: over which lashes come to hang
 RIDES = (0.03, 0.35)  # and over which what the photo shows of them comes off it and rides on the margin
 BELOW, BELOW_PIXELS = 0.03, 1.2  # so far below the margin the edge ends at least
+FINEST = 0.5  # pixels: as sharp as a row of them can be, and no line gets stairs
 CORNER, THIN, THINS = 0.08, 0.35, 0.3  # over which the line ends; as thin it gets when closed, and over which
 
 
@@ -82,7 +83,7 @@ def look_above(view: Tensor, film: Tensor, margin: Tensor, width: float) -> tupl
     fold = torch.maximum(fold + edge, deepest).clamp(max=RELIEF[1])
     fold = (fold - shadow) * smoothstep(high, *FOLD) + shadow
     dark = (told - fold).clamp(max=0) * smoothstep(high, *GROW)
-    return fold, _lashes(dark, margin).exp()
+    return fold, _lashes(dark, margin, width).exp()
 
 
 def in_rows(picture: Tensor, margin: Tensor, width: float) -> Tensor:
@@ -124,7 +125,7 @@ def _edge(fold: Tensor, width: float) -> tuple[Tensor, Tensor]:
     return blur(edge, max(0.5, SOFT * width)), -shadow
 
 
-def _lashes(dark: Tensor, margin: Tensor) -> Tensor:
+def _lashes(dark: Tensor, margin: Tensor, width: float) -> Tensor:
     """Edge and lashes from all that is dark above a margin, logarithms [3, K, w]: of one colour, and at the margin
     itself as dark as a little above it."""
     first, last = _row(EDGE_FROM), _row(EDGE_TO)
@@ -132,13 +133,13 @@ def _lashes(dark: Tensor, margin: Tensor) -> Tensor:
     inner = slice(low, max(low + 2, int(margin[:, 0].amax())))
     luma = (LUMA[:, None, None] * dark).sum(0)
     edge = luma[first:last]
-    edge = torch.minimum(edge, edge.sort(0).values[: (last - first + 1) // 2].mean(0))  # the darker half
+    edge = torch.minimum(edge, edge.mean(0))
     luma = torch.cat([edge[:1].expand(first, -1), edge, luma[last:]])
     luma = luma + STEADY * (luma[:, inner].median(1, keepdim=True).values - luma)
     found = dark[:, first:last, inner].flatten(1)
     darkest = found[:, (LUMA @ found).argsort()[: max(1, found.shape[1] // 4)]].median(1).values
     tint = (darkest / (LUMA @ darkest).clamp(max=-0.02)).clamp(*TINTS)
-    return blur(tint[:, None, None] * luma, 0.5)
+    return blur(tint[:, None, None] * luma, max(0.5, FINEST / (STEP * width)))
 
 
 def lash_light(
