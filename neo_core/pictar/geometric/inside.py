@@ -57,7 +57,7 @@ MOST_DETAIL = 4  # samples per pixel and side
 
 ENAMEL = (0.93, 0.885, 0.805)  # colours under white light, as a display shows them
 GUM = (0.72, 0.42, 0.41)
-FLESH = (0.78, 0.43, 0.42)
+FLESH = (0.74, 0.45, 0.43)
 
 
 @dataclass(frozen=True)
@@ -271,12 +271,12 @@ def _paint_row(row: int, pixels: float, shown: Tensor) -> tuple[Tensor, Tensor]:
 def _paint_tongue(way: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     """Colour and cover of the tongue: wet in front, dark behind, with its groove. way [3] as in `tongue_way`"""
     across, along, ahead, lit = shown
-    near = smoothstep(along, -0.32, 0.6) * torch.exp(way[2].clamp(max=0) / FADING)
+    near = smoothstep(along, -0.4, 0.85) * torch.exp(way[2].clamp(max=0) / FADING)
     groove = 1 - 0.16 * torch.exp(-((across / 0.16) ** 2)) * smoothstep(along, 0.95, 0.5) * smoothstep(along, 0.05, 0.4)
     side = 1 - 0.6 * across.abs() ** 2
     rough = 1 + 0.03 * torch.sin(37 * across + 11 * along) * torch.sin(41 * along - 17 * across)
-    level = (0.16 + 0.84 * near**1.3) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
-    colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.95, 1.08, 1.08])[:, None, None]
+    level = (0.17 + 0.83 * near) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
+    colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.98, 1.06, 1.06])[:, None, None]
     wet = torch.exp(-(((across.abs() - 0.32) / 0.14) ** 2) - ((along - 0.55) / 0.1) ** 2)
     wet = 0.13 * wet * (0.55 + 0.45 * torch.sin(29 * across + 5)) * near
     return colour + wet, smoothstep(ahead, -0.02, 0.12) * smoothstep(across.abs(), 1.0, 0.8)

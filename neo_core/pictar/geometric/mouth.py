@@ -16,7 +16,7 @@ from .palette import Palette, look_for_palette, of_one_material
 from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
-CAVITY = (0.30, 0.15, 0.135)  # of the lining near the lips, under white light, as a display shows it
+CAVITY = (0.27, 0.135, 0.12)  # of the lining near the lips, under white light, as a display shows it
 WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
 REACH = 1.0  # pixels that the skin is continued into what the mesh leaves open
 SOFT_PIXELS, SOFT_LIP = 0.8, 0.045  # blur of the lips' edge: at least so many pixels, or so many head units

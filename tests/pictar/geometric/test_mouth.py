@@ -12,8 +12,9 @@ from neo_core.geometry.head_model import landmarks, shape, turn_eyes
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift, translate
-from neo_core.pictar.geometric.contact import points
-from neo_core.pictar.geometric.mouth import _without_strays, draw_mouth
+from neo_core.pictar.geometric.mouth import _one_lip, _without_strays, draw_mouth
+from neo_core.pictar.geometric.patch import Layers, Window
+from neo_core.pictar.geometric.sampling import pixel_centres, sample_linear
 from neo_core.training.synthetic.face_measures import embedded_measures
 from neo_core.training.synthetic.mouth import rest_mouth, shape_mouth
 from neo_core.training.synthetic.speakers import Speaker
@@ -142,14 +143,21 @@ def test_a_stray_pixel_of_the_flow_takes_its_neighbours_and_edges_stay():
     assert torch.equal(_without_strays(flow, torch.ones(12, 12)), expected)
 
 
-def test_the_seam_of_a_dark_and_a_bright_lip_has_no_stray_pixels(model, fit, grant_for):
-    photo = torch.tensor((235, 230, 225), dtype=torch.uint8).expand(160, 160, 3).clone()
-    bright = lifted(model, fit, photo, grant_for)
-    rim = points(model, bright.source, bright.bust.contact.lips.lower)[:, :2].mean(0)
-    photo[: int(rim[1])] = torch.tensor((90, 85, 80), dtype=torch.uint8)  # all above the seam
-    volume = lifted(model, fit, photo, grant_for)
-    frame = translate(volume, moved(volume, jawOpen=0.0, mouthClose=0.1)).float().mean(-1)
-    middle = frame[int(rim[1]) - 6 : int(rim[1]) + 7, int(rim[0]) - 5 : int(rim[0]) + 6]
-    assert middle.min() > 50  # a little darker than the darker lip where they touch
-    assert middle.max() < 240
-    assert (middle.diff(dim=1).abs() < 70).all()
+def test_the_seam_of_a_dark_and_a_bright_lip_has_no_stray_pixels():
+    height, width, reach = 20, 24, 4.0
+    row, column = torch.arange(height)[:, None].float(), torch.arange(width).float()
+    share = (row - 7 - 0.23 * column).clamp(0, 1)  # of the lower lip, along a slanted seam
+    below, above = torch.tensor([0.0, reach])[:, None, None], torch.tensor([0.0, -reach])[:, None, None]
+    mean = share * below + (1 - share) * above
+    values = torch.cat([mean, torch.ones(2, height, width), share[None], share * below])
+    photo = torch.full((3, height, width), 0.9)
+    photo[:, (row - 7.5 - 0.23 * column) < 0] = 0.3
+    whole_skin = Layers(torch.ones(height, width), torch.zeros(height, width), values, values)
+    window = Window(0, 0, height, width)
+    layers, factor = _one_lip(whole_skin, window, photo, torch.ones(width), 0.8)
+    at = pixel_centres(height, width) + layers.skin_values[:2].permute(1, 2, 0)
+    shown = sample_linear(photo, at) * factor
+    assert ((share > 0.02) & (share < 0.98)).sum() > 15
+    assert shown.min() > 0.28
+    assert shown.max() < 0.92
+    assert shown.diff(dim=1).min() > -0.02  # from dark to bright, never back
