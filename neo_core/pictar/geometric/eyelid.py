@@ -40,11 +40,8 @@ GRAIN_SIZE, GRAIN_LIMIT = 0.03, 3.0  # scale of what is grain; medians
 ROUND = 0.2  # of the shading of a ball that is believed
 OWN = (0.04, 0.2)  # height above the margin over which the skin's light comes down with it
 TOP = (0.36, 0.14)  # height over which the photo's skin turns into the lid's
-CORNERS, ARCH, LOW = (
-    (0.0, 0.16),
-    0.35,
-    0.3,
-)  # from the corners in: over which it does, over which `TOP` rises, from where
+CORNERS = (0.0, 0.16)  # distance from a corner over which it does
+LOW, ARCH = 0.3, 0.35  # share of `TOP` at the corners, and over which distance it rises
 HAIRY, BESIDE = (0.1, 0.3), (0.0, 0.08)  # light taken by lashes that must not stay; and from the corners in
 LEAN, MISSED = 0.065, 3  # around the opening, replaced anyway; steps of a fortieth by which white outside is followed
 
