@@ -15,20 +15,26 @@ from ..crop import Framing
 from ..fit import HeadFit
 from .bust import Bust, Deformation, build_bust, move
 from .contact import points
+from .contour import Outline, meet_outline
 from .eye import Eye, build_eye
 from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
 from .light import estimate_light, to_light
+from .matte import matte
 from .mouth import Mouth, build_mouth
 from .outline import settle_eyes
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
-from .sampling import blur, dilate, distance, fill, resize
+from .sampling import blur, dilate, distance, erode, fill, resize
 from .skin import Skin, even_skin, look_at_skin
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
+BAND = 0.008  # of the region's side beside the person where the background may differ from the photo
+FAINT = 0.1  # share of the person that is nobody
+FLAT = 3  # times as far sideways as up and down the background goes on behind the person: horizons are level
 BEHIND_SIDE = 768  # pixels of the background painted behind the person
-FIRM = (0.2, 0.8)  # mask values that count as nobody and as somebody
+SPECK = 0.5  # head units about a speck in which the person is looked for
+FIRM = (0.15, 0.8)  # mask values that count as nobody and as somebody
 CAST = 0.33  # power of the lit skin's colour that is the light's, not the skin's
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.35  # cosine to the lens below which a triangle is too aslant to carry the photo
@@ -37,6 +43,9 @@ AWAY = -0.6  # ... below which it never turns into view
 MARGIN = 0.02  # of it kept back for what flow samples round up
 REST = 0.3  # of the distance at which the share ends: motion dies out from here
 ROOM = 0.06  # of the region's side around the person that may change
+WORN = (0.4, 0.9)  # share of bare skin from which on the mesh carries the face, and only the mesh
+HELD = (0.7, 0.95)  # weight of the head's bone from which a vertex belongs to the head, not to the neck
+CERTAIN = 1.2  # head units inside its outline from which the mesh surely covers the person
 AROUND = 9.0  # head units around the head that may move
 
 
@@ -63,6 +72,7 @@ class Volume:
     moving: Tensor  # [h, w] 0..1 where the region may change
     rim: Tensor  # [h, w] fades the flow at the picture's rim
     person: Tensor  # [4, h, w] the person's light times their share of each pixel, and that share
+    shed: Tensor  # [4, h, w] the person without the bare face, which the mesh carries: what a turn uncovers beside it
     even: Tensor  # [3, r, c] the light of the skin without brows and stray hair, at flow resolution
     reach: Reach
     picture: Tensor  # [3, H, W] 0..1
@@ -115,17 +125,21 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
     window = _region_window(start, model, height, width)
     view = picture[:, window.rows, window.columns]
     step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
+    person, outline = _meet_photo(bust, start, picture, mask, window, step)
+    bust = outline.bust
+    start = move(bust, bust.reference)
     drawn, front = _draw_source(start, model, window, step)
     skin = front[_worn(start, model, drawn, front, window)]
     worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
     normal, carrying = mesh_normals(start, model), model.triangles[skin].unique()
     rim = rim_fade(height, width)[window.rows, window.columns]
-    look = look_at_skin(model, start, normal, picture, mask)
+    look = look_at_skin(model, start, normal, picture, person, outline.met)
     bare = interpolate(drawn, model.triangles[front], look.bare[:, None])[..., 0]
-    alpha = _alpha(mask[window.rows, window.columns], bare)
+    alpha = _firm(person[window.rows, window.columns], float(start.unit))
     follow = _follow(bust, start, drawn, front, window, step, rim, look, alpha)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
     person, background = split_layers(to_light(view), alpha)
+    shed = without_face(person, _face(drawn, model, front, look.bare, outline.whole))
     moving = resize(moving[None], window.height, window.width)[0] * (rim > 0)
     light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
     return Volume(
@@ -138,7 +152,8 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
         window=window,
         moving=moving,
         rim=rim,
-        person=person.permute(1, 2, 0).contiguous().permute(2, 0, 1),  # a pixel's four values side by side: one fetch
+        person=side_by_side(person),
+        shed=shed,
         even=to_light(even_skin(view, bare, float(start.unit) / step)),
         reach=_reach(moving, background),
         picture=picture,
@@ -167,10 +182,31 @@ def as_picture(framing: Framing) -> Tensor:
     return framing.image.permute(2, 0, 1).float() / 255
 
 
-def _alpha(mask: Tensor, bare: Tensor) -> Tensor:
-    """The person's share of each pixel of the region: the mask made firm, and all skin that the mesh covers."""
-    skin = resize(blur(bare[None], 1.0), *mask.shape)[0]
-    return torch.maximum(smoothstep(mask, *FIRM), smoothstep(skin, 0.6, 1.0))
+def _meet_photo(
+    bust: Bust, start: Deformation, picture: Tensor, mask: Tensor, window: Window, step: float
+) -> tuple[Tensor, Outline]:
+    """The mask [H, W] brought to the picture's edges within the region, and the mesh to the edge of the bare face."""
+    model, unit = bust.model, float(start.unit) / step
+    drawn, front = _draw_source(start, model, window, step)
+    part, view = mask[window.rows, window.columns], picture[:, window.rows, window.columns]
+    skull = (model.neck_weight[model.triangles[front]] > 0.98).all(1)
+    covered = drawn.triangle >= 0
+    sure = erode((covered & skull[drawn.triangle.clamp(min=0)]).float(), round(CERTAIN * unit))
+    person = mask.clone()
+    person[window.rows, window.columns] = matte(view, part, sure)
+    normal = mesh_normals(start, model)
+    colour = look_at_skin(model, start, normal, picture, person, torch.zeros(len(normal))).colour
+    cover = resize(covered.float()[None], window.height, window.width)
+    layers = torch.cat([view, person[None, window.rows, window.columns], cover])
+    return person, meet_outline(bust, start, normal, layers.new_tensor([window.left, window.top]), layers, colour)
+
+
+def _firm(person: Tensor, unit: float) -> Tensor:
+    """The person's share of each pixel without specks, and without what is faint and far from all that is the person;
+    unit in pixels."""
+    alpha = smoothstep(person, *FIRM)
+    solid = blur((alpha > 0.5).float()[None], SPECK * unit)[0]
+    return alpha * smoothstep(solid, 0.02, 0.1)
 
 
 def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,16 +217,39 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     where the photo is darker than the background somebody must cover it.
     """
     height, width = alpha.shape
-    ratio = min(1.0, BEHIND_SIDE / max(height, width))  # what nobody has seen needs no detail
-    rows, columns = max(2, round(height * ratio)), max(2, round(width * ratio))
-    small, share = resize(view, rows, columns), resize(alpha[None], rows, columns)[0]
-    clear = 1 - dilate((share > 0.03).float(), max(2, round(0.012 * max(rows, columns))))
+    clear = 1 - dilate((alpha > FAINT).float(), max(2, round(BAND * max(height, width))))
     nobody = clear if clear.sum() > 16 else torch.ones_like(clear)  # a face that fills the picture has no background
-    behind = blur(fill(small, nobody), 1.5)
-    clear = resize(clear[None], height, width) > 0.999
-    background = torch.where(clear, view, resize(behind, height, width))
-    alpha = torch.maximum(alpha, 1 - (view / background.clamp(min=1e-3)).amin(0))  # nobody's light is negative
+    ratio = min(1.0, BEHIND_SIDE / max(height, width))  # what nobody has seen needs no detail
+    rows, columns = max(2, round(height * ratio)), max(2, round(width * ratio / FLAT))
+    weight = resize(nobody[None], rows, columns)
+    known = resize(view * nobody, rows, columns) / weight.clamp(min=1e-3)
+    behind = resize(blur(fill(known, weight[0]), 1.0), height, width)
+    background = torch.where(clear > 0, view, behind)
+    least = 1 - (view / background.clamp(min=1e-3)).amin(0)  # nobody's light is negative
+    alpha = torch.where(clear > 0, 0.0, torch.maximum(alpha, least))
     return torch.cat([view - (1 - alpha) * background, alpha[None]]), background
+
+
+def side_by_side(layer: Tensor) -> Tensor:
+    """A layer [4, h, w] with a pixel's four values together in memory: one fetch"""
+    return layer.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+
+
+def _face(drawn: Fragments, model: HeadModel, front: Tensor, bare: Tensor, met: Tensor) -> Tensor:
+    """How far the mesh, whose outline there is the photo's, carries the skin that the photo shows. [r, c]"""
+    values = torch.stack([bare, met * smoothstep(model.neck_weight, *HELD)], 1)
+    bare, own = interpolate(drawn, model.triangles[front], values).unbind(-1)
+    return smoothstep(bare, *WORN) * own * erode((drawn.triangle >= 0).float(), 1)
+
+
+def without_face(person: Tensor, face: Tensor) -> Tensor:
+    """The person's layer [4, h, w] where the face [r, c] is taken away: what lies around it goes on behind it."""
+    height, width = person.shape[1:]
+    small = resize(person, *face.shape)
+    kept = erode((face < 0.02).float(), 1)
+    behind = resize(fill(small, kept if kept.any() else torch.ones_like(kept)), height, width)
+    share = resize(face[None], height, width)
+    return side_by_side(person + share * (behind - person))
 
 
 def white_light(view: Tensor, drawn: Fragments, model: HeadModel, front: Tensor) -> Tensor:

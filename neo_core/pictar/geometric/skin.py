@@ -30,6 +30,7 @@ EARS = (1.0, 2.5)  # head units before the middle of the head: ears lie behind .
 LOBES = (-5.5, -6.5)  # ... and above this, measured from the eyes
 ASLANT = (0.5, 0.2)  # ... at which skin counts as being at the outline
 INSET = 0.15  # head units inside it, or a pixel and a half, where its colour is read
+BEYOND = 0.1  # head units outside the photo's outline where a mesh that meets it ends: its soft edge cuts nothing off
 RINGS = 40  # of vertices that hidden skin may borrow across
 DEPTH_SIDE = 256  # pixels of the depth map that tells what the head hides of itself
 BEHIND = 0.5  # head units by which something must lie before a vertex to hide it
@@ -56,11 +57,13 @@ class Skin:
     colour: Tensor  # [3] of the face's skin: logarithms of its brightness, and of red and blue over it
 
 
-def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: Tensor, alpha: Tensor) -> Skin:
+def look_at_skin(
+    model: HeadModel, start: Deformation, normal: Tensor, picture: Tensor, alpha: Tensor, met: Tensor
+) -> Skin:
     """Read the skin of a photo [3, H, W] with person mask alpha [H, W]. start: the mesh in it, normal [V, 3] in view
-    axes"""
+    axes; met [V] 1 where the mesh ends where skin ends before the background"""
     edges, hidden = _edges(model), _hidden(model, start.screen)
-    at = start.screen[:, :2] - _inset(normal, start.unit)
+    at = start.screen[:, :2] - _inset(normal, start.unit, met)
     inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
     seen = (normal[:, 2] > SEEN) & (model.vertex_part < 2) & ~hidden & inside
     side, front = _skin_side(model), _front(model, normal)
@@ -77,15 +80,16 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
     borrowed = torch.where(keep[:, None], at, continued(at, donor, edges, RINGS))
     sure = _outline_is_skin(model, normal, alike * side * inside)
     facing = smoothstep(normal[:, 2], *CHEEK) * seen * side
+    facing = torch.maximum(facing, met * side * (normal[:, 2] > 0) * ~hidden)
     own, lent = torch.maximum(sure * own, facing), torch.maximum(sure * lent, facing)
     borrowed = torch.lerp(start.screen[:, :2], borrowed, sure[:, None])
-    core, head = _core(model), smoothstep(_height(model), *NECK)
+    core, head = _core(model), smoothstep(above_eyes(model), *NECK)
     return Skin(
         torch.where(core[:, None], start.screen[:, :2], borrowed),
         torch.where(core, 1.0, own),
         torch.where(core, 1.0, own + head * (lent - own)),
         (hidden & ~core) * head,
-        smoothstep(_height(model), *JAW),
+        smoothstep(above_eyes(model), *JAW),
         colour,
     )
 
@@ -93,7 +97,7 @@ def look_at_skin(model: HeadModel, start: Deformation, normal: Tensor, picture: 
 def _outline_is_skin(model: HeadModel, normal: Tensor, alike: Tensor) -> Tensor:
     """Whether the photo shows skin along the outline of the face, by side: where it shows hair, or the mesh misses the
     cheek's edge, a sliding outline would tear. [V]"""
-    height, x, z = _height(model), model.template[:, 0], model.template[:, 2]
+    height, x, z = above_eyes(model), model.template[:, 0], model.template[:, 2]
     rim = (normal[:, 2].abs() < RIM) & (height > FLANK[0]) & (height < FLANK[1]) & (z > LEAST[1])
     left, right = (_share(alike, rim & (sign * x > LEAST[0])) for sign in (1, -1))
     return torch.where(x > 0, smoothstep(left, *SURE), smoothstep(right, *SURE))
@@ -118,25 +122,27 @@ def even_skin(view: Tensor, bare: Tensor, unit: float) -> Tensor:
 
 def _core(model: HeadModel) -> Tensor:
     """Lids, nose and lips: whatever the photo shows there belongs to the face, folds and linings too. bool [V]"""
-    x, height, z = model.template[:, 0], _height(model), model.template[:, 2]
+    x, height, z = model.template[:, 0], above_eyes(model), model.template[:, 2]
     return (x.abs() < CORE[0]) & (height > CORE[1]) & (height < CORE[2]) & (z > MASK[1])
 
 
-def _height(model: HeadModel) -> Tensor:
-    """Above the eyes, head units. [V]"""
+def above_eyes(model: HeadModel) -> Tensor:
+    """How far vertices lie above the eyes, head units. [V]"""
     return model.template[:, 1] - model.template[model.vertex_part > 6, 1].mean()
 
 
-def _inset(normal: Tensor, unit: Tensor) -> Tensor:
-    """How far inside the outline skin is surely itself: there the colours mix. [V, 2] pixels"""
+def _inset(normal: Tensor, unit: Tensor, met: Tensor) -> Tensor:
+    """How far inside the outline skin is surely itself: there the colours mix, and where the mesh has met the photo's
+    outline it ends a little outside. [V, 2] pixels"""
     flat = normal[:, :2] * normal.new_tensor([1.0, -1.0])
     flat = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-3)
-    return flat * ((INSET * unit).clamp(min=1.5) * smoothstep(normal[:, 2], *ASLANT))[:, None]
+    away = (INSET * unit).clamp(min=1.5) + BEYOND * unit * met
+    return flat * (away * smoothstep(normal[:, 2], *ASLANT))[:, None]
 
 
 def _skin_side(model: HeadModel) -> Tensor:
     """Where a head may be bare: not under its hair, and not on the ears, which no landmark fits to the photo's. [V]"""
-    height, depth = _height(model), model.template[:, 2]
+    height, depth = above_eyes(model), model.template[:, 2]
     return smoothstep(height, *CROWN) * torch.maximum(smoothstep(depth, *EARS), smoothstep(height, *LOBES))
 
 

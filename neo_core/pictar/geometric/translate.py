@@ -74,18 +74,18 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
 
 def _composed(volume: Volume, field: Field) -> Tensor:
     """The person, fetched along the field and relit, over the background where the region moves; else the photo.
-    Light [3, h, w]"""
+    Beside the head there is no face: what its turn uncovers there is hair, neck or background. Light [3, h, w]"""
     window, reach = volume.window, volume.reach
     view = to_light(volume.picture[:, window.rows, window.columns])
     skin, beside = (flow.flatten(1).index_select(1, reach.number) for flow in (field.skin, field.beside))
     cover, lent, shine = (
         plane.flatten().index_select(0, reach.number) for plane in (field.cover, field.lent, field.shine)
     )
-    layer = _fetched(volume, reach.centre + torch.where(cover > 0.5, skin, beside))
-    rim = torch.nonzero((cover - 0.5).abs() < 0.49)[:, 0]
-    at, share = reach.centre.index_select(1, rim), cover.index_select(0, rim)
-    within, outside = (_fetched(volume, at + flow.index_select(1, rim)) for flow in (skin, beside))
-    layer.index_copy_(1, rim, outside + share * (within - outside))
+    layer = torch.zeros(4, len(cover))
+    for source, flow, share in ((volume.person, skin, cover), (volume.shed, beside, 1 - cover)):
+        some = torch.nonzero(share > 0)[:, 0]
+        at = reach.centre.index_select(1, some) + flow.index_select(1, some)
+        layer.index_add_(1, some, share.index_select(0, some) * sample(source, at.T[None])[:, 0])
     _even_out(volume, layer, lent, reach.centre + skin)
     shown = layer[:3] * to_light(shine) + (1 - layer[3:]) * reach.behind
     view.view(3, -1).index_copy_(1, reach.number, shown)
@@ -97,14 +97,10 @@ def _even_out(volume: Volume, layer: Tensor, lent: Tensor, at: Tensor) -> None:
     some = torch.nonzero(lent > 0.02)[:, 0]
     scale = at.new_tensor([volume.even.shape[2] / volume.window.width, volume.even.shape[1] / volume.window.height])
     even = sample_linear(volume.even, (at[:, some].T * scale)[None])[:, 0]
-    own = layer[:3, some]
-    ratio = (own.sum(0).clamp(min=1e-3) / even.sum(0).clamp(min=1e-3)).log().abs()
-    layer[:3, some] = own + lent[some] * smoothstep(ratio, *STRANGE) * (even - own)
-
-
-def _fetched(volume: Volume, at: Tensor) -> Tensor:
-    """The person's layer at places [2, N] of the region. [4, N]"""
-    return sample(volume.person, at.T[None])[:, 0]
+    own = layer[:, some]
+    ratio = (own[:3].sum(0).clamp(min=1e-3) / even.sum(0).clamp(min=1e-3)).log().abs()
+    whole = torch.cat([even, torch.ones_like(even[:1])])
+    layer[:, some] = own + lent[some] * smoothstep(ratio, *STRANGE) * (whole - own)
 
 
 def _refine_flow(field: Field, layers: Layers, window: Window, at: Window) -> None:
