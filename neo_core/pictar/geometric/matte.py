@@ -19,7 +19,7 @@ from .sampling import dilate, erode, resize
 SIDE = 256  # samples along the longer side
 RADIUS = 3  # of the windows, samples
 EVEN = 1e-4  # variance of colour below which a window is one colour
-KNOWN = (0.03, 0.9)  # mask values below which nobody is seen, and above which the person
+KNOWN = (0.03, 0.7)  # mask values below which nobody is seen, and above which the person
 HOLD, LEAN = 10.0, 0.03  # how strongly the mask is held where it is sure, and elsewhere mask and colour are leant to
 BINS = 12  # of each colour channel
 DOUBT = (0.02, 0.25)  # least odds that mask and colour leave for the contrary
