@@ -66,7 +66,7 @@ def move_mouth(score: Score, speaker: Speaker, portrait: np.ndarray, face: FaceM
 def _length_gain(phones: Sequence) -> np.ndarray:
     """How a vowel's length changes its openness, as a logarithm: hurried ones are reduced, sung ones open wide. [P]"""
     length = np.array([phone.end - phone.start if phone.symbol in VOWELS else 0.15 for phone in phones])
-    return 0.45 * np.clip((length - 0.22) / 0.3, 0, 1) - 1.1 * np.clip((0.12 - length) / 0.07, 0, 1)
+    return 0.45 * np.clip((length - 0.22) / 0.3, 0, 1) - 1.2 * np.clip((0.12 - length) / 0.07, 0, 1)
 
 
 def _move_the_rest(

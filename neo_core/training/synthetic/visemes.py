@@ -86,10 +86,10 @@ _FREE = 0.03  # care of a consonant for what it does not shape
 _APART = 0.8  # care of every other sound that the lips do not touch
 
 # silence: lips touch without a press, or rest a hair apart, as relaxed lips do
-REST = Gesture(np.array([0.03, 0.04, 0.015, 0.0, 0.0, 0.0, 0.75, 0.0]), np.array([0.7] * 8))
+REST = Gesture(np.array([0.035, 0.045, 0.018, 0.0, 0.0, 0.0, 0.73, 0.0]), np.array([0.7] * 8))
 
 # breathing in, or about to go on: lips part a little
-BREATHING = Gesture(np.array([0.09, 0.12, 0.04, 0.0, 0.0, 0.0, 0.1, 0.0]), np.array([0.7] * 8))
+BREATHING = Gesture(np.array([0.11, 0.16, 0.055, 0.0, 0.0, 0.0, 0.0, 0.0]), np.array([0.7] * 8))
 
 
 def _vowel(name: str, care: tuple[float, ...], start: float, end: float) -> Gesture:
