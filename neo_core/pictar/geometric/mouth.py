@@ -26,6 +26,7 @@ CREASE, CREASE_WIDTH = (0.22, 0.32, 0.32), 0.06  # how much darker that is, and 
 CORNERS = 0.4  # head units beside the corners of the mouth over which it dies out
 CONTACT = 0.11  # head units over which a lip shades what it touches
 LIP_REACH, LIP_SHADOW = 0.2, 0.38  # head units that the upper lip's shadow reaches, and how deep it is
+SHINE = 0.6  # power of the lips' shade on teeth: wet and translucent, they lie less dark in it than flesh
 SKY = 0.34  # head units over which lips take light from what lies between them
 SKY_SIDE = 64  # pixels in which that is computed
 VISIBLE = 0.02  # alpha below which nothing is painted
@@ -231,9 +232,8 @@ def _painted(mouth: Mouth, gap: Gap, drawn: Drawn, unit: float) -> Tensor:
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
     touch = ((0.6 + 0.4 * touch) * (1 - LIP_SHADOW * gap.lip)) ** warm
     flesh = touch * (0.3 + 0.7 * smoothstep(gap.sky, 0.0, 0.7)) ** warm * palette.flesh[:, None, None]
-    enamel = (
-        touch * (0.58 + 0.42 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6) * palette.enamel[:, None, None]
-    )
+    lit = touch**SHINE * (0.7 + 0.3 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6)
+    enamel = lit * palette.enamel[:, None, None]
     shade = flesh + drawn.teeth * (enamel - flesh)
     painted = of_one_material(palette, mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark))
     return blur(painted, palette.soft) if palette.soft > 0.2 else painted

@@ -21,7 +21,7 @@ from .sampling import LUMA, blur, pixel_centres, sample_linear
 EYES = (36, 42)  # first of the six landmarks around each eye
 EYE_CORE = 0.85  # of its opening, without the shadow of the lids
 WHITE_SHARE = 0.12  # of an eye's pixels, the brightest, that are white
-SHADED = (0.76, 1.0)  # teeth beside white: eyes lie in much deeper shade than they do, and never shine
+SHADED = (0.8, 1.0)  # teeth beside white: eyes lie in much deeper shade than they do, and never shine
 STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
 EDGES = 0.95  # quantile of gradients that are edges
