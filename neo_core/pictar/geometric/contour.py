@@ -24,6 +24,8 @@ INNER = 0.5  # head units inside the edge that must be skin
 REACH = 0.9  # head units over which a correction is carried along and into the face
 SPREAD = 1.0  # head units about a vertex over which it is counted how much of the outline is met
 MOST = (0.5, 0.85)  # ... from which share on it is
+CORNER = (-8.3, -7.5)  # heights of the jaw's lower end, where the outline must be met ...
+FROM_THERE = 0.2  # ... by this share, or the whole side is left as it is: a piece met alone would stand off
 TRUST = 0.4  # neighbours at least, weighed by nearness, that make a correction whole
 LEFT_ALONE = (0.45, 0.75)  # cosine to the lens from which on the landmarks know better
 
@@ -51,6 +53,7 @@ def meet_outline(
     flat = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-3)
     number = torch.nonzero(rim)[:, 0]
     gap, found = _edges(start.screen[number, :2] - origin, flat[number], layers, skin, unit)
+    found = found & carried_up(model.template[number, 0], height[number], found)
     share = _nearness(start.screen, number, SPREAD * unit)
     share = smoothstep(share @ found.float() / share.sum(1).clamp(min=1e-3), *MOST)
     number, gap = number[found], gap[found]
@@ -64,6 +67,14 @@ def meet_outline(
     flipped = torch.cat([shift[:, :1], -shift[:, 1:], torch.zeros_like(shift[:, :1])], 1)
     offset = (flipped * start.screen[:, 2:] / bust.camera.focal) @ bust.camera.rotation
     return Outline(replace(bust, offset=bust.offset + offset), met, share)
+
+
+def carried_up(side: Tensor, height: Tensor, found: Tensor) -> Tensor:
+    """Whether the outline on the own side of each of N vertices, by the sign of `side`, is found where the jaw ends.
+    bool [N]"""
+    corner = (height > CORNER[0]) & (height < CORNER[1])
+    left, right = (found[corner & of].float().mean() > FROM_THERE for of in (side > 0, side <= 0))
+    return torch.where(side > 0, left, right)
 
 
 def _nearness(screen: Tensor, number: Tensor, reach: Tensor) -> Tensor:

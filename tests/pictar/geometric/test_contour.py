@@ -11,6 +11,7 @@ from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift, translate
 from neo_core.pictar.geometric.bust import build_bust, move
+from neo_core.pictar.geometric.contour import carried_up
 from neo_core.pictar.geometric.patch import facing
 from neo_core.pictar.geometric.sampling import blur, distance
 from neo_core.pictar.geometric.skin import above_eyes
@@ -63,6 +64,14 @@ def test_the_outline_meets_the_photo_s(missed, pixels):
     before, after = (ends(silhouette(model, screen), model, seen) - wanted for screen in (seen.screen, volume.source))
     assert before.abs().mean() > 1.5
     assert after.abs().mean() < 0.7 * before.abs().mean()
+
+
+def test_a_side_that_is_not_met_where_the_jaw_ends_is_left_alone():
+    """A piece of the cheek that is met alone, above a collar, would stand off from the rest."""
+    side = torch.tensor([1.0, 1, 1, -1, -1, -1])
+    height = torch.tensor([-8.0, -7.8, -5, -8, -7.8, -5])
+    found = torch.tensor([True, False, True, False, False, True])
+    assert carried_up(side, height, found).tolist() == [True] * 3 + [False] * 3
 
 
 def test_no_skin_stays_behind_beside_the_turned_cheek(missed):
