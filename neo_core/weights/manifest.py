@@ -4,13 +4,13 @@
 """
 
 import json
-import os
 from functools import lru_cache
 from pathlib import Path
 
 from ..data_types import InputError
 from .checksum import fingerprint
 from .safetensors_io import load_made
+from .whole_file import write_whole
 
 FOLDER = Path(__file__).parent / "embedded"
 MANIFEST = "manifest.json"
@@ -42,7 +42,5 @@ def refresh(folder: Path = FOLDER) -> list[str]:
     files = sorted(folder.glob("*.safetensors"))
     after = {file.name: {**fingerprint(file), **load_made(file)} for file in files}
     text = json.dumps({"files": after}, indent=2, ensure_ascii=False) + "\n"
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, text.encode())
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

@@ -33,7 +33,7 @@ STEADY = 0.25  # share of their mean along the margin: no gap in the line of las
 TINTS = (0.5, 1.6)  # of what lashes take, against its mean: brown lashes stay brown
 SHORTER = 0.5  # lashes of a closed lid seen from above
 EDGE = (0.0, 0.08)  # height over which a closed lid's edge ends
-HANG, FRINGE, FALLEN = 1.0, (0.15, 0.0), 1.0  # its lashes hang: as long, as far below the margin, as dark
+FRINGE = (0.15, 0.0)  # how far below the margin its lashes hang
 FALLS = (0.35, 0.9)  # of a closing: over which lashes come to hang
 RIDES = (0.03, 0.35)  # and over which what the photo shows of them comes off it and rides on the margin
 BELOW, BELOW_PIXELS = 0.03, 1.2  # so far below the margin the edge ends at least
@@ -156,11 +156,11 @@ def lash_light(
     over = ((along @ margin[:, 1])[None] - row) / width / thin  # the margin
     above = over - (1 - shut) * (along @ raised)[None] / thin  # the edge, which comes to lie on it
     rising = above + (1 / (1 - (1 - SHORTER) * shut) - 1) * (above - EDGE[0]).clamp(min=0)
-    hanging = -above / (HANG * shut).clamp(min=0.05)
+    hanging = -above / shut.clamp(min=0.05)
     left = from_rows(lashes, (along @ origin).expand_as(above), torch.where(above > 0, rising, hanging))
     fallen = smoothstep(shut, *FALLS)
     under = torch.minimum(over, above)
     below = smoothstep(-torch.maximum(over, above), max(BELOW, BELOW_PIXELS / width), 0.0)
-    below = torch.maximum(below, FALLEN * fallen * smoothstep(-under, *FRINGE))
+    below = torch.maximum(below, fallen * smoothstep(-under, *FRINGE))
     there = torch.where(above > 0, 1 - fallen * smoothstep(above, *EDGE), below)
     return 1 - there * smoothstep(ends, 0.0, CORNER) * smoothstep(shut, *RIDES) * (1 - left)

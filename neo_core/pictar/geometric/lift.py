@@ -25,7 +25,7 @@ from .outline import settle_eyes
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
 from .sampling import blur, dilate, distance, erode, fill, resize
-from .skin import Skin, even_skin, look_at_skin
+from .skin import Skin, even_skin, look_at_skin, skin_colour
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
@@ -195,7 +195,7 @@ def _meet_photo(
     person = mask.clone()
     person[window.rows, window.columns] = matte(view, part, sure)
     normal = mesh_normals(start, model)
-    colour = look_at_skin(model, start, normal, picture, person, torch.zeros(len(normal))).colour
+    colour = skin_colour(model, start, normal, picture, person)
     cover = resize(covered.float()[None], window.height, window.width)
     layers = torch.cat([view, person[None, window.rows, window.columns], cover])
     return person, meet_outline(bust, start, normal, layers.new_tensor([window.left, window.top]), layers, colour)

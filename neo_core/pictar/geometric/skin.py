@@ -65,10 +65,10 @@ def look_at_skin(
     edges, hidden = _edges(model), _hidden(model, start.screen)
     at = start.screen[:, :2] - _inset(normal, start.unit, met)
     inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
-    seen = (normal[:, 2] > SEEN) & (model.vertex_part < 2) & ~hidden & inside
+    seen = _seen(model, normal, hidden) & inside
     side, front = _skin_side(model), _front(model, normal)
     shown = sample_linear(picture, at[None])[:, 0]  # [3, V]
-    colour = _skin_colour(model, shown, seen)
+    colour = _middle_colour(model, shown, seen)
     alike = likeness(shown, colour)
     likely = torch.maximum(alike * side, front * seen)
     lent = continued(torch.cat([likely[:, None], model.template], 1), seen, edges, RINGS)
@@ -208,7 +208,20 @@ def _tone(colour: Tensor) -> Tensor:
     return torch.stack([tone, light[0].log() - tone, light[2].log() - tone])
 
 
-def _skin_colour(model: HeadModel, colour: Tensor, seen: Tensor) -> Tensor:
+def skin_colour(model: HeadModel, start: Deformation, normal: Tensor, picture: Tensor, alpha: Tensor) -> Tensor:
+    """`Skin.colour` alone, of a mesh that need not meet the photo's outline. [3]"""
+    at = start.screen[:, :2] - _inset(normal, start.unit, torch.zeros(len(normal)))
+    inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
+    seen = _seen(model, normal, _hidden(model, start.screen)) & inside
+    return _middle_colour(model, sample_linear(picture, at[None])[:, 0], seen)
+
+
+def _seen(model: HeadModel, normal: Tensor, hidden: Tensor) -> Tensor:
+    """Which vertices face the lens with nothing before them. bool [V]"""
+    return (normal[:, 2] > SEEN) & (model.vertex_part < 2) & ~hidden
+
+
+def _middle_colour(model: HeadModel, colour: Tensor, seen: Tensor) -> Tensor:
     """What skin looks like in the middle of the face. colour [3, V] -> [3]"""
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
