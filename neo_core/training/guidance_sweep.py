@@ -1,8 +1,8 @@
-"""What each guidance slider does between half and double its weight.
+"""What each guidance slider does between 0.5 and 2.
 
     python -m neo_core train guidance-exam --assets DIR [--weights FILE] [--audio-weights FILE] [--plot FILE]
 
-Held-out speakers with portraits of their own say held-out sentences. For the weight of the audio: the error of the
+Held-out speakers with portraits of their own say held-out sentences. For the slider of the audio: the error of the
 lips with another sentence's sound over the error with the right one, both against the rule-made performance. For the
 identity: the distance of blink rate, nods and emphasis to the speaker's own, and that of every habit. For the
 reference: the distance of pose and expression to the portrait's. Where a face is compared with a face, it is by the
@@ -33,10 +33,10 @@ from .identity_truth import HABITS, RULE_SEEDS, Performer, Sentence, Take, by_ru
 from .synthetic.performance import perform_score
 from .synthetic.speakers import Speaker, sample_reference, sample_speaker
 
-WEIGHTS = (0.5, 0.75, 1.0, 1.5, 2.0)
+SLIDERS = (0.5, 0.75, 1.0, 1.5, 2.0)
 SPEAKERS = range(9_600_000, 9_600_006)  # never drawn in training, see `identity_truth.SPEAKERS`
 NAMED = [k for k, name in enumerate(HABITS) if name in ("blinks per minute", "nods, degrees", "emphasis")]
-EVERY = "identity, every habit"  # shown, not counted: what fits at weight 1 cannot come nearer at 2
+EVERY = "identity, every habit"  # shown, not counted: what fits at 1 cannot come nearer at 2
 LIPS = slice(48, 68)  # of the Multi-PIE 68
 MEANING = {
     "audio": "error with wrong sound over error with right sound",
@@ -80,7 +80,7 @@ def stage_of(vocal: MotionGenerator) -> Stage:
 
 
 def sweep(stage: Stage, sentences: Sequence[Sentence], seeds: Sequence[int] = SPEAKERS) -> dict[str, list[float]]:
-    """Every slider's effect at every weight, the other two being neutral."""
+    """Every slider's effect at every position, the other two being neutral."""
     scenes = [
         Scene(
             sample_speaker(seed),
@@ -91,10 +91,10 @@ def sweep(stage: Stage, sentences: Sequence[Sentence], seeds: Sequence[int] = SP
         )
         for k, seed in enumerate(seeds)
     ]
-    audio = [wrong_over_right(stage, scenes, Guidance(audio=weight)) for weight in WEIGHTS]
+    audio = [wrong_over_right(stage, scenes, Guidance(audio=slider)) for slider in SLIDERS]
     distances = habit_distances(stage, sentences, [scene.speaker for scene in scenes])
-    named, every = zip(*map(distances, WEIGHTS), strict=True)
-    reference = [reference_distance(stage, scenes, Guidance(reference=weight)) for weight in WEIGHTS]
+    named, every = zip(*map(distances, SLIDERS), strict=True)
+    reference = [reference_distance(stage, scenes, Guidance(reference=slider)) for slider in SLIDERS]
     return {"audio": audio, "identity": list(named), "reference": reference, EVERY: list(every)}
 
 
@@ -118,14 +118,14 @@ def wrong_over_right(stage: Stage, scenes: Sequence[Scene], guidance: Guidance) 
 def habit_distances(
     stage: Stage, sentences: Sequence[Sentence], speakers: Sequence[Speaker]
 ) -> Callable[[float], tuple[float, float]]:
-    """weight -> root mean square distance of the speakers' habits to their own: the named ones, every one.
+    """slider -> root mean square distance of the speakers' habits to their own: the named ones, every one.
 
     In spreads of those over the speakers.
     """
     own = torch.stack([habits_of(speaker, takes(by_rules, sentences, speaker, RULE_SEEDS)) for speaker in speakers])
 
-    def distances(weight: float) -> tuple[float, float]:
-        perform = stage(rest(), Guidance(identity=weight))
+    def distances(slider: float) -> tuple[float, float]:
+        perform = stage(rest(), Guidance(identity=slider))
         seen = torch.stack([habits_of(speaker, takes(perform, sentences, speaker)) for speaker in speakers])
         square = ((seen - own) / own.std(0)).square()  # [speakers, habits]
         return float(square[:, NAMED].mean().sqrt()), float(square.mean().sqrt())
@@ -171,8 +171,8 @@ def habits_of(speaker: Speaker, acted: Sequence[Take]) -> Tensor:
 
 def table(effects: dict[str, list[float]]) -> str:
     """Markdown."""
-    head = " | ".join(f"{weight:g}" for weight in WEIGHTS)
-    lines = [f"| slider | effect | {head} | monotone |", "|---|---|" + "---|" * (len(WEIGHTS) + 1)]
+    head = " | ".join(f"{slider:g}" for slider in SLIDERS)
+    lines = [f"| slider | effect | {head} | monotone |", "|---|---|" + "---|" * (len(SLIDERS) + 1)]
     for signal, values in effects.items():
         figures = " | ".join(f"{value:.3f}" for value in values)
         lines.append(f"| {signal} | {MEANING[signal]} | {figures} | {'yes' if is_monotone(values) else '**no**'} |")
@@ -184,7 +184,7 @@ def plot(effects: dict[str, list[float]]) -> Tensor:
     shown = {"audio": ("audio",), "identity": ("identity", EVERY), "reference": ("reference",)}
     return plot_lines(
         [
-            Panel(signal, "weight", WEIGHTS, tuple(Line(LEGEND[name], tuple(effects[name])) for name in names))
+            Panel(signal, "slider", SLIDERS, tuple(Line(LEGEND[name], tuple(effects[name])) for name in names))
             for signal, names in shown.items()
         ]
     )

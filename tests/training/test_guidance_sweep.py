@@ -11,7 +11,7 @@ from neo_core.flow.guidance import Guidance
 from neo_core.motion_space import INDEX, POSE, rest
 from neo_core.training.guidance_sweep import (
     EVERY,
-    WEIGHTS,
+    SLIDERS,
     Scene,
     face_points,
     habit_distances,
@@ -85,7 +85,7 @@ def test_a_face_that_keeps_to_the_portrait_is_near_it(scenes):
     def stage(reference, guidance):
         return lambda said, speaker, seed: reference + (2 - guidance.reference) * by_rules(said, speaker, seed)
 
-    distances = [reference_distance(stage, scenes, Guidance(reference=weight)) for weight in WEIGHTS]
+    distances = [reference_distance(stage, scenes, Guidance(reference=weight)) for weight in SLIDERS]
     assert distances == sorted(distances, reverse=True)
     assert distances[-1] < 1e-5
 
@@ -102,6 +102,6 @@ def test_points_of_a_posed_head_turn_and_shift():
 
 
 def test_table_and_plot_show_every_slider():
-    effects = {name: [math.sin(k) for k in range(len(WEIGHTS))] for name in ("audio", "identity", "reference", EVERY)}
+    effects = {name: [math.sin(k) for k in range(len(SLIDERS))] for name in ("audio", "identity", "reference", EVERY)}
     assert all(name in table(effects) for name in effects)
     assert plot(effects).shape[1] % 3 == 0
