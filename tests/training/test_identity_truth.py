@@ -1,20 +1,28 @@
 """The examination of heads and habits tells who follows a speaker from who does not."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
 
 from neo_core.data_types import GEOMETRY_SIZE, STYLE_SIZE, AudioFeatures
 from neo_core.motion_space import INDEX, rest
+from neo_core.training import identity_truth
 from neo_core.training.identity_truth import (
     BEFORE,
+    CONTACT,
     HABITS,
     HEADS,
+    RANGE,
+    Followed,
     Sentence,
     blinks,
     by_rules,
     emphasis,
     follow,
+    gap_range,
+    left_gap,
     lively,
     mouth_only,
     nods,
@@ -64,7 +72,7 @@ def test_the_rules_follow_every_head_and_habit_and_a_stranger_none():
         same = follow(measures, people, acted(by_rules), acted(by_rules))
         assert all(row.correlation > 0.99 for row in same if row.rules.std() > 1e-6)
         deaf = follow(measures, people, acted(lambda said, _, seed: by_rules(said, AVERAGE, seed)), acted(by_rules))
-        assert all(abs(row.correlation) < 1e-6 for row in deaf if row.name != "lip gap left there, cm")
+        assert all(abs(row.correlation) < 1e-6 for row in deaf if row.name != CONTACT)
         assert len(table(same).splitlines()) == 2 + len(measures)
 
 
@@ -85,6 +93,31 @@ def test_lips_are_looked_at_in_the_middle_of_bilabials():
     shut = np.zeros(FRAMES)
     shut[[planned_frame(phone) for phone in PHONES[::2]]] = 0.6
     assert raised_lip(AVERAGE, moving("mouthClose", shut)) == pytest.approx(0.6)
+
+
+def test_contact_and_range_are_of_the_lips_on_that_head():
+    """The head model's lips, not a channel: whatever opens them counts."""
+    gap, heads = embedded_measures().lip_gap, [AVERAGE, Speaker(mouth_only(sample_speaker(3).geometry), AVERAGE.style)]
+    for head, channel in product(heads, ("jawOpen", "mouthLowerDown_L")):
+        shut = gap.of(head.geometry.double().numpy(), np.zeros(53))
+        acted, per_unit = moving(channel, np.linspace(0, 0.4, FRAMES)), gap.expression[INDEX[channel]]
+        opened = np.mean([0.4 * planned_frame(phone) / (FRAMES - 1) for phone in PHONES[::2]])
+        assert per_unit > 0.05
+        assert left_gap(head, acted) == pytest.approx(shut + opened * per_unit, abs=1e-5)
+        assert gap_range(head, acted) == pytest.approx(0.9 * 0.4 * per_unit, rel=1e-4)
+
+
+def test_the_bench_counts_the_lip_gap_and_no_coefficient(monkeypatch):
+    """A performer whose channels follow the head while its gaps do not is not told that they do."""
+    rows = {name: k / 100 for k, name in enumerate([*HEADS, *HABITS])}
+    told = [Followed(name, torch.tensor([1.0, -1.0, 0.0]), torch.zeros(3)) for name in rows]
+    monkeypatch.setattr(Followed, "correlation", property(lambda row: rows[row.name]))
+    monkeypatch.setattr(identity_truth, "examine", lambda *_: (told[: len(HEADS)], told[len(HEADS) :]))
+    for name in ("held_out_sentences", "load_audio_encoder", "load_vocal", "by_vocal"):
+        monkeypatch.setattr(identity_truth, name, lambda *_: None)
+    found = identity_truth.bench(None)
+    assert found["contact follows the head"] == rows[CONTACT]
+    assert found["range follows the head"] == rows[RANGE]
 
 
 def test_blinks_are_counted_once_each():
