@@ -29,11 +29,42 @@ def test_a_saved_model_performs_the_same(build, draw_conditions, tmp_path, archi
     assert torch.equal(loaded(x, t, conditions), model(x, t, conditions))
 
 
-@pytest.mark.parametrize("change", [{"architecture": "neo-9"}, {"architecture": "neo"}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change", [{"architecture": "neo-9"}, {"architecture": "neo"}, {"architecture": []}, {"more": 1}]
+)
 def test_other_weights_are_refused(build, tmp_path, change):
     model = build("neo-1.5")
     save(tmp_path / "vocal.safetensors", model.state_dict(), stored_config(model) | change)
     with pytest.raises(InputError, match="other weights"):
+        load_vocal(tmp_path / "vocal.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"heads": 5}, "impossible sizes"),
+        ({"residual": "all"}, "impossible sizes .*'all' is unknown"),
+        ({"heads": 0}, "says heads 0; expected a whole number of at least 1"),
+        ({"depth": "x"}, "says depth 'x'; expected a whole number of at least 1"),
+        ({"window": None}, "says window None; expected a whole number of at least 1"),
+        ({"emotions": -1}, "says emotions -1; expected a whole number of at least 0"),
+        ({"mlp_ratio": True}, "says mlp_ratio True; expected a number of at least 1"),
+        ({"audio_encoder": 3}, "says audio_encoder 3; expected a word"),
+    ],
+    ids=str,
+)
+def test_sizes_that_no_network_has_are_refused_in_a_sentence(build, tmp_path, change, told):
+    model = build("neo-1.5")
+    save(tmp_path / "vocal.safetensors", model.state_dict(), stored_config(model) | change)
+    with pytest.raises(InputError, match=told):
+        load_vocal(tmp_path / "vocal.safetensors")
+
+
+@pytest.mark.parametrize("architecture", ["neo", "neo-1.5-side"])
+def test_so_are_those_of_the_other_architectures(build, tmp_path, architecture):
+    model = build(architecture)
+    save(tmp_path / "vocal.safetensors", model.state_dict(), stored_config(model) | {"heads": 5})
+    with pytest.raises(InputError, match="impossible sizes"):
         load_vocal(tmp_path / "vocal.safetensors")
 
 
