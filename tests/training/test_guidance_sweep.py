@@ -9,6 +9,7 @@ import torch
 from neo_core.data_types import GEOMETRY_SIZE, AudioFeatures
 from neo_core.flow.guidance import Guidance
 from neo_core.motion_space import INDEX, POSE, rest
+from neo_core.training import guidance_sweep
 from neo_core.training.guidance_sweep import (
     EVERY,
     SLIDERS,
@@ -18,6 +19,7 @@ from neo_core.training.guidance_sweep import (
     is_monotone,
     plot,
     reference_distance,
+    still_points,
     table,
     wrong_over_right,
 )
@@ -46,10 +48,22 @@ def scenes():
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"), [((1, 2, 3), True), ((3, 2, 1), True), ((1, 2, 2), False), ((1, 3, 2), False)]
+    ("values", "ways"), [((1, 2, 3), {1}), ((3, 2, 1), {-1}), ((1, 2, 2), set()), ((1, 3, 2), set())]
 )
-def test_monotone_is_one_way_all_along(values, expected):
-    assert is_monotone(values) is expected
+def test_monotone_is_the_right_way_all_along(values, ways):
+    assert {way for way in (1, -1) if is_monotone(values, way)} == ways
+
+
+@pytest.mark.parametrize("turned", [None, "audio", "identity", "reference"])
+def test_an_effect_that_moves_the_wrong_way_is_not_counted(monkeypatch, turned):
+    effects = {name: [way * k for k in range(5)] for name, way in (("audio", 1), ("identity", -1), ("reference", -1))}
+    if turned:
+        effects[turned].reverse()
+    for name in ("held_out_sentences", "load_audio_encoder", "load_vocal", "stage_of"):
+        monkeypatch.setattr(guidance_sweep, name, lambda *_, **__: None)
+    monkeypatch.setattr(guidance_sweep, "sweep", lambda *_: effects)
+    assert guidance_sweep.bench(None) == {"guidance that is monotone": 3 if turned is None else 2}
+    assert table(effects).count("| yes |") == (3 if turned is None else 2)
 
 
 def test_lips_that_listen_more_are_worse_off_with_the_wrong_sound(scenes):
@@ -61,7 +75,7 @@ def test_lips_that_listen_more_are_worse_off_with_the_wrong_sound(scenes):
         return perform
 
     ratios = [wrong_over_right(stage, scenes, Guidance(audio=weight)) for weight in (0.5, 1.0, 1.5)]
-    assert is_monotone(ratios)
+    assert is_monotone(ratios, 1)
     assert ratios[-1] > 1.2 * ratios[0] > 1
 
 
@@ -95,7 +109,7 @@ def test_points_of_a_posed_head_turn_and_shift():
     motion = rest().repeat(2, 1)
     motion[1, POSE] = torch.tensor([0.0, 90.0, 0.0, 1.0, 2.0, 3.0])
     motion[1, INDEX["jawOpen"]] = 0.5
-    (still, turned), (_, mouth) = face_points(speaker, motion), face_points(speaker, motion, posed=False)
+    (still, turned), (_, mouth) = face_points(speaker, motion), still_points(speaker, motion)
     assert torch.allclose(turned[:, 0] - 1, mouth[:, 2], atol=1e-4)  # yaw: the face's front now looks along x
     assert torch.allclose(turned[:, 1] - 2, mouth[:, 1], atol=1e-4)
     assert (mouth - still)[48:].abs().max() > 0.3
