@@ -6,9 +6,9 @@ from .curves import FRAME, frame_times
 from .prosody import Score
 from .speakers import Speaker
 
-INTERVAL = 5.0  # seconds between the spontaneous blinks of an average speaker
+INTERVAL = 4.4  # seconds between the spontaneous blinks of an average speaker
 REFRACTORY = 0.8  # no second blink within this time (s)
-AT_PHRASE_END, AT_JUMP = 0.27, 0.22  # chance of a blink there
+AT_PHRASE_END, AT_JUMP = 0.32, 0.24  # chance of a blink there
 PARTIAL = 0.05  # share of blinks that do not close
 
 

@@ -23,10 +23,10 @@ AHEAD = 1  # steps by which lips are ahead of the sound they shape
 
 # how far an articulator smooths with care 1, in grid steps: the jaw and protrusion are slow, closing lips are fast
 REACH = np.array([4.6, 3.8, 3.8, 5.0, 4.6, 4.6, 3.0, 3.2])  # [A]
-LEAD = 0.11  # the mouth may leave its rest this long before speech (s)
-TRAIL = 0.24  # and need not head for it this long after
+LEAD = 0.08  # the mouth may leave its rest this long before speech (s)
+TRAIL = 0.14  # and need not head for it this long after
 REST_AFTER = 0.9  # in a shorter pause the lips stay parted: one goes on any moment (s)
-INHALE = (0.38, 0.13)  # before the phrase after a longer one they part from the first to the second (s)
+INHALE = (0.30, 0.10)  # before the phrase after a longer one they part from the first to the second (s)
 FREE_CARE = 0.02  # in between it goes where effort takes it
 CONTACT = 1.06  # reached in the planned frame of a closure
 BUMP = 0.07  # half width of the correction that makes it so (s)

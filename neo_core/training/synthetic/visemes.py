@@ -89,7 +89,7 @@ _APART = 0.8  # care of every other sound that the lips do not touch
 REST = Gesture(np.array([0.035, 0.045, 0.018, 0.0, 0.0, 0.0, 0.73, 0.0]), np.array([0.7] * 8))
 
 # breathing in, or about to go on: lips part a little
-BREATHING = Gesture(np.array([0.11, 0.16, 0.055, 0.0, 0.0, 0.0, 0.0, 0.0]), np.array([0.7] * 8))
+BREATHING = Gesture(np.array([0.14, 0.17, 0.06, 0.0, 0.0, 0.0, 0.0, 0.0]), np.array([0.7] * 8))
 
 
 def _vowel(name: str, care: tuple[float, ...], start: float, end: float) -> Gesture:
