@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..motion_space import EXPRESSION, INDEX
 from ..timebase import MOTION_RATE
-from .guidance_sweep import LIPS, face_points, habits_of
+from .guidance_sweep import LIPS, habits_of, still_points
 from .identity_truth import SHUT, Sentence, Take, emphasis
 from .synthetic.face_measures import Length, embedded_measures
 from .synthetic.gestures import planned_frame
@@ -229,7 +229,7 @@ def incoherence(sums: Tensor, truth: Tensor) -> float:
 
 def lip_error(_: Stage, speaker: Speaker, __: Score, made: Tensor, true: Tensor) -> tuple[float, float]:
     """Squared distance of the points of the lips on a head that stays still, mm², and their number."""
-    ours, theirs = (face_points(speaker, motion, posed=False)[:, LIPS] for motion in (made, true))
+    ours, theirs = (still_points(speaker, motion)[:, LIPS] for motion in (made, true))
     apart = (MILLIMETRES * (ours - theirs)).square().sum(-1)  # [T, 20]
     return float(apart.sum()), float(apart.numel())
 
