@@ -11,6 +11,7 @@ from . import inputs
 from .folders import input_file, motion_files, output_file, state
 from .media import to_image, to_waveform
 from .model_patcher import on_device
+from .progress import NodeProgress
 from .sockets import NeoMotion, genuine
 
 WIDTH, HEIGHT = 1280, 720
@@ -76,7 +77,8 @@ class DepthPlot(io.ComfyNode):
         inputs.within(seed, (0, LARGEST_SEED), "seed")
         sound = None if audio is None else to_waveform(audio)
         with on_device(models) as engine:
-            return io.NodeOutput(to_image(draw(engine.vocal, heard, person, sound, seed, (WIDTH, HEIGHT))))
+            shown = draw(engine.vocal, heard, person, sound, seed, (WIDTH, HEIGHT), NodeProgress("step"))
+            return io.NodeOutput(to_image(shown))
 
 
 class SaveMotion(io.ComfyNode):

@@ -7,12 +7,13 @@ Letters: T frames, N cached states, K points of the network where depths are ble
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ..data_types import AudioFeatures, Identity, InputError, Waveform
+from ..data_types import AudioFeatures, Identity, InputError, Progress, Waveform, silent
 from ..flow.guidance import SIGNALS, Guidance
 from ..motion_space import INDEX, REGIONS
 from ..timebase import MOTION_RATE, PAIR
@@ -44,11 +45,11 @@ def plot_depth(
     sound: Waveform | None,
     seed: int,
     size: tuple[int, int],
+    progress: Progress = silent,
 ) -> Tensor:
     """How much of each earlier depth the motion stream takes at every block boundary, frame by frame. u8 [H, W, 3]"""
-    return _plot(
-        [_lane(vocal, *shown) for shown in enumerate(depth_usage(vocal, heard, person, seed))], heard, sound, size
-    )
+    usage = depth_usage(vocal, heard, person, seed, progress)
+    return _plot([_lane(vocal, *shown) for shown in enumerate(usage)], heard, sound, size)
 
 
 def plot_influence(
@@ -58,9 +59,10 @@ def plot_influence(
     sound: Waveform | None,
     seed: int,
     size: tuple[int, int],
+    progress: Progress = silent,
 ) -> Tensor:
     """How far the motion would be elsewhere without the sound, the identity, the reference. u8 [H, W, 3]"""
-    changes = influence(vocal, heard, person, seed)
+    changes = influence(vocal, heard, person, seed, progress)
     lanes = [
         Lane(
             name,
@@ -79,9 +81,10 @@ def plot_speech(
     sound: Waveform | None,
     seed: int,
     size: tuple[int, int],
+    progress: Progress = silent,
 ) -> Tensor:
     """The motion under the loudness of the speech. u8 [H, W, 3]"""
-    motion = generate_motion(vocal, heard, person, seed=seed).motion
+    motion = generate_motion(vocal, heard, person, seed=seed, progress=progress).motion
     lanes = [
         Lane(title, unit, tuple(Curve(label, _mean(motion, names)[None]) for label, names in shown.items()))
         for title, (unit, shown) in SHOWN.items()
@@ -92,16 +95,18 @@ def plot_speech(
 PICTURES: dict[str, Callable[..., Tensor]] = {"depth": plot_depth, "influence": plot_influence, "speech": plot_speech}
 
 
-def depth_usage(vocal: MotionGenerator, heard: AudioFeatures, person: Identity, seed: int = 0) -> list[Tensor]:
+def depth_usage(
+    vocal: MotionGenerator, heard: AudioFeatures, person: Identity, seed: int = 0, progress: Progress = silent
+) -> list[Tensor]:
     """The blend of every boundary in every frame, mean over the steps: K x [N, T], each column summing to 1."""
     if not isinstance(vocal, JointTransformer) or vocal.depth_mixer is None:
         raise InputError("this VOCAL has no attention residuals; expected NEO 1.5 with a blend over depth")
-    hidden = heard.hidden_states
+    hidden, total = heard.hidden_states, heard.hidden_states.shape[1] // PAIR
     vocal.require_encoder(heard.encoder, hidden.shape[0], hidden.shape[2])
     seen: list[list[Tensor]] = [[] for _ in range(vocal.depth_mixer.query.shape[0])]
     frames = []
     with _watched(vocal, seen):
-        for piece in generate_windows(vocal, [hidden], person, seed=seed, steps=STEPS):
+        for piece in generate_windows(vocal, [hidden], person, seed=seed, steps=STEPS, total=total, progress=progress):
             known = overlap(vocal.config) if frames else 0
             first = vocal.config.prefix + known
             frames.append([torch.stack(point).mean(0)[:, first : first + len(piece)] for point in seen])
@@ -125,16 +130,24 @@ def _watched(vocal: JointTransformer, seen: list[list[Tensor]]) -> Iterator[None
         handle.remove()
 
 
-def influence(vocal: MotionGenerator, heard: AudioFeatures, person: Identity, seed: int = 0) -> dict[str, Tensor]:
+def influence(
+    vocal: MotionGenerator, heard: AudioFeatures, person: Identity, seed: int = 0, progress: Progress = silent
+) -> dict[str, Tensor]:
     """How every channel changes when a signal is left out, in its spreads over people. [T, 63] each"""
 
-    def perform(**weights: float) -> Tensor:
-        return generate_motion(vocal, heard, person, seed=seed, guidance=Guidance(**weights)).motion
+    def perform(number: int, **sliders: float) -> Tensor:
+        told = partial(_told, progress, number, 1 + len(SIGNALS))
+        return generate_motion(vocal, heard, person, seed=seed, guidance=Guidance(**sliders), progress=told).motion
 
-    spread, whole = vocal.motion_log_scale.exp().cpu(), perform()
-    return {
-        signal: (perform(**{signal: 0.0}) - whole) / spread for signal in SIGNALS
-    }  # weight 0 is the pass without it
+    spread, whole = vocal.motion_log_scale.exp().cpu(), perform(0)
+    return {  # slider 0 is the pass without the signal
+        signal: (perform(k, **{signal: 0.0}) - whole) / spread for k, signal in enumerate(SIGNALS, start=1)
+    }
+
+
+def _told(progress: Progress, number: int, of: int, done: int, total: int, frame: Tensor | None) -> None:
+    """The progress of one of several performances of the same speech, as that of all."""
+    progress(number * total + done, of * total, frame)
 
 
 def _size(change: Tensor, parts: tuple[str, ...]) -> Tensor:

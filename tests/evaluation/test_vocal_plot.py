@@ -88,6 +88,34 @@ def test_a_signal_that_the_network_ignores_has_no_influence():
     assert changes["reference"].abs().max() > 0.01
 
 
+@pytest.mark.parametrize(("name", "performances"), [("depth", 1), ("influence", 4), ("speech", 1)])
+def test_every_pass_is_told_and_progress_only_grows(name, performances):
+    told = []
+    PICTURES[name](model(), heard(), PERSON, None, 0, (640, 480), lambda *step: told.append(step))
+    shares = [done / total for done, total, _ in told]
+    assert len(told) > 8 * performances  # steps of the first windows
+    assert shares == sorted(shares)
+    assert {total for _, total, _ in told} == {performances * FRAMES}
+    assert shares[-1] > (0.99 if name != "depth" else 0.5)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("share", [0.0, 0.6])
+def test_a_picture_that_is_not_wanted_any_more_is_left(name, share):
+    told = []
+
+    def cancelled(done, total, _):
+        told.append(done / total)
+        if told[-1] >= share:
+            raise KeyboardInterrupt
+
+    vocal = model()
+    with pytest.raises(KeyboardInterrupt):
+        PICTURES[name](vocal, heard(), PERSON, None, 0, (640, 480), cancelled)
+    assert [one >= share for one in told] == [False] * (len(told) - 1) + [True]
+    assert not vocal.depth_mixer._forward_hooks
+
+
 def test_silence_is_not_loud():
     assert not loudness(Waveform(torch.zeros(1, 16000), 16000), 25).any()
 

@@ -106,6 +106,18 @@ def test_cancel_is_heard_before_the_work_is_done(
     assert [one[:2] for one in reports.progress] == [(0, ends)]
 
 
+@pytest.mark.parametrize("picture", ["depth", "influence", "speech"])
+def test_a_plot_of_vocal_can_be_cancelled(run_node, stages, interrupt, reports, loaded, monkeypatch, pack, picture):
+    monkeypatch.setattr(pack("nodes.progress"), "PAUSE", 0.0)
+    reports.progress.clear()
+    server = loaded.host("server").PromptServer.instance
+    monkeypatch.setattr(server, "send_progress_text", lambda *_, **__: interrupt())
+    given = {name: stages[name] for name in ("models", "speech", "identity")}
+    with pytest.raises(loaded.host("comfy.model_management").InterruptProcessingException):
+        run_node("NEO_DepthPlot", **given, picture=picture)
+    assert [one[:2] for one in reports.progress] == [(0, 15 * (4 if picture == "influence" else 1))]
+
+
 def test_frames_behind_the_end_are_refused(run_node, stages, pack):
     with pytest.raises(pack("neo_core.data_types").InputError, match=r"start_frame is 15; .* from 0 to 14"):
         run_node("NEO_Deform", volume=stages["volume"], motion=stages["motion"], start_frame=15)
