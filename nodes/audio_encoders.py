@@ -64,7 +64,10 @@ class LoadAudioEncoder(io.ComfyNode):
         if encoded is not None:
             return io.NodeOutput(with_encoder(hosted, to_replay(encoded)))
         checkpoint = checkpoint_state(audio_encoder)
-        return io.NodeOutput(with_encoder(hosted, *public_encoder(checkpoint)) if checkpoint else hosted.loaded)
+        if checkpoint is None:
+            return io.NodeOutput(hosted.loaded)
+        handle = public_encoder(checkpoint)
+        return io.NodeOutput(with_encoder(hosted, handle.model, handle))
 
 
 def public_folders() -> dict[str, Path]:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from weakref import WeakValueDictionary
 
 from comfy import model_management
 from comfy.model_patcher import CoreModelPatcher
@@ -35,22 +35,36 @@ class HostedModels:
         return f"HostedModels({len(self.patchers)} networks)"
 
 
-@lru_cache(maxsize=2)
+# What is loaded, for as long as somebody uses it: ComfyUI's cached outputs and what came of them. Held weakly, so that
+# memory comes back when ComfyUI drops those.
+_models: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedModels] = WeakValueDictionary()
+_encoders: WeakValueDictionary[FileState, CoreModelPatcher] = WeakValueDictionary()
+
+
 def host_models(audio_encoder: FileState | None = None, vocal: FileState | None = None) -> HostedModels:
-    """The embedded weights, or those of files in their place; kept as long as the files stay as they are."""
+    """The embedded weights, or those of files in their place; the same ones while anything uses them."""
+    loaded = _models.get((audio_encoder, vocal))
+    if loaded is None:
+        loaded = _models[audio_encoder, vocal] = _loaded(audio_encoder, vocal)
+    return loaded
+
+
+def _loaded(audio_encoder: FileState | None, vocal: FileState | None) -> HostedModels:
     models = load_models()
     if audio_encoder:
         models = dataclasses.replace(models, audio_encoder=load_audio_encoder(audio_encoder.path))
     if vocal:
         models = dataclasses.replace(models, vocal=load_vocal(vocal.path))
     networks = (models.analyser, models.audio_encoder, models.vocal)
-    return HostedModels(models, tuple(_hosted(network)[1] for network in networks))
+    return HostedModels(models, tuple(_hosted(network) for network in networks))
 
 
-@lru_cache(maxsize=1)
-def public_encoder(folder: FileState) -> tuple[AudioEncoder, CoreModelPatcher]:
-    """The encoder of a checkpoint and ComfyUI's handle on it; kept as long as its files stay as they are."""
-    return _hosted(load_audio_encoder(folder.path))
+def public_encoder(folder: FileState) -> CoreModelPatcher:
+    """ComfyUI's handle on the encoder of a checkpoint; the same one while anything uses it."""
+    handle = _encoders.get(folder)
+    if handle is None:
+        handle = _encoders[folder] = _hosted(load_audio_encoder(folder.path))
+    return handle
 
 
 def with_encoder(hosted: HostedModels, encoder: AudioEncoder, *handle: CoreModelPatcher) -> HostedModels:
@@ -60,9 +74,9 @@ def with_encoder(hosted: HostedModels, encoder: AudioEncoder, *handle: CoreModel
     return HostedModels(models, (*others, *handle), before=hosted.loaded)
 
 
-def _hosted(network: nn.Module) -> tuple[nn.Module, CoreModelPatcher]:
+def _hosted(network: nn.Module) -> CoreModelPatcher:
     load, offload = model_management.get_torch_device(), model_management.unet_offload_device()
-    return network, CoreModelPatcher(network, load, offload)
+    return CoreModelPatcher(network, load, offload)
 
 
 @contextmanager

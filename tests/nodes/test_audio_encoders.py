@@ -1,9 +1,11 @@
 """Load Audio Encoder: public checkpoints and ComfyUI's own encodings in the place of the embedded encoder."""
 
+import gc
 import json
 import os
 import shutil
 from pathlib import Path
+from weakref import ref
 
 import pytest
 import torch
@@ -82,6 +84,19 @@ def test_the_embedded_encoder_comes_back(run_node, models, sound):
     assert torch.equal(one.hidden_states, two.hidden_states)
     assert one.encoder == two.encoder
     assert one.encoder.startswith("embedded/")
+
+
+@pytest.mark.usefixtures("public")
+def test_an_encoder_that_nobody_uses_any_more_leaves_the_memory(run_node, models, loaded):
+    chosen, again = (
+        run_node("NEO_LoadAudioEncoder", models=models, audio_encoder="tiny-hubert").result[0] for _ in range(2)
+    )
+    encoder = ref(chosen.models.audio_encoder)
+    assert again.models.audio_encoder is encoder()
+    del chosen, again
+    loaded.host("comfy.model_management").unload_all_models()
+    gc.collect()
+    assert encoder() is None
 
 
 @pytest.mark.usefixtures("public")

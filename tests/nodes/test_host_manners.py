@@ -2,9 +2,11 @@
 
 import ast
 import asyncio
+import gc
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from weakref import ref
 
 import pytest
 
@@ -46,6 +48,17 @@ def test_the_networks_are_in_the_hosts_hands(pack, loaded):
         on_device = {patcher.model for patcher in hosted.patchers}
         assert on_device == {engine.analyser, engine.audio_encoder, engine.vocal}
         assert {patcher.load_device for patcher in hosted.patchers} == {management.get_torch_device()}
+
+
+def test_networks_that_nobody_uses_any_more_leave_the_memory(run_node, loaded):
+    """ComfyUI drops a node's outputs when memory is short, or its user asks for it: nothing else may keep them."""
+    (models,) = run_node("NEO_LoadModels").result
+    networks = [ref(patcher.model) for patcher in models.patchers]
+    assert run_node("NEO_LoadModels").result[0] is models
+    del models
+    loaded.host("comfy.model_management").unload_all_models()
+    gc.collect()
+    assert [network() for network in networks] == [None] * 3
 
 
 def test_the_host_shows_errors_by_a_short_name(pack):
