@@ -81,7 +81,10 @@ def residual_cost() -> float:
 
 @torch.no_grad()
 def graph_step(device: torch.device) -> float:
-    """Milliseconds of one step of the base model for one window, bfloat16, replayed as a CUDA graph."""
+    """Milliseconds of one step of the base model for one window, bfloat16, replayed as a CUDA graph.
+
+    What the kernels can do: `vocal/sampler.py` computes in float32 and has no graph.
+    """
     model = build("neo-1.5", "base").to(device, torch.bfloat16)
     conditions, x, t = _window(model.config, device)
     known = _known(model, conditions, t)
@@ -110,9 +113,9 @@ def alternating(
 
 
 def build(architecture: str, size: str, **choices: str) -> MotionGenerator:
-    """A network with random weights, as large as that of the shipped file."""
+    """A network with random weights, that hears and can be asked for what the shipped one does."""
     shipped = load_vocal().config
-    options = {name: getattr(shipped, name) for name in ("audio_layers", "audio_width")}
+    options = {name: getattr(shipped, name) for name in ("audio_layers", "audio_width", "emotions")}
     torch.manual_seed(0)
     return ARCHITECTURES[architecture][0](size_config(architecture, size, **options, **choices)).eval()
 

@@ -1,9 +1,12 @@
 """The clockwork of the speed rows: who is slower is found, and both networks are the ones that are meant."""
 
+from dataclasses import replace
+
 import torch
 
 from neo_core.evaluation import vocal_speed
 from neo_core.evaluation.vocal_speed import alternating, build
+from neo_core.vocal.loading import load_vocal
 from neo_core.vocal.unified_mmdit import DifferentialBlock, StandardBlock
 
 
@@ -32,6 +35,12 @@ def test_the_networks_differ_in_what_is_measured_only():
     assert ours.config.width == standard.config.width
     passes = [vocal_speed._network_pass(residual)() for residual in ("boundary", "none")]
     assert passes[0].shape == passes[1].shape == (1, ours.config.window, 63)
+
+
+def test_the_networks_have_the_tokens_of_the_shipped_one():
+    shipped, timed = load_vocal().config, build("neo-1.5", "mini").config
+    assert replace(timed, audio_encoder=shipped.audio_encoder) == shipped
+    assert timed.identity_tokens > timed.slots  # states take tokens too
 
 
 def test_a_slower_attention_would_be_seen(monkeypatch):
