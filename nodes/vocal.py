@@ -71,9 +71,9 @@ class GenerateMotion(io.ComfyNode):
     def define_schema(cls):
         return io.Schema(
             node_id="NEO_GenerateMotion",
-            display_name="Generate Motion (NEO 1.5)",
+            display_name="Generate Motion",
             category="NEO",
-            description="VOCAL 1.5 performs the speech: lips, brows, gaze, blinks and head, for any length.",
+            description="VOCAL performs the speech: lips, brows, gaze, blinks and head, for any length.",
             search_aliases=["vocal", "sampler", "lip sync"],
             inputs=[
                 inputs.models(),
@@ -135,11 +135,11 @@ def refinements() -> list:
     """How the sliders act. Newer than the node: optional, so that older files still run."""
     newer = {"optional": True, "advanced": True}
     form = (
-        "What a weight is measured against. leave-one-out: everything but its own signal, so the sliders are "
+        "What a slider is measured against. leave-one-out: everything but its own signal, so the sliders are "
         "independent; nested: only the signals before it, in the order reference, identity, audio"
     )
     rescale = (
-        "How much of its size without guidance the motion gets back: 0 none, 1 all; against motion that high weights "
+        "How much of its size without guidance the motion gets back: 0 none, 1 all; against motion that high sliders "
         "blow up"
     )
     begin = "Where in the steps from noise to motion the sliders begin to act; later keeps large movements as they are"

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..data_types import InputError
-from ..flow.guidance import FORMS, SIGNALS, Guidance
+from ..flow.guidance import BEYOND, FORMS, SIGNALS, Guidance
 from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
@@ -30,8 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=options.fps, default=DEFAULTS.fps, help="25, 29.97, 30000/1001 (default: 25)")
     options.add_performance(parser, DEFAULTS.steps)
     for signal in SIGNALS:
-        text = f"the weight of {STEERING[signal]}; 1 is neutral, 0 leaves it out"
-        parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="W", help=text)
+        text = (
+            f"the slider of {STEERING[signal]}; 1 is neutral, 0 leaves it out, beyond 1 it weighs 1 + {BEYOND} (S - 1)"
+        )
+        parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="S", help=text)
     for name, share in (("start", 0.0), ("end", 1.0)):
         text = f"the share of the clip at which guidance {name}s (default: {share:g})"
         parser.add_argument(f"--guidance-{name}", type=options.share, default=share, metavar="S", help=text)

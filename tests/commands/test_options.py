@@ -1,11 +1,13 @@
 """Option values: parsed as people write them, bounded."""
 
 import argparse
+import re
 from fractions import Fraction
 
 import pytest
 
-from neo_core.commands import options
+from neo_core.commands import animate, options
+from neo_core.flow.guidance import slider_weight
 
 
 def test_good_values():
@@ -39,3 +41,12 @@ def test_good_values():
 def test_bad_values_say_what_was_expected(parse, text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected"):
         parse(text)
+
+
+def test_the_help_of_animate_says_what_weight_a_slider_has():
+    parser = argparse.ArgumentParser()
+    animate.add_arguments(parser)
+    (told,) = (action.help for action in parser._actions if action.dest == "guidance_audio")
+    share = float(re.search(r"1 \+ ([\d.]+) \(S - 1\)", told).group(1))
+    assert [1 + share * (slider - 1) for slider in (1.5, 2.0)] == [slider_weight(1.5), slider_weight(2.0)]
+    assert "weight" not in told

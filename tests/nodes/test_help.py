@@ -65,3 +65,32 @@ def test_no_picture_is_left_over_or_heavy(node_classes):
 def test_pages_use_only_markup_the_help_panel_shows(language, node_classes):
     for name in node_classes:
         assert set(TAG.findall(page(name, language))) <= {"img", "video"}, name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_node_is_called_after_one_of_the_models_it_may_get(language, node_classes):
+    assert [name for name in node_classes if re.search(r"\d", words(name, language)["display_name"])] == []
+
+
+BESIDE = {  # where both VOCALs are spoken of
+    "help": DOCS / "NEO_LoadModels.md",
+    "help in Chinese": DOCS / "NEO_LoadModels" / "zh.md",
+    "template": ROOT / "workflows" / "08_neo_beside_neo_1_5.json",
+    "docs": ROOT / "docs" / "vocal.md",
+}
+
+
+@pytest.mark.parametrize("place", BESIDE)
+@pytest.mark.parametrize("file", ["vocal.safetensors", "vocal_neo.safetensors"])
+def test_where_both_vocals_are_spoken_of_it_says_how_long_each_was_trained(pack, place, file):
+    made = pack("neo_core.weights.manifest").read_manifest()[file]
+    text = BESIDE[place].read_text(encoding="utf-8")
+    assert re.search(rf"\b{made['steps']}(?!\d)", text)
+    assert re.search(rf"(?<!\d){made['minutes']:g} (minutes|分钟)|CPU 核心 {made['minutes']:g} 分钟", text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_help_says_what_weight_a_slider_has(pack, language):
+    weight = pack("neo_core.flow.guidance").slider_weight
+    told = dict(re.findall(r"(\d(?:\.\d)?)\s?(?:weighs|的权重为|为) (\d\.\d)", page("NEO_GuidanceMixer", language)))
+    assert {slider: f"{weight(float(slider)):.1f}" for slider in ("1.5", "2", "3")}.items() <= told.items()
