@@ -1,6 +1,6 @@
 """Train the refiner on pairs the warp itself makes: a factory person painted by Pictar, and the true photograph.
 
-Windows around mouth and eyes are collected once (`collect`), then a small U-Net learns to turn the painted window into
+Windows around mouths are collected once (`collect`), then a small U-Net learns to turn the painted window into
 the true one, where and only where something is new. The fit is a poor one, from landmarks astray as a landmark network
 leaves them, and every pair is restyled (colours, paint, stone, blur, grain, files) so that the net mends pictures, not
 factory people.

@@ -1,8 +1,9 @@
 """The refiner: a small U-Net that mends what the warp had to invent, and nothing else.
 
-It sees a window around the mouth or an eye as the warp painted it, with maps of what is new there and what it is made
-of, and answers with a change and its opacity. The opacity is multiplied with the map of new things, so skin the photo
-has shown is never redrawn and a head at rest stays the photo. Trained by `training/refiner.py` on factory people.
+It sees a window around the mouth as the warp painted it, with maps of what is new there and what it is made of, and
+answers with a change and its opacity. The opacity is multiplied with the map of new things, so skin the photo has shown
+is never redrawn and a head at rest stays the photo. No refiner of eyes was built: what the maps have for eyeball and
+lid is always zero. Trained by `training/refiner.py` on factory people.
 
 Letters: B windows, S side of a window in network pixels.
 """
@@ -21,7 +22,7 @@ from .sampling import resize
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "weights" / "embedded" / "refiner.safetensors"
 SIDE = 96
-MAPS = ("new", "inner", "teeth", "soft", "ball", "lid")  # beside red, green, blue
+MAPS = ("new", "inner", "teeth", "soft", "ball", "lid")  # beside red, green, blue; the last two are zero
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to the shipped weights, in order; what each step needs is made by the steps before it.
+# From nothing to weights comparable to the shipped ones in one run; what each step needs is made by the steps before it.
+# The run has not been verified at full length: the shipped ones were trained in stages, which the manifest tells.
 #
 #   neo_core/training/recipes/embedded.sh --assets DIR [--transcripts LIBRISPEECH] [--data DIR] [--device cpu] [--pace 1]
 #

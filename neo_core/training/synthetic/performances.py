@@ -3,8 +3,9 @@
     python -m neo_core factory performances --speech DIR --out DIR --takes 3
 
 writes shards that stand alone (sound, phones, motion) and `statistics.safetensors` with the mean and the deviation of
-every motion channel. The same seed gives the same shards; `--resume` keeps those already written. Half of the takes act
-one of the six states at some strength; the others, and what a weaker state leaves, are as lively as the voice sounds.
+every motion channel. The same seed gives the same shards; `--resume` keeps those already written. Two in five takes of
+speech, and four in five of an empty room, act one of the six states at some strength; the others, and what a weaker
+state leaves, are as lively as the voice sounds.
 """
 
 import argparse
