@@ -13,13 +13,14 @@ from ...geometry.rasteriser import Fragments, interpolate, rasterise
 from ...governance import TALKING_HEAD, Grant
 from ..crop import Framing
 from ..fit import HeadFit
+from .backdrop import continued_background
 from .bust import Bust, Deformation, build_bust, move
 from .contact import points
 from .contour import Outline, meet_outline
 from .eye import Eye, build_eye
 from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
 from .light import estimate_light, to_light
-from .matte import matte
+from .matte import holes, matte
 from .mouth import Mouth, build_mouth
 from .outline import settle_eyes
 from .patch import Window, facing
@@ -31,8 +32,7 @@ FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most o
 GRID_CELL = 4  # flow samples per cell of the follow grid
 BAND = 0.008  # of the region's side beside the person where the background may differ from the photo
 FAINT = 0.1  # share of the person that is nobody
-FLAT = 3  # times as far sideways as up and down the background goes on behind the person: horizons are level
-BEHIND_SIDE = 768  # pixels of the background painted behind the person
+HOLE = 2.5  # head units, half as wide as a hole within the person whose background need not keep still
 SPECK = 0.5  # head units about a speck in which the person is looked for
 FIRM = (0.15, 0.8)  # mask values that count as nobody and as somebody
 CAST = 0.33  # power of the lit skin's colour that is the light's, not the skin's
@@ -202,11 +202,12 @@ def _meet_photo(
 
 
 def _firm(person: Tensor, unit: float) -> Tensor:
-    """The person's share of each pixel without specks, and without what is faint and far from all that is the person;
-    unit in pixels."""
+    """The person's share of each pixel without specks and holes, and without what is faint and far from all that is the
+    person; unit in pixels."""
     alpha = smoothstep(person, *FIRM)
     solid = blur((alpha > 0.5).float()[None], SPECK * unit)[0]
-    return alpha * smoothstep(solid, 0.02, 0.1)
+    alpha = alpha * smoothstep(solid, 0.02, 0.1)
+    return torch.maximum(alpha, holes(alpha, HOLE * unit))
 
 
 def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -218,15 +219,11 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     """
     height, width = alpha.shape
     clear = 1 - dilate((alpha > FAINT).float(), max(2, round(BAND * max(height, width))))
-    nobody = clear if clear.sum() > 16 else torch.ones_like(clear)  # a face that fills the picture has no background
-    ratio = min(1.0, BEHIND_SIDE / max(height, width))  # what nobody has seen needs no detail
-    rows, columns = max(2, round(height * ratio)), max(2, round(width * ratio / FLAT))
-    weight = resize(nobody[None], rows, columns)
-    known = resize(view * nobody, rows, columns) / weight.clamp(min=1e-3)
-    behind = resize(blur(fill(known, weight[0]), 1.0), height, width)
-    background = torch.where(clear > 0, view, behind)
+    background, grain = continued_background(view, clear)
     least = 1 - (view / background.clamp(min=1e-3)).amin(0)  # nobody's light is negative
     alpha = torch.where(clear > 0, 0.0, torch.maximum(alpha, least))
+    background = background * torch.lerp(torch.ones_like(grain), grain, alpha)  # behind stray hair it would show twice
+    background = torch.minimum(background, view / (1 - alpha).clamp(min=1e-6))
     return torch.cat([view - (1 - alpha) * background, alpha[None]]), background
 
 

@@ -24,6 +24,7 @@ HOLD, LEAN = 10.0, 0.03  # how strongly the mask is held where it is sure, and e
 BINS = 12  # of each colour channel
 DOUBT = (0.02, 0.25)  # least odds that mask and colour leave for the contrary
 GAP = (3, 0.3, 0.6)  # half width, in samples, of gaps that close where the mask lies between these values
+HOLES_SIDE = 160  # samples along the longer side in which holes are looked for
 TURNS = 40  # of conjugate gradients
 
 
@@ -57,6 +58,21 @@ def matte(picture: Tensor, mask: Tensor, sure: Tensor) -> Tensor:
     closed = erode(dilate(share, GAP[0]), GAP[0]) * smoothstep(rough, *GAP[1:])
     fine = _shares(resize(lines.fitted(share), *mask.shape), picture).clamp(0, 1)
     return torch.maximum(fine, resize(closed[None], *mask.shape)[0])
+
+
+def holes(share: Tensor, reach: float) -> Tensor:
+    """What nobody covers, but only as holes less than 2 `reach` pixels wide that no way leads out of. [h, w] 0..1"""
+    scale = min(1.0, HOLES_SIDE / max(share.shape))
+    rows, columns = (max(2, round(length * scale)) for length in share.shape)
+    free = (resize(share[None], rows, columns)[0] < 0.5).float()
+    grown = erode(free, max(1, round(reach * scale)))
+    for _ in range(HOLES_SIDE):
+        wider = dilate(grown, 1) * free
+        if torch.equal(wider, grown):
+            break
+        grown = wider
+    closed = dilate(free - grown, 2) * (1 - grown)
+    return resize(closed[None], *share.shape)[0]
 
 
 def _likely(picture: Tensor, mask: Tensor) -> Tensor:

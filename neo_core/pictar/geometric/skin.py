@@ -41,6 +41,10 @@ RIM = 0.3  # cosine to the lens below which a vertex lies at the outline of the 
 FLANK = (-9.0, 1.0)  # ... at these heights above the eyes ...
 LEAST = (2.5, 2.5)  # ... so far to the side and to the front, head units
 SURE = (0.82, 0.92)  # share of the outline that is skin, from which skin slides at all and wholly
+NAPE = (
+    (-6.0, -7.5),
+    (5.5, 4.0),
+)  # heights above the eyes below which, and before the middle, behind which, is the neck
 CHEEK = (0.25, 0.6)  # cosine to the lens from which a cheek moves by its own surface, whatever its outline does
 CROWN = (6.0, 3.5)  # head units above the eyes: hair from here, skin below
 
@@ -81,6 +85,7 @@ def look_at_skin(
     sure = _outline_is_skin(model, normal, alike * side * inside)
     facing = smoothstep(normal[:, 2], *CHEEK) * seen * side
     facing = torch.maximum(facing, met * side * (normal[:, 2] > 0) * ~hidden)
+    facing = facing * torch.maximum(1 - _neck(model), smoothstep(_averaged(alike * inside, edges), 0.25, 0.75))
     own, lent = torch.maximum(sure * own, facing), torch.maximum(sure * lent, facing)
     borrowed = torch.lerp(start.screen[:, :2], borrowed, sure[:, None])
     core, head = _core(model), smoothstep(above_eyes(model), *NECK)
@@ -149,6 +154,11 @@ def _skin_side(model: HeadModel) -> Tensor:
 def _front(model: HeadModel, normal: Tensor) -> Tensor:
     """Where the mask of the face looks at the lens. [V]"""
     return smoothstep(normal[:, 2], *FRONT) * smoothstep(model.template[:, 2], *MASK)
+
+
+def _neck(model: HeadModel) -> Tensor:
+    """The neck and what lies below: unlike a face, it may be covered with cloth, which must not tear. [V]"""
+    return smoothstep(above_eyes(model), *NAPE[0]) * smoothstep(model.template[:, 2], *NAPE[1])
 
 
 def _hidden(model: HeadModel, screen: Tensor) -> Tensor:
