@@ -27,6 +27,8 @@ SHADOW, SHADOW_ALONG = 0.2, 0.08  # what is as dark up there is no edge, but a s
 SOFT = 0.03  # over which edge and fold blend
 FOLD = (0.04, 0.09)  # height from which what is seen belongs to the lid's skin
 RELIEF = (-0.35, 0.12)  # logarithms: a fold is neither deeper nor, a gloss stretched with the lid, brighter
+OF_COLOUR = 0.6  # share of a fold's colour that is believed
+LEVEL = 1e-3  # logarithm below which there is no fold to speak of
 DEEPER, DEEPENS = -1.2, (0.1, 0.34)  # ... but up where nothing moves everything stays, and over which height
 GROW = (0.22, 0.14)  # height over which nothing is a lash any more
 STEADY = 0.25  # share of their mean along the margin: no gap in the line of lashes
@@ -80,10 +82,17 @@ def look_above(view: Tensor, film: Tensor, margin: Tensor, width: float) -> tupl
     fold = _evened(told, width)
     edge, shadow = _edge(fold, width)
     deepest = RELIEF[0] + (DEEPER - RELIEF[0]) * smoothstep(high, *DEEPENS)
-    fold = torch.maximum(fold + edge, deepest).clamp(max=RELIEF[1])
+    fold = _within(fold + edge, deepest, RELIEF[1])
     fold = (fold - shadow) * smoothstep(high, *FOLD) + shadow
     dark = (told - fold).clamp(max=0) * smoothstep(high, *GROW)
     return fold, _lashes(dark, margin, width).exp()
+
+
+def _within(fold: Tensor, low: Tensor, high: float) -> Tensor:
+    """Logarithms [3, ...] whose mean is kept between two, all three by the same share: brown stays brown."""
+    level = fold.mean(0, keepdim=True)
+    told = torch.where(level.abs() < LEVEL, LEVEL, level)
+    return (level + OF_COLOUR * (fold - level)) * (told.clamp(max=high).maximum(low) / told).clamp(0, 1)
 
 
 def in_rows(picture: Tensor, margin: Tensor, width: float) -> Tensor:
@@ -119,7 +128,7 @@ def _edge(fold: Tensor, width: float) -> tuple[Tensor, Tensor]:
     dark = (-fold[:, first:]).clamp(min=0).cummin(1).values
     sigma = max(0.5, SHADOW_ALONG * width)
     far = dark[:, _row(SHADOW) - first][:, None].expand(-1, round(6 * sigma) + 2, -1)
-    shadow = blur(far, sigma)[:, :1].clamp(max=-RELIEF[0])
+    shadow = -_within(-blur(far, sigma)[:, :1], far.new_tensor(RELIEF[0]), 0.0)
     edge = (dark - shadow).clamp(min=0)
     edge = torch.cat([edge[:, :1].expand(-1, first, -1), edge], 1)
     return blur(edge, max(0.5, SOFT * width)), -shadow
