@@ -223,7 +223,7 @@ def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     least = 1 - (view / background.clamp(min=1e-3)).amin(0)  # nobody's light is negative
     alpha = torch.where(clear > 0, 0.0, torch.maximum(alpha, least))
     background = background * torch.lerp(torch.ones_like(grain), grain, alpha)  # behind stray hair it would show twice
-    background = torch.minimum(background, view / (1 - alpha).clamp(min=1e-6))
+    background = torch.where(alpha < 1, torch.minimum(background, view / (1 - alpha)), background)
     return torch.cat([view - (1 - alpha) * background, alpha[None]]), background
 
 
