@@ -79,6 +79,14 @@ def test_a_fold_stays_as_a_softer_line_and_none_is_made_up():
     assert (depth.argmax(0) + 0.5 < 35 + 6 * ARCH[MIDDLE] - 4).all()
 
 
+def test_a_deep_brown_fold_stays_brown():
+    brown = torch.tensor([0.25, 0.5, 0.8])[:, None, None] * band(8, 3.0)  # takes most of the blue, least of the red
+    taken = 1 - shown(eye() * (1 - brown))[..., MIDDLE].amin(1) / 0.6
+    assert (taken[2] > 1.3 * taken[0]).all()
+    assert (taken[0] < taken[1]).all()
+    assert (taken[1] < taken[2]).all()
+
+
 @pytest.mark.parametrize("grain", [0.01, 0.04])
 def test_a_lid_has_the_grain_of_the_skin(grain):
     picture = shown(eye(0.6, 0.2, grain)).mean(0)

@@ -17,6 +17,14 @@ def test_layers_give_the_photo_back():
     assert torch.allclose(person[:3] + (1 - person[3:]) * background, view, atol=1e-6)
 
 
+def test_no_layer_has_less_than_no_light():
+    view, alpha = torch.rand(3, 60, 80), torch.zeros(60, 80)
+    alpha[20:, 30:50] = torch.rand(40, 20)
+    person, background = split_layers(view, alpha)
+    assert person[:3].min() > -1e-6
+    assert background.min() >= 0
+
+
 def test_background_behind_the_person_continues_the_background():
     view = torch.full((3, 60, 60), 0.2)
     alpha = torch.zeros(60, 60)

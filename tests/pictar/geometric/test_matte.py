@@ -2,7 +2,7 @@
 
 import torch
 
-from neo_core.pictar.geometric.matte import matte
+from neo_core.pictar.geometric.matte import holes, matte
 from neo_core.pictar.geometric.sampling import blur, dilate, erode
 
 
@@ -43,3 +43,16 @@ def test_a_colour_seen_on_the_person_speaks_for_the_person():
     side[:, 74:] = 1
     assert share[(erode(disc, 3) * side) > 0].quantile(0.05) > 0.7
     assert share[((1 - dilate(disc, 3)) * side) > 0].quantile(0.95) < 0.3
+
+
+def test_a_small_hole_belongs_to_the_person_but_no_bay_and_no_window():
+    share = torch.zeros(120, 160)
+    share[10:110, 10:150] = 1
+    share[40:50, 30:44] = 0  # a hole
+    share[10:50, 70:80] = 0  # a bay, as wide
+    share[40:90, 100:140] = 0  # a window
+    found = holes(share, 8.0)
+    assert found[42:48, 32:42].min() > 0.9
+    assert found[12:46, 72:78].max() < 0.1
+    assert found[45:85, 105:135].max() < 0.1
+    assert found[share > 0].mean() < 0.05

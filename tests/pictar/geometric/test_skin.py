@@ -40,6 +40,20 @@ def test_bare_cheeks_are_skin_and_the_crown_is_hair(plain):
     assert look.bare[crown].max() < 0.3
 
 
+def test_a_neck_is_bare_where_the_photo_shows_skin_but_not_under_cloth(plain, model, fit, grant_for):
+    x, y, z = model.template.unbind(1)
+    front = (y < -13) & (y > -16) & (x.abs() < 3) & (z > 2) & (z < 5) & (plain.normal[:, 2] > 0.7)
+    assert plain.look.bare[front].mean() > 0.8
+    screen, photo = plain.source, plain.photo.clone()
+    collar = int(screen[front, 1].amin()) - 6
+    photo[collar:] = torch.where(photo[collar:] == (WALL * 255).to(torch.uint8), photo[collar:], 10)
+    grant = grant_for(photo, landmarks(model, move(build_bust(model, fit), plain.reference).screen)[:68, :2])
+    head = (plain.photo != (WALL * 255).to(torch.uint8)).any(-1).float()
+    dressed = lift(whole(photo), fit, head, grant=grant, model=model)
+    assert dressed.look.bare[front].mean() < 0.1
+    assert torch.allclose(dressed.look.bare[cheeks(model)], plain.look.bare[cheeks(model)])
+
+
 @pytest.mark.parametrize("yaw", [-16.0, 16.0])
 def test_the_cheek_that_turns_into_view_is_skin(plain, yaw):
     model = plain.bust.model
