@@ -82,9 +82,8 @@ def test_a_fold_stays_as_a_softer_line_and_none_is_made_up():
 def test_a_deep_brown_fold_stays_brown():
     brown = torch.tensor([0.25, 0.5, 0.8])[:, None, None] * band(8, 3.0)  # takes most of the blue, least of the red
     taken = 1 - shown(eye() * (1 - brown))[..., MIDDLE].amin(1) / 0.6
-    assert (taken[2] > 1.3 * taken[0]).all()
-    assert (taken[0] < taken[1]).all()
-    assert (taken[1] < taken[2]).all()
+    assert (taken[2] > 1.35 * taken[1]).all()
+    assert (taken[1] > 1.35 * taken[0]).all()
 
 
 @pytest.mark.parametrize("grain", [0.01, 0.04])
