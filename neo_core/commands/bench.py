@@ -74,7 +74,7 @@ def measure_talking_head(arguments: argparse.Namespace, work: Path) -> tuple[dic
 
 
 def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
-    """The values of the bars, and the table of NEO beside NEO 1.5, which has none."""
+    """The values of the bars; and the table of NEO beside NEO 1.5 and what a slider does, which have none."""
     assets = arguments.assets or work / "no assets named"
     said: list[str] = []
 
@@ -82,6 +82,11 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
         table, columns = vocal_table.measure(assets, arguments.weights)
         said.append(f"\n\n{vocal_table.markdown(table, columns)}")
         write_image(work / "vocal_table.png", vocal_table.plot(table))
+        return {}
+
+    def slide() -> dict[str, float]:
+        found = motion.mouths(motion.shipped(), read_waveform(SAMPLES / "speech.flac"))
+        said.append(f"\n\n{motion.mouth_table(found)}")
         return {}
 
     parts = {
@@ -93,6 +98,7 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
             **language_truth.bench(arguments.lipcheck),
         },
         "emotion": partial(emotion_exam.bench, assets),
+        "sliders": slide,
         "table": compare,
     }
     values = run(chosen(parts, arguments.only))

@@ -1,5 +1,6 @@
 """What VOCAL's motion is like: still in silence, the same lips for every seed, nothing without its weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,12 +11,15 @@ from .. import motion_space
 from ..audio.encoder import AudioEncoder, encode
 from ..audio.loading import load_audio_encoder
 from ..data_types import GEOMETRY_SIZE, STYLE_SIZE, AudioFeatures, Identity, Waveform
+from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, landmarks, load_head_model, shape
 from ..vocal.loading import load_vocal
 from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import generate_motion
 
 SILENT_SECONDS = 4
+NEUTRAL = Guidance()
+AUDIO_SLIDERS = (0.0, 0.5, 1.6, 2.0, 3.0)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the Multi-PIE 68
 INNER_UPPER, INNER_LOWER = (61, 62, 63), (67, 66, 65)
 
@@ -29,9 +33,9 @@ class Performer:
     head: HeadModel
     identity: Identity
 
-    def perform(self, features: AudioFeatures, seed: int = 0) -> Tensor:
+    def perform(self, features: AudioFeatures, seed: int = 0, guidance: Guidance = NEUTRAL) -> Tensor:
         """Motion at 25 fps. [T, 63]"""
-        return generate_motion(self.vocal, features, self.identity, seed=seed).motion
+        return generate_motion(self.vocal, features, self.identity, seed=seed, guidance=guidance).motion
 
 
 @cache
@@ -66,6 +70,35 @@ def seeds(performer: Performer, speech: Waveform) -> dict[str, float]:
         "two seeds, heads": float((first - second)[:, angles].square().mean().sqrt()),
         "two seeds, lips": float(torch.corrcoef(gaps)[0, 1]),
     }
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """A mouth over a clip, against the same with every slider at 1."""
+
+    wider: float  # change of how far it opens: 95th percentile of the lip gap, as a share
+    agreement: float  # correlation of the lip gap over time
+
+
+def mouths(performer: Performer, speech: Waveform, sliders: Sequence[float] = AUDIO_SLIDERS) -> dict[float, Mouth]:
+    """What the guidance slider of the audio does to the mouth over a speech, the other two at 1."""
+    features, geometry = encode(performer.encoder, speech), performer.identity.geometry
+
+    def gap(audio: float) -> Tensor:
+        return lip_gap(performer.head, geometry, performer.perform(features, guidance=Guidance(audio)))
+
+    plain, found = gap(1.0), {}
+    for slider in sliders:
+        guided = gap(slider)
+        wider = float(guided.quantile(0.95) / plain.quantile(0.95)) - 1
+        found[slider] = Mouth(wider, float(torch.corrcoef(torch.stack([plain, guided]))[0, 1]))
+    return found
+
+
+def mouth_table(found: dict[float, Mouth]) -> str:
+    """Markdown: the figures that the help page of the sliders tells of the bundled clip."""
+    rows = [f"| {slider:g} | {mouth.wider:+.0%} | {mouth.agreement:.2f} |" for slider, mouth in found.items()]
+    return "\n".join(["| audio slider | mouth opens | lip gap's correlation with slider 1 |", "|---|---|---|", *rows])
 
 
 def zeroed(performer: Performer, speech: Waveform) -> dict[str, float]:

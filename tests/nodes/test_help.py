@@ -94,3 +94,22 @@ def test_help_says_what_weight_a_slider_has(pack, language):
     weight = pack("neo_core.flow.guidance").slider_weight
     told = dict(re.findall(r"(\d(?:\.\d)?)\s?(?:weighs|的权重为|为) (\d\.\d)", page("NEO_GuidanceMixer", language)))
     assert {slider: f"{weight(float(slider)):.1f}" for slider in ("1.5", "2", "3")}.items() <= told.items()
+
+
+@pytest.fixture(scope="module")
+def mouths(pack):
+    """How much wider the mouth opens over the bundled clip, by the slider of the audio."""
+    motion, samples = pack("neo_core.evaluation.motion"), pack("neo_core.evaluation.talking_head").SAMPLES
+    return motion.mouths(motion.shipped(), pack("neo_core.media.audio").read_waveform(samples / "speech.flac"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_help_tells_of_the_bundled_clip_is_what_the_shipped_weights_do(language, mouths):
+    """`python -m neo_core bench vocal --only sliders` prints the figures."""
+    (line,) = (x for x in page("NEO_GuidanceMixer", language).splitlines() if re.search("bundled clip|自带语音实测", x))
+    figure = r"(?:at|为) (0|0\.5|1\.6|2) (?:opens the mouth |it opens |时嘴张大 |时小 |时 )?(\d+) %"
+    told = {float(slider): int(share) for slider, share in re.findall(figure, line)}
+    found = {slider: 100 * abs(mouth.wider) for slider, mouth in mouths.items() if slider in told}
+    assert told == pytest.approx(found, abs=1.5)
+    assert len(told) == 4
+    assert mouths[0.0].agreement < 0.3
