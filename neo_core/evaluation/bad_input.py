@@ -1,4 +1,5 @@
-"""Input that cannot work: each case must end in one sentence, exit code 2 and no file."""
+"""Input that cannot work: each case must end in one sentence, exit code 2 and no file; and photos whose edge cuts the
+face, which must end so, or in a video."""
 
 import struct
 import zlib
@@ -9,6 +10,8 @@ from PIL import Image
 
 from .command import Finished, neo
 from .sounds import float_wav, unknown_codec
+
+STATED = ("--kind", "authorised", "--name", "picture to measure with", "--adult", "--yes")  # to `consent add`
 
 
 def cases(folder: Path, portrait: Path, speech: Path, no_face: Path, crowd: Path) -> dict[str, tuple[Path, Path, Path]]:
@@ -32,6 +35,35 @@ def cases(folder: Path, portrait: Path, speech: Path, no_face: Path, crowd: Path
         "output is a folder": (portrait, speech, folder),
         "unknown container": (portrait, speech, folder / "out.xyz"),
     }
+
+
+def cut_off(portrait: Path, folder: Path) -> dict[str, Path]:
+    """Name -> the portrait, its edge drawn through the face, made in `folder`."""
+    parts = {
+        "an eye cut off": (0.46, 0.0, 1.0, 1.0),
+        "half a face": (0.5, 0.0, 1.0, 1.0),
+        "eyes cut off": (0.0, 0.48, 1.0, 1.0),
+        "mouth cut off": (0.0, 0.0, 1.0, 0.53),
+    }
+    with Image.open(portrait) as picture:
+        for name, part in parts.items():
+            sides = zip(part, (picture.width, picture.height) * 2, strict=True)
+            picture.crop([round(share * side) for share, side in sides]).save(folder / f"{name}.png")
+    return {name: folder / f"{name}.png" for name in parts}
+
+
+def crashes(photos: dict[str, Path], sound: Path, home: Path) -> dict[str, str]:
+    """The photos that gave neither a video nor a refusal as it must be, with the reason."""
+    wrong = {}
+    for name, photo in photos.items():
+        output = photo.with_suffix(".mp4")
+        finished = neo("consent", "add", photo, *STATED, home=home)
+        if finished.code == 0:
+            finished = neo("animate", photo, sound, "-o", output, home=home)
+        fault = "" if finished.code == 0 and output.exists() else refusal_fault(finished)
+        if fault:
+            wrong[name] = fault
+    return wrong
 
 
 def failures(table: dict[str, tuple[Path, Path, Path]], home: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ..media.video import read_frames
 from ..pipelines.talking_head import load_models
 from ..timebase import MOTION_RATE
 from ..weights.manifest import read_manifest
-from .bad_input import cases, crowd_of, failures
+from .bad_input import STATED, cases, crashes, crowd_of, cut_off, failures
 from .bench import CouldNotRun
 from .command import Finished, must, neo
 from .contact_sheet import contact_sheet
@@ -112,20 +112,7 @@ class Studio:
 
 def neo_consent(portrait: Path, home: Path) -> None:
     """Record, in the bench's own ledger, that whoever runs it may use this picture for measuring."""
-    must(
-        neo(
-            "consent",
-            "add",
-            portrait,
-            "--kind",
-            "authorised",
-            "--name",
-            "picture to measure with",
-            "--adult",
-            "--yes",
-            home=home,
-        )
-    )
+    must(neo("consent", "add", portrait, *STATED, home=home))
 
 
 def eye_distance(portrait: Path, studio: Studio) -> float:
@@ -272,7 +259,8 @@ def bad_input(studio: Studio) -> dict[str, float]:
     table = cases(folder, portrait, SAMPLES / "speech.flac", animals[0], crowd_of(portrait, folder / "crowd.png"))
     good = neo("animate", portrait, SAMPLES / "speech.flac", "-o", folder / "good.mp4", "--size", 128, home=studio.home)
     must(good)  # what is refused below must be refused for its fault, not because nothing works
-    wrong = failures(table, studio.home)
+    moment = first_part(SAMPLES / "speech.flac", 0.4, folder / "moment.wav")
+    wrong = failures(table, studio.home) | crashes(cut_off(portrait, folder), moment, studio.home)
     for name, reason in wrong.items():
         log.warning("bad input, %s: %s", name, reason)
     return {"bad input": len(wrong)}

@@ -67,7 +67,7 @@ def edge_above(view: Tensor, film: Tensor, margin: Tensor, width: float) -> Tens
     powers = torch.arange(4)
     basis = ((column[inner] - ends[0]) / (ends[1] - ends[0]) * 2 - 1)[:, None] ** powers
     weight = (strength[inner] / CLEAR).clamp(max=1).square()[:, None]
-    system = (basis * weight).T @ basis + 0.02 * inner.sum() * torch.eye(4)
+    system = (basis * weight).T @ basis + 0.02 * inner.sum().clamp(min=1) * torch.eye(4)
     found = torch.linalg.solve(system, (basis * weight).T @ (place[row[inner]] - BORDER))
     tau = ((margin[:, 0] - ends[0]) / (ends[1] - ends[0]) * 2 - 1)[:, None] ** powers
     return (tau @ found)[:, 0].clamp(FOUND[0] - BORDER, FOUND[1] - BORDER)
@@ -138,7 +138,7 @@ def _lashes(dark: Tensor, margin: Tensor, width: float) -> Tensor:
     """Edge and lashes from all that is dark above a margin, logarithms [3, K, w]: of one colour, and at the margin
     itself as dark as a little above it."""
     first, last = _row(EDGE_FROM), _row(EDGE_TO)
-    low = int(margin[:, 0].amin().clamp(0, dark.shape[2] - 4)) + 1
+    low = min(int(margin[:, 0].amin().clamp(min=0)) + 1, max(0, dark.shape[2] - 3))  # the picture may end before
     inner = slice(low, max(low + 2, int(margin[:, 0].amax())))
     luma = (LUMA[:, None, None] * dark).sum(0)
     edge = luma[first:last]

@@ -25,6 +25,7 @@ SHADED = (0.8, 1.0)  # teeth beside white: eyes lie in much deeper shade than th
 STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
 EDGES = 0.95  # quantile of gradients that are edges
+LEAST_SIDE = 3  # pixels of a window: narrower ones have no gradient
 PAINT_BLUR = 0.6  # pixels: edges of the paint without more
 MOST_BLUR = 0.13  # head units: more would melt teeth into one
 
@@ -103,6 +104,8 @@ def _softness(model: HeadModel, start: Deformation, photo: Tensor, bounds: Windo
     sharpest = float("inf")
     for part in (marks[36:42], marks[42:48], marks[48:68]):
         window = window_around(part, 0.6 * float(start.unit), bounds)
+        if min(window.height, window.width) < LEAST_SIDE:
+            continue  # the picture's edge cuts it off
         view = (LUMA[:, None, None] * photo[:, window.rows, window.columns]).sum(0, keepdim=True)
         before, after = _gradient(view), _gradient(blur(view, REBLUR))
         edges = before >= before.flatten().quantile(EDGES)
