@@ -102,9 +102,11 @@ def _past_the_rim(values: Tensor, covered: Tensor) -> Tensor:
     flat, known = values.flatten(1), covered.flatten()
     columns = covered.shape[1]
     beside = torch.nonzero(dilate(covered, 1).flatten() > known)[:, 0]  # [K]
-    steps = torch.tensor([row * columns + column for row in (-1, 0, 1) for column in (-1, 0, 1)])
-    around = (beside + steps[:, None]).clamp(0, len(known) - 1)  # [9, K]
-    weight = known[around]
+    steps = torch.tensor([(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)])[..., None]  # [9, 2, 1]
+    row, column = beside // columns + steps[:, 0], beside % columns + steps[:, 1]
+    inside = (row >= 0) & (row < len(covered)) & (column >= 0) & (column < columns)
+    around = torch.where(inside, row * columns + column, 0)  # [9, K]
+    weight = known[around] * inside
     mean = (flat[:, around] * weight).sum(1) / weight.sum(0).clamp(min=1)
     return flat.index_copy(1, beside, mean).view_as(values)
 

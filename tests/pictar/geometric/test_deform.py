@@ -8,7 +8,7 @@ from neo_core.motion_space import INDEX
 from neo_core.pictar.geometric import deform
 from neo_core.pictar.geometric.bust import build_bust, move
 from neo_core.pictar.geometric.contact import points
-from neo_core.pictar.geometric.deform import photo_flow
+from neo_core.pictar.geometric.deform import _past_the_rim, photo_flow
 
 
 def changed(volume, **channels):
@@ -75,3 +75,16 @@ def test_the_rim_of_the_picture_never_moves(volume):
         full[:, volume.window.rows, volume.window.columns] = flow
         sides = torch.cat([full[:, 0], full[:, -1], full[:, :, 0], full[:, :, -1]], 1)
         assert sides.abs().max() == 0
+
+
+def test_what_is_carried_past_the_rim_never_comes_from_the_other_side():
+    """The last column of a row and the first of the next lie side by side in memory only."""
+    covered, values = torch.zeros(6, 8), torch.zeros(1, 6, 8)
+    covered[2:4, 6:], values[0, 2:4, 6:] = 1, 5
+    covered[3:5, :1], values[0, 3:5, :1] = 1, -7
+    carried = _past_the_rim(values, covered)[0]
+    assert carried[1:5, 5].eq(5).all()
+    assert carried[2:, 1].eq(-7).all()
+    assert carried[[1, 4], 7].eq(5).all()
+    assert carried[[2, 5], 0].eq(-7).all()
+    assert carried[:, 2:5].eq(0).all()
