@@ -20,17 +20,27 @@ from torch import Tensor
 from ..audio.encoder import AudioEncoder, encode, encode_stream, mono_blocks, watched
 from ..audio.features import RATE
 from ..audio.loading import load_audio_encoder
-from ..data_types import STYLE_SIZE, AudioFeatures, Emotion, Identity, MotionLatents, Progress, Waveform, silent
+from ..data_types import (
+    STYLE_SIZE,
+    AudioFeatures,
+    Emotion,
+    Identity,
+    InputError,
+    MotionLatents,
+    Progress,
+    Waveform,
+    silent,
+)
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import TALKING_HEAD, Grant
 from ..media.audio import Sound, check_waveform, read_mono
 from ..media.video import VideoWriter
-from ..pictar.analysis import Analyser, load_analyser, person_mask
-from ..pictar.crop import square_around, whole
+from ..pictar.analysis import Analyser, Face, load_analyser, person_mask
+from ..pictar.crop import Framing, square_around, whole
 from ..pictar.expression import amplify
 from ..pictar.fit import fit_head
-from ..pictar.geometric import Volume, lift, render
+from ..pictar.geometric import DRAWN, ROUGH, Volume, lift, render
 from ..runtime.threads import one_thread
 from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
 from ..vocal.loading import load_vocal
@@ -67,7 +77,7 @@ class Avatar:
     volume: Volume
     identity: Identity
     eye_distance: float  # pixels in the frame
-    person: Tensor  # [h, w] 0..1 what of the frame is the person
+    person: Tensor  # [h, w] 0..1 what of the frame is drawn as the person
 
 
 def load_models(audio_encoder: Path | None = None, vocal: Path | None = None) -> Models:
@@ -90,7 +100,8 @@ def enrol(
 ) -> Avatar:
     """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square.
 
-    `person` [H, W] in 0..1 says which pixels of the photo are the person; without it, `person_mask` does.
+    `person` [H, W] in 0..1 says which pixels of the photo are the person, and is taken as it is; without it,
+    `person_mask` tells roughly and the renderer brings that to the picture's edges.
     """
     grant.require(TALKING_HEAD)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
@@ -106,13 +117,31 @@ def enrol(
     progress(0, 3, None)
     fit = fit_head(models.head, face.landmarks, face.sigma, tuple(framing.image.shape[:2]))
     progress(1, 3, None)
-    mask = person_mask(models.analyser, framing.image, face) if person is None else framing.framed(person)
+    mask = person_mask(models.analyser, framing.image, face) if person is None else _drawn(framing, person, face)
     progress(2, 3, None)
-    volume = lift(framing, fit, mask, grant=grant, model=models.head)
+    reading = ROUGH if person is None else DRAWN
+    volume = lift(framing, fit, mask, grant=grant, model=models.head, reading=reading)
     identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), volume.reference)
     progress(3, 3, None)
     eyes = face.landmarks68[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
-    return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()), mask)
+    return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()), _final(mask, volume))
+
+
+def _drawn(framing: Framing, person: Tensor, face: Face) -> Tensor:
+    """What belongs to the frame of a mask of the photo. [h, w]"""
+    mask = framing.framed(person)
+    at = face.landmarks68.long()
+    inside = mask[at[:, 1].clamp(0, len(mask) - 1), at[:, 0].clamp(0, mask.shape[1] - 1)]
+    if inside.max() < 0.5:
+        raise InputError("the mask of the person covers nothing of the face; expected 1 where the person is")
+    return mask
+
+
+def _final(mask: Tensor, volume: Volume) -> Tensor:
+    """What of the frame the renderer takes for the person: beyond the region that it draws, the mask. [h, w]"""
+    shown = mask.clone()
+    shown[volume.window.rows, volume.window.columns] = volume.person[3]
+    return shown
 
 
 def hear(models: Models, waveform: Waveform, progress: Progress = silent) -> AudioFeatures:

@@ -157,9 +157,11 @@ def test_lift_shows_the_person_and_takes_a_better_mask(run_node, stages):
     assert 0.05 < region.mean() < 0.7
     mine = torch.zeros(stages["photo"].shape[1:3])
     mine[:, mine.shape[1] // 4 : -mine.shape[1] // 4] = 1
-    _, person, _ = run_node("NEO_Lift", **shared, mask=mine[None]).result
+    volume, person, _ = run_node("NEO_Lift", **shared, mask=mine[None]).result
     assert person[0, :, 0].max() == 0
     assert person[0, :, 64].min() > 0.99
+    drawn = person[0, volume.window.rows, volume.window.columns]
+    assert drawn.equal(volume.person[3])
 
 
 def test_motion_is_drawn_as_a_picture(run_node, stages):

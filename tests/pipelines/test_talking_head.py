@@ -227,6 +227,30 @@ def test_a_square_frames_head_and_shoulders(models, portrait, grant_for):
     assert 0 < avatar.eye_distance < 48
 
 
+def test_a_given_mask_is_what_is_drawn_as_the_person(models, portrait, grant_for):
+    """Also where it leaves out a part of the head, has a hole or a speck: what somebody painted is meant."""
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+    mine = torch.zeros(portrait.photo.shape[:2])
+    mine[:, 40:100] = 1.0
+    mine[:60, 70:] = 0.0  # a quarter of the head
+    mine[90:94, 60:64] = 0.0
+    mine[20:22, 120:122] = 0.5
+    avatar = enrol(models, portrait, None, grant=grant, person=mine)
+    window = avatar.volume.window
+    drawn, mine = avatar.volume.person[3], mine[window.rows, window.columns]
+    assert avatar.person[window.rows, window.columns].equal(drawn)
+    near = torch.nn.functional.max_pool2d(mine[None], 5, 1, 2)[0] > 0  # beside it, what is darker belongs to it
+    assert drawn[~near].max() == 0
+    assert drawn[mine == 1].min() == 1
+    assert (drawn >= mine).all()
+
+
+def test_a_mask_without_the_face_is_refused(models, portrait, grant_for):
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+    with pytest.raises(InputError, match="covers nothing of the face; expected 1 where"):
+        enrol(models, portrait, None, grant=grant, person=torch.zeros(portrait.photo.shape[:2]))
+
+
 @pytest.mark.parametrize(("count", "number"), [(0, None), (0, 1), (2, None), (2, 0), (2, 3)])
 def test_the_face_must_be_clear(portrait, count, number):
     with pytest.raises(InputError, match="expected"):

@@ -2,7 +2,8 @@
 
 from .deform import deform
 from .lift import Volume, lift
+from .matte import DRAWN, ROUGH
 from .posed import Posed, draw, draw_mesh, pose
 from .translate import render, translate
 
-__all__ = ["Posed", "Volume", "deform", "draw", "draw_mesh", "lift", "pose", "render", "translate"]
+__all__ = ["DRAWN", "ROUGH", "Posed", "Volume", "deform", "draw", "draw_mesh", "lift", "pose", "render", "translate"]

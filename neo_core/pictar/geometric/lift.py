@@ -20,21 +20,18 @@ from .contour import Outline, meet_outline
 from .eye import Eye, build_eye
 from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
 from .light import estimate_light, to_light
-from .matte import holes, matte
+from .matte import ROUGH, Reading
 from .mouth import Mouth, build_mouth
 from .outline import settle_eyes
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
-from .sampling import blur, dilate, distance, erode, fill, resize
+from .sampling import dilate, distance, erode, fill, resize
 from .skin import Skin, even_skin, look_at_skin, skin_colour
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
 BAND = 0.008  # of the region's side beside the person where the background may differ from the photo
 FAINT = 0.1  # share of the person that is nobody
-HOLE = 2.5  # head units, half as wide as a hole within the person whose background need not keep still
-SPECK = 0.5  # head units about a speck in which the person is looked for
-FIRM = (0.15, 0.8)  # mask values that count as nobody and as somebody
 CAST = 0.33  # power of the lit skin's colour that is the light's, not the skin's
 SHARE = 0.6  # of the picture that may move, at most
 FACING = 0.35  # cosine to the lens below which a triangle is too aslant to carry the photo
@@ -103,19 +100,28 @@ def lift(
     grant: Grant,
     model: HeadModel | None = None,
     refiner: Refiner | None = None,
+    reading: Reading = ROUGH,
 ) -> Volume:
     """Enrol a framed photo with the fit of its head and its person mask [h, w] 0..1, both in the frame's pixels.
 
     The grant must be for the photo that was framed and for the face that was fitted. Without `model` and `refiner` the
-    embedded ones are used.
+    embedded ones are used. `reading` says what the mask is: a network's guess, or the person as somebody drew them.
     """
     grant.require(TALKING_HEAD)
     fitted = build_bust(model or load_head_model(), fit)
     settled = settle_eyes(fitted, as_picture(framing))
-    return dress(fitted, settled, framing, mask, grant, refiner or load_refiner())
+    return dress(fitted, settled, framing, mask, grant, refiner or load_refiner(), reading)
 
 
-def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant, refiner: Refiner) -> Volume:
+def dress(
+    fitted: Bust,
+    bust: Bust,
+    framing: Framing,
+    mask: Tensor,
+    grant: Grant,
+    refiner: Refiner,
+    reading: Reading = ROUGH,
+) -> Volume:
     """Let a bust wear the framed photo it stands in: `fitted` is what the grant knows, `bust` with its eyes settled."""
     model, picture, start = bust.model, as_picture(framing), move(bust, bust.reference)
     height, width = picture.shape[1:]
@@ -125,7 +131,7 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
     window = _region_window(start, model, height, width)
     view = picture[:, window.rows, window.columns]
     step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
-    person, outline = _meet_photo(bust, start, picture, mask, window, step)
+    person, outline = _meet_photo(bust, start, picture, mask, window, step, reading)
     bust = outline.bust
     start = move(bust, bust.reference)
     drawn, front = _draw_source(start, model, window, step)
@@ -135,7 +141,7 @@ def dress(fitted: Bust, bust: Bust, framing: Framing, mask: Tensor, grant: Grant
     rim = rim_fade(height, width)[window.rows, window.columns]
     look = look_at_skin(model, start, normal, picture, person, outline.met)
     bare = interpolate(drawn, model.triangles[front], look.bare[:, None])[..., 0]
-    alpha = _firm(person[window.rows, window.columns], float(start.unit))
+    alpha = reading.firm(person[window.rows, window.columns], float(start.unit))
     follow = _follow(bust, start, drawn, front, window, step, rim, look, alpha)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
     person, background = split_layers(to_light(view), alpha)
@@ -183,9 +189,9 @@ def as_picture(framing: Framing) -> Tensor:
 
 
 def _meet_photo(
-    bust: Bust, start: Deformation, picture: Tensor, mask: Tensor, window: Window, step: float
+    bust: Bust, start: Deformation, picture: Tensor, mask: Tensor, window: Window, step: float, reading: Reading
 ) -> tuple[Tensor, Outline]:
-    """The mask [H, W] brought to the picture's edges within the region, and the mesh to the edge of the bare face."""
+    """The person's share by the mask [H, W] as it is read, and the mesh brought to the edge of the bare face."""
     model, unit = bust.model, float(start.unit) / step
     drawn, front = _draw_source(start, model, window, step)
     part, view = mask[window.rows, window.columns], picture[:, window.rows, window.columns]
@@ -193,21 +199,12 @@ def _meet_photo(
     covered = drawn.triangle >= 0
     sure = erode((covered & skull[drawn.triangle.clamp(min=0)]).float(), round(CERTAIN * unit))
     person = mask.clone()
-    person[window.rows, window.columns] = matte(view, part, sure)
+    person[window.rows, window.columns] = reading.met(view, part, sure)
     normal = mesh_normals(start, model)
     colour = skin_colour(model, start, normal, picture, person)
     cover = resize(covered.float()[None], window.height, window.width)
     layers = torch.cat([view, person[None, window.rows, window.columns], cover])
     return person, meet_outline(bust, start, normal, layers.new_tensor([window.left, window.top]), layers, colour)
-
-
-def _firm(person: Tensor, unit: float) -> Tensor:
-    """The person's share of each pixel without specks and holes, and without what is faint and far from all that is the
-    person; unit in pixels."""
-    alpha = smoothstep(person, *FIRM)
-    solid = blur((alpha > 0.5).float()[None], SPECK * unit)[0]
-    alpha = alpha * smoothstep(solid, 0.02, 0.1)
-    return torch.maximum(alpha, holes(alpha, HOLE * unit))
 
 
 def split_layers(view: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:

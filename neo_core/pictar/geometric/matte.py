@@ -7,6 +7,7 @@ kernel matting Laplacian matrices" (CVPR 2010). A halo of the background that a 
 otherwise be dragged along with the head.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .follow import smoothstep
-from .sampling import dilate, erode, resize
+from .sampling import blur, dilate, erode, resize
 
 SIDE = 256  # samples along the longer side
 RADIUS = 3  # of the windows, samples
@@ -26,6 +27,10 @@ DOUBT = (0.02, 0.25)  # least odds that mask and colour leave for the contrary
 GAP = (3, 0.3, 0.6)  # half width, in samples, of gaps that close where the mask lies between these values
 HOLES_SIDE = 160  # samples along the longer side in which holes are looked for
 TURNS = 40  # of conjugate gradients
+FIRM = (0.15, 0.8)  # shares that count as nobody and as somebody
+SPECK = 0.5  # head units about a speck in which the person is looked for
+HOLE = 2.5  # head units, half as wide as a hole within the person whose background need not keep still
+SOLID_SIDE = 1024  # samples along the longer side in which specks are looked for
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,17 @@ def matte(picture: Tensor, mask: Tensor, sure: Tensor) -> Tensor:
     return torch.maximum(fine, resize(closed[None], *mask.shape)[0])
 
 
+def firm(person: Tensor, unit: float) -> Tensor:
+    """The person's share of each pixel without specks and holes, and without what is faint and far from all that is the
+    person; unit in pixels. [h, w]"""
+    alpha = smoothstep(person, *FIRM)
+    scale = min(1.0, SOLID_SIDE / max(alpha.shape))
+    rows, columns = (max(2, round(length * scale)) for length in alpha.shape)
+    near = blur(resize((alpha > 0.5).float()[None], rows, columns), SPECK * unit * scale)
+    alpha = alpha * smoothstep(resize(near, *alpha.shape)[0], 0.02, 0.1)
+    return torch.maximum(alpha, holes(alpha, HOLE * unit))
+
+
 def holes(share: Tensor, reach: float) -> Tensor:
     """What nobody covers, but only as holes less than 2 `reach` pixels wide that no way leads out of. [h, w] 0..1"""
     scale = min(1.0, HOLES_SIDE / max(share.shape))
@@ -73,6 +89,18 @@ def holes(share: Tensor, reach: float) -> Tensor:
         grown = wider
     closed = dilate(free - grown, 2) * (1 - grown)
     return resize(closed[None], *share.shape)[0]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a mask [h, w] means."""
+
+    met: Callable[[Tensor, Tensor, Tensor], Tensor]  # picture [3, h, w], mask, where the head surely is -> the share
+    firm: Callable[[Tensor, float], Tensor]  # share, head unit in pixels -> the share that is drawn
+
+
+ROUGH = Reading(matte, firm)  # about where the person is
+DRAWN = Reading(lambda _picture, mask, _sure: mask, lambda share, _unit: share)  # the person's share of each pixel
 
 
 def _likely(picture: Tensor, mask: Tensor) -> Tensor:

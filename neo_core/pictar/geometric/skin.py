@@ -235,5 +235,6 @@ def _middle_colour(model: HeadModel, colour: Tensor, seen: Tensor) -> Tensor:
     """What skin looks like in the middle of the face. colour [3, V] -> [3]"""
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
-    middle = seen & (y > low) & (y < high) & (x < 6) & (model.vertex_part == 0)
-    return _tone(colour[:, middle]).median(1).values
+    middle = (y > low) & (y < high) & (x < 6) & (model.vertex_part == 0)
+    seen = middle & seen
+    return _tone(colour[:, seen if seen.any() else middle]).median(1).values
