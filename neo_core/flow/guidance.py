@@ -59,8 +59,8 @@ class Guidance:
 
     These are sliders; `slider_weight` is the w of the formulas above.
 
-    Over time: the weights apply from `start` to `end`, as shares of the clip, and outside of them all is neutral. A
-    curve says how much of its signal's weight applies, from 0 (neutral) to 1 (all of it), by values equally spaced from
+    Over time: the sliders act from `start` to `end`, as shares of the clip, and outside of them all is neutral. A
+    curve says how much of its signal's slider acts, from 0 (neutral) to 1 (all of it), by values equally spaced from
     the first moment of the clip to the last and straight lines between them; without a curve it is 1 throughout.
     """
 
