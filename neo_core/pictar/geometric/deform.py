@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ... import motion_space
 from ...geometry.camera import project
 from ...geometry.rasteriser import interpolate, rasterise
 from .bust import Deformation, move, place
 from .follow import backward_flow, smoothstep
 from .lift import Volume, mesh_normals, to_samples
 from .light import relight
+from .neck import as_sheet, neck_flow
 from .patch import facing
 from .sampling import blur, dilate, erode, fill, resize
 
@@ -19,6 +21,8 @@ EDGE = 2.5  # flow samples over which what an expression adds is carried on besi
 TURNED = (0.01, 0.08)  # radians of turn over which skin behind other skin does
 SKIN_REACH = 4.0  # head units beyond the mesh over which an expression still pulls at the skin
 GAINED = (0.0, 0.2)  # cosine to the lens gained, over which hidden skin comes to wear its visible neighbours
+UNCOVERED = (0.01, 0.08)  # ... over which the neck's outline comes to be the photo's
+OPENED = (0.05, 0.3)  # ... and the share of an open jaw
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class Field:
     shine: Tensor  # [h, w] factor on display values
     plain: Tensor  # [h, w] 1 where the head wears its own, visible skin
     lent: Tensor  # [h, w] 1 where it wears its neighbours' and is lit as they are
+    flank: Tensor  # [h, w] 1 where the neck's outline has come into view, and nothing but the neck is seen
+    behind: Tensor  # [2, h, w] pixels, for the neck behind the head
+    seen: Tensor  # [h, w] 1 where that may be seen
 
 
 def deform(volume: Volume, motion: Tensor) -> Deformation:
@@ -56,7 +63,8 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     turn = bust.camera.rotation @ now.turn @ bust.camera.rotation.T
     shine = relight(volume.light, volume.normal, mesh_normals(now, bust.model)).log()[:, None]
     back = volume.source[:, :2] - now.screen[:, :2]
-    look, shown = volume.look, _coming_into_view(volume, turn)
+    look, neck, shown = volume.look, volume.neck, _coming_into_view(volume, turn)
+    uncovered = _uncovered(volume, now, turn)
     worn = back + (look.borrowed - volume.source[:, :2]) * shown
     bare = look.bare[:, None] + (look.lent - look.bare)[:, None] * shown
     elsewhere = ((look.borrowed - volume.source[:, :2]).norm(dim=1, keepdim=True) > 0.5) * shown
@@ -68,6 +76,10 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
             bare,
             bare * (1 - elsewhere),
             bare * elsewhere * look.cheek[:, None],
+            neck.flank[:, None] * uncovered,
+            torch.lerp(back, as_sheet(bust, volume.start, now), neck.flat[:, None]),
+            uncovered * neck.bare,
+            neck.below[:, None],
         ],
         1,
     )
@@ -78,16 +90,32 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     mesh = _past_the_rim(mesh, covered)
     beside = rigid + extra
     skin = beside + mesh[5] * (mesh[:2] - beside)
-    planes = resize(torch.cat([skin, beside, shine[None], mesh[6:]]), window.height, window.width).mul_(volume.rim)
-    cover = smoothstep(resize(blur(covered[None], 0.9), window.height, window.width)[0], 0.25, 0.75)
-    return Field(planes[:2], planes[2:4], cover, planes[4].exp_(), planes[5], planes[6])
+    behind = neck_flow(mesh[9:12], covered * (mesh[12] > 0.5))
+    planes = torch.cat([skin, beside, shine[None], mesh[6:9], behind])
+    planes = resize(planes, window.height, window.width).mul_(volume.rim)
+    carried = covered * (1 - mesh[8])
+    cover = smoothstep(resize(blur(carried[None], 0.9), window.height, window.width)[0], 0.25, 0.75)
+    return Field(planes[:2], planes[2:4], cover, planes[4].exp_(), *planes[5:8], planes[8:10], planes[10])
 
 
 def _coming_into_view(volume: Volume, turn: Tensor) -> Tensor:
     """How far each vertex is on its way from the photo's hidden side into view. [V, 1]"""
-    gained = smoothstep((volume.normal @ turn.T)[:, 2] - volume.normal[:, 2], *GAINED)
+    gained = smoothstep(_gained(volume, turn), *GAINED)
     angle = ((turn.trace() - 1) / 2).clamp(-1, 1).acos()
     return torch.maximum(gained, volume.look.hidden * smoothstep(angle, *TURNED))[:, None]
+
+
+def _gained(volume: Volume, turn: Tensor) -> Tensor:
+    """Cosine to the lens that each vertex gains by a turn. [V]"""
+    return (volume.normal @ turn.T)[:, 2] - volume.normal[:, 2]
+
+
+def _uncovered(volume: Volume, now: Deformation, turn: Tensor) -> Tensor:
+    """How far each vertex of the neck has come into view: by a turn, or beside a jaw that narrows on opening. [V, 1]"""
+    opened = smoothstep((now.motion - volume.reference)[motion_space.INDEX["jawOpen"]], *OPENED)
+    gained = _gained(volume, turn)
+    kept = 1 - smoothstep(-gained, *UNCOVERED)
+    return torch.maximum(smoothstep(gained, *UNCOVERED), opened * kept)[:, None]
 
 
 def _carried(volume: Volume, now: Deformation) -> Tensor:

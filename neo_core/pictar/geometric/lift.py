@@ -22,6 +22,7 @@ from .follow import Follow, build_follow, head_hull, rim_fade, smoothstep
 from .light import estimate_light, to_light
 from .matte import ROUGH, Reading
 from .mouth import Mouth, build_mouth
+from .neck import Neck, below_jaw, look_at_neck, neck_behind, neck_column
 from .outline import settle_eyes
 from .patch import Window, facing
 from .refine import Refiner, load_refiner
@@ -70,6 +71,7 @@ class Volume:
     rim: Tensor  # [h, w] fades the flow at the picture's rim
     person: Tensor  # [4, h, w] the person's light times their share of each pixel, and that share
     shed: Tensor  # [4, h, w] the person without the bare face, which the mesh carries: what a turn uncovers beside it
+    neck: Neck
     even: Tensor  # [3, r, c] the light of the skin without brows and stray hair, at flow resolution
     reach: Reach
     picture: Tensor  # [3, H, W] 0..1
@@ -131,7 +133,7 @@ def dress(
     window = _region_window(start, model, height, width)
     view = picture[:, window.rows, window.columns]
     step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
-    person, outline = _meet_photo(bust, start, picture, mask, window, step, reading)
+    mask, outline = _meet_photo(bust, start, picture, mask, window, step, reading)
     bust = outline.bust
     start = move(bust, bust.reference)
     drawn, front = _draw_source(start, model, window, step)
@@ -139,13 +141,15 @@ def dress(
     worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
     normal, carrying = mesh_normals(start, model), model.triangles[skin].unique()
     rim = rim_fade(height, width)[window.rows, window.columns]
-    look = look_at_skin(model, start, normal, picture, person, outline.met)
+    look = look_at_skin(model, start, normal, picture, mask, outline.met)
     bare = interpolate(drawn, model.triangles[front], look.bare[:, None])[..., 0]
-    alpha = reading.firm(person[window.rows, window.columns], float(start.unit))
+    alpha = reading.firm(mask[window.rows, window.columns], float(start.unit))
     follow = _follow(bust, start, drawn, front, window, step, rim, look, alpha)
     follow, moving = _confine(follow, alpha, drawn, window, height * width)
     person, background = split_layers(to_light(view), alpha)
-    shed = without_face(person, _face(drawn, model, front, look.bare, outline.whole))
+    neck = look_at_neck(model, start, normal, picture, mask, look.colour)
+    shed = without_face(person, _face(drawn, model, front, look.bare, outline.whole * (1 - neck.flank)))
+    behind = neck_behind(person, *_head_and_neck(drawn, model, front, start, window), float(start.unit))
     moving = resize(moving[None], window.height, window.width)[0] * (rim > 0)
     light = estimate_light(picture, start.screen[carrying, :2], normal[carrying])
     return Volume(
@@ -160,6 +164,7 @@ def dress(
         rim=rim,
         person=side_by_side(person),
         shed=shed,
+        neck=replace(neck, layer=side_by_side(behind)),
         even=to_light(even_skin(view, bare, float(start.unit) / step)),
         reach=_reach(moving, background),
         picture=picture,
@@ -234,6 +239,14 @@ def _face(drawn: Fragments, model: HeadModel, front: Tensor, bare: Tensor, met: 
     values = torch.stack([bare, met * smoothstep(model.neck_weight, *HELD)], 1)
     bare, own = interpolate(drawn, model.triangles[front], values).unbind(-1)
     return smoothstep(bare, *WORN) * own * erode((drawn.triangle >= 0).float(), 1)
+
+
+def _head_and_neck(
+    drawn: Fragments, model: HeadModel, front: Tensor, start: Deformation, window: Window
+) -> tuple[Tensor, Tensor]:
+    """Where the mesh shows the head, and where its neck is, in front or behind. [r, c] each"""
+    head = interpolate(drawn, model.triangles[front], 1 - below_jaw(model)[:, None])[..., 0]
+    return head, neck_column(start, model, window, *head.shape)
 
 
 def without_face(person: Tensor, face: Tensor) -> Tensor:

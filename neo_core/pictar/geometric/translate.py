@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...governance import TALKING_HEAD
@@ -21,6 +22,8 @@ from .refine import Spot, mend
 from .sampling import sample, sample_linear
 
 STRANGE = (0.15, 0.5)  # difference of borrowed skin from its surroundings, logarithm of light, that is no skin
+FRINGE = (0.75, 0.999)  # share of the person above which its soft edge stands before the neck behind it ...
+SOFT = 0.12  # ... within so many head units
 CHECK_EVERY = 100  # frames between two looks at the grant
 
 
@@ -62,7 +65,7 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
     mouth = draw_mouth(volume.mouth, volume.bust, volume.source, now, volume.picture, window)
     for part in (*eyes, mouth):
         _refine_flow(field, part.layers, window, part.window)
-    view = _composed(volume, field)
+    view = _composed(volume, field, float(now.unit))
     _darken(view, window, mouth.window, mouth.shade)
     _over(view, window, mouth.window, mouth.inside[:3], mouth.inside[3])
     for eye in eyes:
@@ -72,7 +75,7 @@ def paint(volume: Volume, now: Deformation) -> tuple[Tensor, list[Spot]]:
     return to_display(view), [Spot(mouth.window, mouth.maps)]
 
 
-def _composed(volume: Volume, field: Field) -> Tensor:
+def _composed(volume: Volume, field: Field, unit: float) -> Tensor:
     """The person, fetched along the field and relit, over the background where the region moves; else the photo.
     Beside the head there is no face: what its turn uncovers there is hair, neck or background. Light [3, h, w]"""
     window, reach = volume.window, volume.reach
@@ -86,10 +89,26 @@ def _composed(volume: Volume, field: Field) -> Tensor:
         some = torch.nonzero(share > 0)[:, 0]
         at = reach.centre.index_select(1, some) + flow.index_select(1, some)
         layer.index_add_(1, some, share.index_select(0, some) * sample(source, at.T[None])[:, 0])
+    _lay_behind(volume, field, layer, max(1, round(SOFT * unit)))
     _even_out(volume, layer, lent, reach.centre + skin)
     shown = layer[:3] * to_light(shine) + (1 - layer[3:]) * reach.behind
     view.view(3, -1).index_copy_(1, reach.number, shown)
     return view
+
+
+def _lay_behind(volume: Volume, field: Field, layer: Tensor, soft: int) -> None:
+    """Let the neck go on behind the head where that would show the background: where nobody is, where the person's soft
+    edge, `soft` pixels wide, would stand before it, and at the neck's own outline. layer [4, N]"""
+    reach, size = volume.reach, field.seen.shape
+    alpha = layer.new_ones(field.seen.numel()).index_copy_(0, reach.number, layer[3]).view(1, 1, *size)
+    alpha = F.avg_pool2d(alpha, 2 * soft + 1, 1, soft, count_include_pad=False)
+    firm = torch.minimum(smoothstep(alpha[0, 0], *FRINGE), 1 - field.flank).flatten().index_select(0, reach.number)
+    some = torch.nonzero((firm < 1) & (field.seen.flatten().index_select(0, reach.number) > 0))[:, 0]
+    number = reach.number.index_select(0, some)
+    at = reach.centre[:, some] + field.behind.flatten(1).index_select(1, number)
+    behind = field.seen.flatten().index_select(0, number) * sample(volume.neck.layer, at.T[None])[:, 0]
+    before = layer[:, some] * (1 - behind[3:] * (1 - firm[some]))
+    layer[:, some] = before + (1 - before[3:]).clamp(min=0) * behind
 
 
 def _even_out(volume: Volume, layer: Tensor, lent: Tensor, at: Tensor) -> None:
