@@ -1,6 +1,5 @@
 """Load Audio Encoder: public checkpoints and ComfyUI's own encodings in the place of the embedded encoder."""
 
-import gc
 import json
 import os
 import shutil
@@ -95,7 +94,6 @@ def test_an_encoder_that_nobody_uses_any_more_leaves_the_memory(run_node, models
     assert again.models.audio_encoder is encoder()
     del chosen, again
     loaded.host("comfy.model_management").unload_all_models()
-    gc.collect()
     assert encoder() is None
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import asyncio
-import gc
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,7 +56,6 @@ def test_networks_that_nobody_uses_any_more_leave_the_memory(run_node, loaded):
     assert run_node("NEO_LoadModels").result[0] is models
     del models
     loaded.host("comfy.model_management").unload_all_models()
-    gc.collect()
     assert [network() for network in networks] == [None] * 3
 
 
