@@ -9,6 +9,7 @@ import argparse
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -160,9 +161,15 @@ def close_view(view: View) -> View:
 def synthetic_grant(photo: Tensor, landmarks68: Tensor) -> Grant:
     """Leave to move a made-up person, from a ledger of its own."""
     portrait = fingerprint(photo, landmarks68)
-    ledger = ConsentLedger(Path(tempfile.mkdtemp(prefix="neo-factory-")))
+    ledger = ConsentLedger(Path(tempfile.mkdtemp(dir=_records().name)))  # of its own: grants read all of theirs
     ledger.add(new_record("synthetic", "factory person", portrait, adult=True, issued=int(time.time())))
     return authorise(portrait, TALKING_HEAD, source="factory", ledger=ledger)
+
+
+@cache
+def _records() -> tempfile.TemporaryDirectory:
+    """Where the ledgers of made-up people lie until the process ends."""
+    return tempfile.TemporaryDirectory(prefix="neo-factory-")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,9 @@
 """The yardstick itself: a landmark warp moves landmarks where they belong, and PSNR is PSNR."""
 
 import math
+import os
+import subprocess
+import sys
 
 import torch
 
@@ -28,3 +31,15 @@ def test_psnr_of_a_known_error():
     truth = torch.full((8, 8, 3), 0.5)
     frame = torch.full((8, 8, 3), round(0.5 * 255 + 25.5), dtype=torch.uint8)
     assert math.isclose(psnr(frame, truth, torch.ones(8, 8, dtype=torch.bool)), 20.0, abs_tol=0.2)
+
+
+def test_no_ledger_of_a_made_up_person_is_left_behind(tmp_path):
+    code = """
+import torch
+from neo_core.governance import TALKING_HEAD
+from neo_core.training.renderer_truth import synthetic_grant
+for level in (0, 9):
+    synthetic_grant(torch.full((64, 64, 3), level, dtype=torch.uint8), 64 * torch.rand(68, 2)).require(TALKING_HEAD)
+"""
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir())
