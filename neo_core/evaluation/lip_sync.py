@@ -86,11 +86,12 @@ def closures(sync: list[dict]) -> dict[str, float]:
 
 
 def liveliness(reports: list[dict]) -> dict[str, float]:
-    """Rest, blinks, jitter and likeness, by the names of the bars; what no report has is left out."""
+    """Rest, blinks, jitter and likeness, by the names of the bars; what no report has is left out. Medians, but of
+    frozen frames the most that any clip has."""
     figures = {
         "lips' speed in silence over speech": median(r["silence"].get("speed_ratio") for r in reports),
         "shape jitter": median(r["stability"]["shape_jitter"] for r in reports),
-        "frozen frames": median(r["stability"]["frozen_share"] for r in reports),
+        "frozen frames": max((r["stability"]["frozen_share"] for r in reports), default=None),
         "likeness": median(r["identity"]["descriptor_distance"] for r in reports),
         **blinks([r for r in reports if r["container"]["duration"] >= LONG]),
     }
