@@ -2,8 +2,10 @@
 
 The eyeball of the photograph is dyed twice, once towards magenta and once towards green, and both photographs are
 closed in the same way. Where the two frames differ, the frame still carries pixels of the open eye: the difference over
-the dye's own is their share. The lids are found in the photograph as it was, so the dye gives nothing away; colours,
-shadows and the renderer's own idea of where the eye is do not enter. Nothing but closed lids brings the figure down.
+the dye's own is their share, summed over all pixels however faint, so that a translucent lid leaks what it lets through
+and a lid coloured by the eye leaks too. The lids are found in the photograph as it was, so the dye gives nothing away;
+colours, shadows and the renderer's own idea of where the eye is do not enter. Nothing but closed lids brings the figure
+down.
 """
 
 import argparse
@@ -36,7 +38,6 @@ from .synthetic.scene import portrait_view
 POSES = ((0, 0), (0, -20), (0, 20), (-10, 0), (10, 0))  # pitch and yaw, degrees
 DYES = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 DYED = 0.5  # share of the dye in a dyed pixel
-SHOWN = 0.1  # share of the eye's own colours from which a pixel counts as showing it
 log = logging.getLogger(__name__)
 AROUND = 0.35  # of an eye's width: where its colours are looked for
 EYES = [FRAME_PARTS.index(name) for name in ("eye_left", "eye_right")]
@@ -44,7 +45,7 @@ EYES = [FRAME_PARTS.index(name) for name in ("eye_left", "eye_right")]
 
 @dataclass(frozen=True)
 class Leak:
-    """Share of the open eyes' pixels that still show: medians over people and poses, and the worst frame."""
+    """What still shows of the open eyes over their pixels: medians over people and poses, and the worst frame."""
 
     facing: float
     turned: float
@@ -86,7 +87,7 @@ def person_leak(model: HeadModel, analyser: Analyser, seed: int, size: int) -> T
 def closed_leak(
     photo: Tensor, eyes: Tensor, fit: HeadFit, mask: Tensor, landmarks68: Tensor, model: HeadModel
 ) -> Tensor:
-    """Share of a photo's open eyes that shows at full closure, at every pose. [5]
+    """What shows of a photo's open eyes at full closure, as a share of their pixels, at every pose. [5]
 
     photo u8 [H, W, 3]; eyes [H, W] marks the eyeballs in it.
     """
@@ -101,7 +102,7 @@ def closed_leak(
     for pose in POSES:
         moved = [deform(volume, _closed(volume, pose)) for volume in volumes]
         frames = [translate(volume, now) for volume, now in zip(volumes, moved, strict=True)]
-        shares.append(((carried(*frames) > SHOWN) & _around_eyes(settled, moved[0], eyes.shape)).sum() / eyes.sum())
+        shares.append((carried(*frames) * _around_eyes(settled, moved[0], eyes.shape)).sum() / eyes.sum())
     return torch.stack(shares)
 
 

@@ -46,3 +46,17 @@ def test_lids_that_meet_leave_nothing(sitter):
 def test_lids_that_stay_up_leak_everything(sitter, monkeypatch):
     monkeypatch.setattr(lid_truth, "_closed", lambda volume, _: volume.reference)
     assert lid_truth.closed_leak(*sitter).min() > 0.95
+
+
+def test_lids_that_let_a_little_through_leak_that_much(sitter, monkeypatch):
+    """A twelfth of the eye is too little to see in any pixel and far too much for a lid."""
+    whole = lid_truth.translate
+
+    def translucent(volume, now):
+        opened = whole(volume, lid_truth.deform(volume, volume.reference))
+        return (whole(volume, now) + (opened.float() - whole(volume, now)) / 12).round().to(torch.uint8)
+
+    monkeypatch.setattr(lid_truth, "POSES", ((0, 0),))
+    closed = lid_truth.closed_leak(*sitter)
+    monkeypatch.setattr(lid_truth, "translate", translucent)
+    assert lid_truth.closed_leak(*sitter) - closed > 0.05
