@@ -30,7 +30,6 @@ TURNS = 40  # of conjugate gradients
 FIRM = (0.15, 0.8)  # shares that count as nobody and as somebody
 SPECK = 0.5  # head units about a speck in which the person is looked for
 HOLE = 2.5  # head units, half as wide as a hole within the person whose background need not keep still
-SOLID_SIDE = 1024  # samples along the longer side in which specks are looked for
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,8 @@ def firm(person: Tensor, unit: float) -> Tensor:
     """The person's share of each pixel without specks and holes, and without what is faint and far from all that is the
     person; unit in pixels. [h, w]"""
     alpha = smoothstep(person, *FIRM)
-    scale = min(1.0, SOLID_SIDE / max(alpha.shape))
-    rows, columns = (max(2, round(length * scale)) for length in alpha.shape)
-    near = blur(resize((alpha > 0.5).float()[None], rows, columns), SPECK * unit * scale)
-    alpha = alpha * smoothstep(resize(near, *alpha.shape)[0], 0.02, 0.1)
+    solid = blur((alpha > 0.5).float()[None], SPECK * unit)[0]
+    alpha = alpha * smoothstep(solid, 0.02, 0.1)
     return torch.maximum(alpha, holes(alpha, HOLE * unit))
 
 

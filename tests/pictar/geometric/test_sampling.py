@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from neo_core.pictar.geometric import sampling
 from neo_core.pictar.geometric.sampling import blur, dilate, distance, erode, fill, pixel_centres, sample
 
 
@@ -54,6 +55,21 @@ def test_blur_is_a_convolution_with_a_bell():
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
+def test_a_wide_blur_is_a_bell_too_and_no_more_work(monkeypatch):
+    image = torch.zeros(2, 300, 260)
+    image[0, 100:, 90:] = 1.0
+    image[1, 40:260, 40:220] = torch.rand(220, 180, generator=torch.Generator().manual_seed(2))
+    offset = torch.arange(-150, 151.0)
+    bell = torch.exp(-0.5 * (offset / 50).square())
+    bell = bell / bell.sum()
+    padded = torch.nn.functional.pad(image, (150, 150, 150, 150), mode="replicate")
+    exact = (padded.unfold(1, 301, 1) @ bell).unfold(2, 301, 1) @ bell
+    sums, plain = [], sampling._shifted_sum
+    monkeypatch.setattr(sampling, "_shifted_sum", lambda i, w, axis: sums.append(len(w)) or plain(i, w, axis))
+    assert (blur(image, 50.0) - exact).abs().max() < 0.01
+    assert max(sums) < 200
+
+
 def test_blur_keeps_nothing_for_every_new_size():
     sizes = [(40 + k % 23, 60 + k % 29) for k in range(300)]
     for size in sizes[:30]:

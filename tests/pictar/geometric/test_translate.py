@@ -1,12 +1,16 @@
 """Frames: the photo where nothing moves, a moved picture where something does."""
 
+from importlib import import_module
+
 import torch
 
 from neo_core.motion_space import INDEX
 from neo_core.pictar.geometric import deform, render, translate
 from neo_core.pictar.geometric.light import to_display, to_light
 from neo_core.pictar.geometric.patch import Window
-from neo_core.pictar.geometric.translate import _over
+from neo_core.pictar.geometric.translate import _over, frames_at_once
+
+translation = import_module("neo_core.pictar.geometric.translate")  # in the package that name is the function
 
 
 def frames(volume, *changes):
@@ -67,3 +71,21 @@ def test_half_of_a_person_is_half_of_their_light():
 def test_light_and_display_are_inverses():
     values = torch.linspace(0, 1, 256)
     assert torch.allclose(to_display(to_light(values)), values)
+
+
+def test_large_regions_are_drawn_one_at_a_time(volume, monkeypatch):
+    """Four workers on frames of 16 megapixels would take 12 GB."""
+    monkeypatch.setattr(translation, "WORKERS", 4)
+    assert [frames_at_once(Window(0, 0, side, side)) for side in (512, 1024, 2048, 4096)] == [4, 4, 3, 1]
+    monkeypatch.setattr(translation, "PIXELS_AT_ONCE", 2 * volume.window.height * volume.window.width + 1)
+    begun = []
+
+    def drawn(_, vector):
+        begun.append(vector)
+        return vector
+
+    monkeypatch.setattr(translation, "_frame", drawn)
+    frames = render(volume, iter(volume.reference.repeat(9, 1)))
+    next(frames)
+    assert len(begun) <= 3
+    frames.close()
