@@ -8,6 +8,9 @@ In the first every weight means how strongly its signal steers, independent of t
 nothing, so a step takes 1 + (number of weights that are not 1) passes. The second adds one signal after the other. In
 both, weights may change over the clip, frame by frame: a pass that counts in no frame of a stretch is not made there.
 
+The reference is a place in motion space, and a weight above 1 would lead past it: what its term adds ends where the
+reference is reached, in every frame and channel (`towards`). So more of it always means nearer.
+
 Weights far from 1 also blow the motion up or flatten it: `rescale` gives each frame's channels back some of the size
 they have without guidance (arXiv 2305.08891, eq. 15 and 16), and `interval` keeps guidance to the flow times where it
 helps (arXiv 2404.07724).
@@ -24,7 +27,7 @@ from torch import Tensor
 from ..data_types import InputError
 
 SIGNALS = ("audio", "identity", "reference")
-BEYOND = 0.4  # of what a slider goes beyond 1, its weight goes: effects turn round near a weight of 1.5
+BEYOND = (0.4, 0.4, 1.0)  # of what a slider goes beyond 1, its weight goes: the first two turn round near 1.5
 SMALL = 1e-4  # deviations: a channel that moves less than this keeps its size
 
 
@@ -41,13 +44,31 @@ class Steering:
         """Whether more than the first pass is needed at flow time t."""
         return len(self.left_out) > 1 and self.interval[0] <= t <= self.interval[1]
 
-    def combine(self, outputs: Tensor) -> Tensor:
-        """Clean motion by pass [P, B, T, C] -> the guided one [B, T, C]. One pass is returned as it is."""
+    def combine(self, outputs: Tensor, reference: Tensor) -> Tensor:
+        """Clean motion by pass [P, B, T, C] -> the guided one [B, T, C]. One pass is returned as it is.
+
+        reference [B, 1, C]: the portrait's own motion, in the units of the outputs.
+        """
         if len(outputs) == 1:
             return outputs[0]
-        sum_over = "pbtc,p->btc" if self.coefficients.ndim == 1 else "pbtc,pt->btc"
-        guided = torch.einsum(sum_over, outputs, self.coefficients.to(outputs.device))
+        coefficients = self.coefficients.to(outputs.device)
+        sum_over = "pbtc,p->btc" if coefficients.ndim == 1 else "pbtc,pt->btc"
+        guided = torch.einsum(sum_over, outputs, coefficients)
+        without = self._without_reference
+        if without is not None:
+            extra = -coefficients[without].reshape(-1, 1)  # [T or 1, 1] weight of the reference less 1
+            term = extra * (outputs[self.left_out.index(_kept(self.left_out[without]))] - outputs[without])
+            limited = torch.where(extra > 0, towards(term, reference - outputs[0]), term)
+            guided = guided + (limited - term)
         return rescaled(guided, outputs[0], self.rescale) if self.rescale else guided
+
+    @property
+    def _without_reference(self) -> int | None:
+        """The pass that knows no reference, where its term adds to the motion in some frame."""
+        found = [
+            k for k, names in enumerate(self.left_out) if "reference" in names and (self.coefficients[k] < 0).any()
+        ]
+        return found[0] if found else None
 
 
 NEUTRAL = Steering(((),), torch.ones(1))
@@ -104,13 +125,16 @@ class Guidance:
         moments = moments.double().clamp(0, 1)
         inside = _ramp(moments - self.start, ease if self.start > 0 else 0.0)
         inside = inside * _ramp(self.end - moments, ease if self.end < 1 else 0.0)
-        weight = moments.new_tensor([slider_weight(getattr(self, name)) for name in SIGNALS])
+        weight = moments.new_tensor([slider_weight(name, getattr(self, name)) for name in SIGNALS])
         share = torch.stack([interpolated(self._curve(name), moments) for name in SIGNALS], dim=-1)
         return 1 + inside[:, None] * share * (weight - 1)
 
     def steering(self, weights: Tensor) -> Steering:
         """The passes that the weights of some frames [T, 3] need: those that count in any of them, and the full one."""
-        needed = {left: c.float() for left, c in FORMS[self.form](weights.double()).items() if not left or c.any()}
+        form = FORMS[self.form](weights.double())
+        counted = {left for left, c in form.items() if not left or c.any()}
+        counted |= {_kept(left) for left in counted if "reference" in left and (form[left] < 0).any()}
+        needed = {left: c.float() for left, c in form.items() if left in counted}
         coefficients = torch.stack(list(needed.values()))
         if (coefficients == coefficients[:, :1]).all():
             coefficients = coefficients[:, 0]
@@ -125,10 +149,21 @@ class Guidance:
         return curve
 
 
-def slider_weight(slider: float) -> float:
-    """The weight w of a slider. Up to 1 they are the same; beyond it the weight grows more slowly, because what it
-    does turns round near a weight of 1.5 (docs/benchmarks.md, "What the guidance sliders do"): so it grows up to 2."""
-    return 1 + BEYOND * (slider - 1) if slider > 1 else slider
+def slider_weight(signal: str, slider: float) -> float:
+    """The weight w of a signal's slider. Up to 1 they are the same; beyond it those of audio and identity grow more
+    slowly, because what they do turns round near a weight of 1.5 (docs/benchmarks.md, "What the guidance sliders do"):
+    so it grows up to 2."""
+    return 1 + BEYOND[SIGNALS.index(signal)] * (slider - 1) if slider > 1 else slider
+
+
+def towards(term: Tensor, way: Tensor) -> Tensor:
+    """As much of a term as leads the way that is left, and not beyond it; nothing of what leads away. [...] each"""
+    return term.clamp(min=way.clamp(max=0), max=way.clamp(min=0))
+
+
+def _kept(left_out: tuple[str, ...]) -> tuple[str, ...]:
+    """The pass that differs by knowing the reference."""
+    return tuple(name for name in left_out if name != "reference")
 
 
 def _ramp(x: Tensor, width: float) -> Tensor:

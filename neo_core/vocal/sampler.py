@@ -208,12 +208,13 @@ def guided_prediction(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """(x_t, t) -> clean motion, steered; all passes of a step are one batch.
 
-    The velocity is affine in the clean motion and the coefficients sum to 1: combining either is the same.
+    Passes are combined as clean motion, where the reference is a place.
     """
     count, scene = len(steering.left_out), vocal.scene(conditions)
     batch = Conditions.stack([conditions.without(*names) for names in steering.left_out])
     scenes = scene if count == 1 else vocal.scene(batch)
     modulated = Recall(vocal) if recall is None else recall
+    reference = vocal.normalise(conditions.reference_motion)[:, None]  # [B, 1, C]
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         on_pass()
@@ -221,7 +222,7 @@ def guided_prediction(
             return vocal(x, t, conditions, scene=scene, modulated=modulated(t, scene))
         x, t = x.repeat(count, 1, 1), t.repeat(count)
         data = vocal(x, t, batch, scene=scenes, modulated=modulated(t, scenes))  # [P B, W, C]
-        return steering.combine(data.unflatten(0, (count, -1)))
+        return steering.combine(data.unflatten(0, (count, -1)), reference)
 
     return predict
 

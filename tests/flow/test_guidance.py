@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, rescaled, slider_weight
+from neo_core.flow.guidance import NEUTRAL, SIGNALS, Guidance, rescaled, slider_weight, towards
 
 FRAMES = 9
+FAR = torch.full((1, 1, 1), torch.nan)  # the portrait's motion where it must not be looked at
 
 
 def evaluated(guidance: Guidance, frames: int = FRAMES) -> torch.Tensor:
@@ -43,10 +44,14 @@ def test_the_equation_of_leave_one_out():
     weights[:, 1] = 1
     v = {names: torch.randn(2, 4, 5) for names in alone(*SIGNALS)}
     audio, reference = (weights[:, k, None] - 1 for k in (0, 2))
-    expected = v[()] + audio * (v[()] - v[("audio",)]) + reference * (v[()] - v[("reference",)])
+    place = torch.randn(2, 1, 5)
+    term = reference * (v[()] - v[("reference",)])
+    term = torch.where(reference > 0, towards(term, place - v[()]), term)
+    expected = v[()] + audio * (v[()] - v[("audio",)]) + term
     steering = Guidance().steering(weights)
     assert steering.left_out == alone("audio", "reference")
-    torch.testing.assert_close(steering.combine(torch.stack([v[names] for names in steering.left_out])), expected)
+    outputs = torch.stack([v[names] for names in steering.left_out])
+    torch.testing.assert_close(steering.combine(outputs, place), expected)
 
 
 def test_the_equation_of_the_nested_form():
@@ -54,9 +59,34 @@ def test_the_equation_of_the_nested_form():
     a, i, r = (weights[:, k, None] for k in range(3))
     v = {SIGNALS[:k]: torch.randn(2, 4, 5) for k in range(4)}
     none, with_r, with_ri, full = v[SIGNALS], v[SIGNALS[:2]], v[SIGNALS[:1]], v[()]
-    expected = none + r * (with_r - none) + i * (with_ri - with_r) + a * (full - with_ri)
+    place = torch.randn(2, 1, 5)
+    term = (r - 1) * (with_r - none)
+    term = torch.where(r > 1, towards(term, place - full), term)
+    expected = with_r + term + i * (with_ri - with_r) + a * (full - with_ri)
     steering = Guidance(form="nested").steering(weights)
-    torch.testing.assert_close(steering.combine(torch.stack([v[names] for names in steering.left_out])), expected)
+    outputs = torch.stack([v[names] for names in steering.left_out])
+    torch.testing.assert_close(steering.combine(outputs, place), expected)
+
+
+@pytest.mark.parametrize("form", ["leave-one-out", "nested"])
+def test_more_of_the_reference_leads_to_it_and_never_past_it(form):
+    place = torch.randn(2, 1, 5)
+    v = {names: torch.randn(2, 4, 5) for names in (*alone("reference"), SIGNALS, SIGNALS[:2])}
+    nearer = [(v[()] - place).abs()]
+    for slider in (1.3, 2, 4, 10):
+        steering = Guidance(form=form).steering(evaluated(Guidance(reference=slider), 4))
+        guided = steering.combine(torch.stack([v[names] for names in steering.left_out]), place)
+        assert ((guided - place) * (v[()] - place) > -1e-5).all()  # on the same side of it
+        nearer.append((guided - place).abs())
+        assert (nearer[-1] <= nearer[-2] + 1e-5).all()
+    assert nearer[1].sum() < nearer[0].sum()
+    assert nearer[-1].sum() < nearer[1].sum()
+
+
+def test_the_nested_form_keeps_the_pass_its_reference_is_measured_against():
+    """With equal weights of identity and reference its own coefficient is 0."""
+    steering = Guidance(form="nested").steering(torch.tensor([[1.0, 2.0, 2.0]]))
+    assert set(steering.left_out) == {(), ("audio",), ("audio", "identity"), SIGNALS}
 
 
 def test_nested_passes_that_do_not_count_are_not_made():
@@ -68,29 +98,32 @@ def test_steady_weights_are_the_matrix_product_they_always_were():
     """Bit for bit what weights without a clock gave: coefficients summed as plain numbers, one product over passes."""
     dice = torch.Generator().manual_seed(0)
     for values in itertools.product((0.0, 0.35, 1.0, 1.7, 3.0), repeat=3):
-        extra = {name: slider_weight(s) - 1.0 for name, s in zip(SIGNALS, values, strict=True) if s != 1.0}
+        extra = {name: slider_weight(name, s) - 1.0 for name, s in zip(SIGNALS, values, strict=True) if s != 1.0}
         old = [1.0 + sum(extra.values()), *(-w for w in extra.values())]
         steering = Guidance().steering(evaluated(Guidance(*values)))
         assert steering.left_out == alone(*extra)
         outputs = torch.randn(len(old), 1, FRAMES, 63, generator=dice)
         expected = torch.einsum("pbtc,p->btc", outputs, outputs.new_tensor(old)) if extra else outputs[0]
-        assert torch.equal(steering.combine(outputs), expected)
+        if extra.get("reference", 0) <= 0:  # more of the reference ends at the reference
+            assert torch.equal(steering.combine(outputs, FAR), expected)
 
 
 def test_up_to_one_a_slider_is_its_weight_and_grows_more_slowly_beyond():
-    assert [slider_weight(s) for s in (0, 0.3, 1, 1.5, 2)] == [0, 0.3, 1, 1.2, 1.4]
+    for signal in ("audio", "identity"):
+        assert [slider_weight(signal, s) for s in (0, 0.3, 1, 1.5, 2)] == [0, 0.3, 1, 1.2, 1.4]
+    assert [slider_weight("reference", s) for s in (0, 0.3, 1, 1.5, 2)] == [0, 0.3, 1, 1.5, 2]
 
 
 def test_zero_forgets_the_signal():
     steering = Guidance().steering(evaluated(Guidance(audio=0)))
     full, without = torch.randn(2, 2, FRAMES, 4)
-    torch.testing.assert_close(steering.combine(torch.stack((full, without))), without)
+    torch.testing.assert_close(steering.combine(torch.stack((full, without)), FAR), without)
     assert steering.left_out == alone("audio")
 
 
 def test_one_pass_comes_back_untouched():
     only = torch.randn(1, 2, 3, 4)
-    assert torch.equal(NEUTRAL.combine(only), only[0])
+    assert torch.equal(NEUTRAL.combine(only, FAR), only[0])
 
 
 def test_rescaling_gives_back_the_size_of_the_plain_motion_and_keeps_its_middle():
@@ -116,13 +149,13 @@ def test_outside_its_part_of_the_clip_all_is_neutral():
     weights = evaluated(Guidance(2, 0, 3, start=0.2, end=0.6), 20)
     assert (weights[:4] == 1).all()
     assert (weights[12:] == 1).all()
-    assert torch.equal(weights[4:12], torch.tensor([[1.4, 0, 1.8]], dtype=torch.float64).expand(8, 3))
+    assert torch.equal(weights[4:12], torch.tensor([[1.4, 0, 3.0]], dtype=torch.float64).expand(8, 3))
 
 
 def test_a_curve_leads_from_neutral_to_the_slider():
     guidance = Guidance(audio=3, identity=0, identity_over_time=(0.0, 1.0, 0.5))
     weights = guidance.weights(torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]))
-    assert weights[:, 0].tolist() == [slider_weight(3)] * 5
+    assert weights[:, 0].tolist() == [slider_weight("audio", 3)] * 5
     assert weights[:, 1].tolist() == [1, 0.5, 0, 0.25, 0.5]
     assert weights[:, 2].tolist() == [1] * 5
 
@@ -133,7 +166,7 @@ def test_a_neutral_frame_of_a_stretch_is_the_plain_pass():
     outputs = torch.randn(len(steering.left_out), 1, FRAMES, 63)
     neutral = (weights == 1).all(-1)
     assert 0 < neutral.sum() < FRAMES
-    assert torch.equal(steering.combine(outputs)[:, neutral], outputs[0][:, neutral])
+    assert torch.equal(steering.combine(outputs, FAR)[:, neutral], outputs[0][:, neutral])
 
 
 @pytest.mark.parametrize("moment", [-0.5, 0.0, 1.0, 1.5])
@@ -142,7 +175,7 @@ def test_beyond_the_clip_its_ends_go_on(curve, moment):
     """The last window reaches past the end of the sound; it must not switch anything off there."""
     share = 1 if curve is None else curve[0 if moment <= 0 else -1]
     weights = Guidance(audio=3, audio_over_time=curve).weights(torch.tensor([moment]))
-    assert weights[0, 0].item() == pytest.approx(1 + (slider_weight(3) - 1) * share)
+    assert weights[0, 0].item() == pytest.approx(1 + (slider_weight("audio", 3) - 1) * share)
 
 
 @pytest.mark.parametrize(

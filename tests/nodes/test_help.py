@@ -93,7 +93,7 @@ def test_where_both_vocals_are_spoken_of_it_says_how_long_each_was_trained(pack,
 def test_help_says_what_weight_a_slider_has(pack, language):
     weight = pack("neo_core.flow.guidance").slider_weight
     told = dict(re.findall(r"(\d(?:\.\d)?)\s?(?:weighs|的权重为|为) (\d\.\d)", page("NEO_GuidanceMixer", language)))
-    assert {slider: f"{weight(float(slider)):.1f}" for slider in ("1.5", "2", "3")}.items() <= told.items()
+    assert {slider: f"{weight('audio', float(slider)):.1f}" for slider in ("1.5", "2", "3")}.items() <= told.items()
 
 
 @pytest.fixture(scope="module")

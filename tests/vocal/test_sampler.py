@@ -243,10 +243,10 @@ def test_a_step_outside_the_interval_is_one_pass(model, features, identity):
     assert seen == 3 * [1, 2, 2, 1]  # flow times 1, 0.82, 0.6, 0.33 in each of three windows
 
 
-@pytest.mark.parametrize("values", [(2.5, 1, 1), (0, 1, 1), (1.3, 0.2, 3)])
+@pytest.mark.parametrize("values", [(2.5, 1, 1), (0, 1, 1), (1.3, 0.2, 0.4)])
 def test_steady_guidance_is_bit_for_bit_what_it_was_without_a_clock(model, features, identity, values):
     """Against the sampler of plain weights: one product over the passes with coefficients summed as plain numbers."""
-    extra = {name: slider_weight(s) - 1.0 for name, s in zip(SIGNALS, values, strict=True) if s != 1}
+    extra = {name: slider_weight(name, s) - 1.0 for name, s in zip(SIGNALS, values, strict=True) if s != 1}
     coefficients = torch.tensor([1.0 + sum(extra.values()), *(-w for w in extra.values())])
     times, prefix, held, parts = timesteps(3, SHIFT), None, None, []
     for window in audio_windows([features.hidden_states], model.config, overlap(model.config)):
@@ -298,8 +298,8 @@ def test_guidance_comes_and_goes_smoothly_but_is_all_there_at_the_ends_of_the_cl
     total = 10 * EASE
     weights = window_weights(Guidance(reference=3, start=0.3, end=0.7), 0, total, total)[:, 2]
     assert weights.diff().abs().max() < 2 * 2 / EASE
-    assert weights.max() == slider_weight(3)
-    assert (window_weights(Guidance(reference=3, end=0.7), 0, 5, total)[:, 2] == slider_weight(3)).all()
+    assert weights.max() == slider_weight("reference", 3)
+    assert (window_weights(Guidance(reference=3, end=0.7), 0, 5, total)[:, 2] == slider_weight("reference", 3)).all()
 
 
 def test_guidance_over_time_needs_the_length_of_the_clip(model, features, identity):

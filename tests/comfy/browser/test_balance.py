@@ -97,5 +97,7 @@ def test_weights_over_the_clip_are_those_of_the_engine(balance, start, end):
     moments = [m for m in AT if min(abs(m - start), abs(m - end)) > 0.02]  # beside the steps
     expected = guidance.weights(torch.tensor(moments))[:, 0]
     times, sliders = np.array(drawn).T
-    shown = [slider_weight(value) for value in np.interp(moments, times, sliders)]  # the picture shows the slider
+    shown = [
+        slider_weight("audio", value) for value in np.interp(moments, times, sliders)
+    ]  # the picture shows the slider
     np.testing.assert_allclose(shown, expected, atol=0.01)
