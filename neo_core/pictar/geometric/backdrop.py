@@ -16,6 +16,7 @@ SIDE = 768  # pixels along the longer side of the colour painted behind the pers
 LEAST = 16  # pixels of background from which there is one
 GRAIN = 0.008  # of the longer side: finer than this is grain
 STEADY = 0.012  # of it: rows on either side over which the line is even at which grain is mirrored
+ROWS = 12  # on either side that tell as much as more of them, in a larger picture
 STEEP = (1.6, 0.6)  # columns per row: what is mirrored at a line so aslant, over the crown, is drawn out into hatching
 LIMIT = 3.0  # medians of the grain, at most: no twig or edge is mirrored as such ...
 MOST = 0.6  # ... nor as much of the light
@@ -67,7 +68,12 @@ def mirrored(clear: Tensor, reach: int) -> tuple[Tensor, Tensor]:
 
 
 def _even(axis: Tensor, reach: int) -> Tensor:
-    """Columns [h, w] left of the person, no farther right than around and smooth from row to row. [h, w]"""
-    padded = F.pad(axis.float()[None], (0, 0, 2 * reach, 2 * reach), mode="replicate")
+    """Columns [h, w] left of the person, no farther right than around and smooth from row to row; where that is over
+    many rows, by groups of rows. [h, w]"""
+    group = max(1, reach // ROWS)
+    grouped = -F.max_pool2d(-axis.float()[None], (group, 1), ceil_mode=True)
+    reach = reach // group
+    padded = F.pad(grouped, (0, 0, 2 * reach, 2 * reach), mode="replicate")
     least = -F.max_pool2d(-padded, (2 * reach + 1, 1), 1)
-    return F.avg_pool2d(least, (2 * reach + 1, 1), 1)[0]
+    even = F.avg_pool2d(least, (2 * reach + 1, 1), 1)
+    return even[0] if group == 1 else F.interpolate(even[None], tuple(axis.shape), mode="bilinear")[0, 0]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .follow import smoothstep
-from .sampling import LUMA, blur, dilate, erode, fill, pixel_centres
+from .sampling import blur, dilate, erode, fill, luma, pixel_centres
 
 RINGS = 12  # of the iris
 GLINT = (0.16, 0.30)  # brighter than its ring of the iris by this much: nothing, all glint
@@ -44,14 +44,14 @@ def build_ball(view: Tensor, opening: Tensor, centre: Tensor, radius: Tensor, wi
     soft = smoothstep(away, *LIMBUS)
     whole = blur(soft * iris + (1 - soft) * white, max(0.4, 0.012 * width))
     keep = blur(sure[None], max(0.5, 0.025 * width))
-    over = _luma(view) - _luma(whole)
+    over = luma(view) - luma(whole)
     inner = erode((opening > 0.6).float(), max(1, round(0.03 * width))) * (away < GLINT_WITHIN)
     bright = dilate(smoothstep(over, *GLINT) * inner, max(1, round(0.015 * width)))
     bright = blur(bright[None], max(0.4, 0.01 * width))
     glint = ((view - whole) * bright).clamp(min=0)
     keep = keep * (1 - bright)
     colour = view * keep + whole * (1 - keep)
-    ratio = (_luma(view) / _luma(colour).clamp(min=0.02)).clamp(0.2, 1)[None]
+    ratio = (luma(view) / luma(colour).clamp(min=0.02)).clamp(0.2, 1)[None]
     told = (opening > 0.3) & ((away < LIMBUS[1] - 0.1) | (away > LIMBUS[0] + 0.15)) & (bright[0] < 0.1)
     shade = fill(ratio, told.float())  # an iris a little beside its place must leave no shadow behind
     return Ball(colour, blur(shade, max(0.5, 0.02 * width)), glint, smoothstep(away, *OUTSIDE)[None])
@@ -71,9 +71,9 @@ def white_of_eye(view: Tensor, sure: Tensor, likely: Tensor) -> Tensor:
 
 def _brighter_half(view: Tensor, chosen: Tensor) -> Tensor:
     """Those of the chosen pixels that are not darker than their median. view [3, h, w], chosen [h, w] -> [h, w]"""
-    luma = _luma(view)
-    among = luma[chosen > 0]
-    return chosen * (luma >= among.median()).float() if len(among) else chosen
+    light = luma(view)
+    among = light[chosen > 0]
+    return chosen * (light >= among.median()).float() if len(among) else chosen
 
 
 def _rings(view: Tensor, sure: Tensor, away: Tensor) -> Tensor:
@@ -89,7 +89,3 @@ def _rings(view: Tensor, sure: Tensor, away: Tensor) -> Tensor:
         return torch.full_like(rings, 0.15)
     nearest = (torch.arange(RINGS + 3)[:, None] - torch.nonzero(known)[:, 0]).abs().argmin(1)
     return rings[:, torch.nonzero(known)[:, 0][nearest]]
-
-
-def _luma(picture: Tensor) -> Tensor:
-    return (LUMA[:, None, None] * picture).sum(0)

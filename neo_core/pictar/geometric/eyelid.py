@@ -16,7 +16,7 @@ from torch import Tensor
 from .follow import smoothstep
 from .lashes import DIM, edge_above, from_rows, height_of, look_above
 from .light import DISPLAY, harmonics
-from .sampling import LUMA, blur, dilate, distance, erode, fill, pixel_centres, resize, sample_linear
+from .sampling import blur, dilate, distance, erode, fill, luma, pixel_centres, resize, sample_linear
 
 # All lengths are in widths of the eye.
 ROOM = 0.085  # around the fitted opening: what may still be eye
@@ -73,7 +73,7 @@ def build_lid(
     hole, cheek = open_eye(view, opening, width) * (1 - forehead), below_eye(opening, width)
     hole = (distance(hole, max(2, round(PENUMBRA * width) + 1)) <= PENUMBRA * width).float() * (1 - forehead)
     near = dilate((opening > 0.02).float(), max(1, round((ROOM + LASH_LINE) * width)))
-    film = _lid_colour(view, hole, near, likeness(view, cheek * (1 - hole)), width)
+    film = _lid_colour(view, hole, near, cheek_likeness(view, cheek * (1 - hole)), width)
     raised = edge_above(view, film, margin, width)
     margin = margin - torch.stack([torch.zeros_like(raised), raised * width], 1)
     fold, lashes = look_above(view, film, margin, width)
@@ -114,9 +114,9 @@ def open_eye(view: Tensor, opening: Tensor, width: float) -> Tensor:
     side = round(LASH_ASIDE * width)
     aside = torch.nn.functional.max_pool2d(near[None], (1, 2 * side + 1), 1, (0, side))[0]
     reach = _raised(aside, round(LASH_REACH * width))  # lashes of the lower lid stay
-    luma, size = _luma(view), max(1, round(THIN * width))
-    without = erode(dilate(luma, size), size)  # thin dark things closed over
-    dark = ((luma / without.clamp(min=0.03) < DARKER) & (reach > 0)).float()
+    light, size = luma(view), max(1, round(THIN * width))
+    without = erode(dilate(light, size), size)  # thin dark things closed over
+    dark = ((light / without.clamp(min=0.03) < DARKER) & (reach > 0)).float()
     foreign = torch.maximum(dark, _white(view, opening, near) * aside)
     hole, step = near, max(1, round(0.025 * width))
     for _ in range(GROWTH):
@@ -135,10 +135,10 @@ def seen_ball(view: Tensor, opening: Tensor, width: float) -> Tensor:
 
 def _white(view: Tensor, opening: Tensor, near: Tensor) -> Tensor:
     """Pixels far nearer to the white of this eye than to the skin around it. [h, w]"""
-    luma, inside, around = _luma(view), opening > 0.9, dilate(near, max(2, near.shape[0] // 8)) * (1 - near) > 0
+    light, inside, around = luma(view), opening > 0.9, dilate(near, max(2, near.shape[0] // 8)) * (1 - near) > 0
     if inside.sum() < 16 or around.sum() < 16:
-        return torch.zeros_like(luma)
-    bright = inside & (luma >= luma[inside].quantile(0.7))
+        return torch.zeros_like(light)
+    bright = inside & (light >= light[inside].quantile(0.7))
     white, skin = (view[:, chosen].median(1).values[:, None, None] for chosen in (bright, around))
     apart = (skin - white).norm()
     nearer = (view - white).norm(dim=0) < WHITER * apart
@@ -167,7 +167,7 @@ def _lid_colour(view: Tensor, hole: Tensor, near: Tensor, trust: Tensor, width: 
     return (film + blur(apart, max(0.5, RIM * width)) * torch.exp(-inside.square())).exp()
 
 
-def likeness(view: Tensor, cheek: Tensor) -> Tensor:
+def cheek_likeness(view: Tensor, cheek: Tensor) -> Tensor:
     """How far each pixel may be the skin of the cheek, in whatever shadow, 0..1: hair, brow and backdrop are not.
     [h, w]"""
     chosen = view[:, cheek > 0]
@@ -218,7 +218,7 @@ def _grain(view: Tensor, film: Tensor, cheek: Tensor, width: float) -> Tensor:
     rows, columns = (_mirrored(torch.nonzero(cheek.amax(1 - k))[:, 0], cheek.shape[k]) for k in (0, 1))
     lent = detail[:, rows][:, :, columns]
     limit = GRAIN_LIMIT * lent.abs().median()
-    bright = _luma(film) / _luma(view)[rows][:, columns].median().clamp(min=DIM)
+    bright = luma(film) / luma(view)[rows][:, columns].median().clamp(min=DIM)
     return lent.clamp(-limit, limit) * bright.clamp(max=1.5)
 
 
@@ -227,10 +227,6 @@ def _mirrored(numbers: Tensor, length: int) -> Tensor:
     numbers = numbers if len(numbers) else torch.arange(length)
     circle = torch.cat([numbers, numbers.flip(0)])
     return circle[(torch.arange(length) - int(numbers[0])) % len(circle)]
-
-
-def _luma(picture: Tensor) -> Tensor:
-    return (LUMA[:, None, None] * picture).sum(0)
 
 
 def _raised(mask: Tensor, rows: int) -> Tensor:

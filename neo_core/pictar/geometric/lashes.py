@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .contact import hats
 from .follow import smoothstep
-from .sampling import LUMA, blur, sample_linear
+from .sampling import LUMA, blur, luma, sample_linear
 
 # All lengths are in widths of the eye.
 ROWS, STEP = (-0.1, 0.42), 0.008  # heights above the margin that are looked at, and from row to row
@@ -55,7 +55,7 @@ def edge_above(view: Tensor, film: Tensor, margin: Tensor, width: float) -> Tens
     """How far above the fitted margin [P, 2] the photo's dark edge lies at each of its points, eye widths: a smooth
     curve through where the picture [3, h, w] brightens most upwards, compared with smooth skin [3, h, w]. [P]"""
     seen, plain = (in_rows(picture, margin, width).clamp(min=DIM).log() for picture in (view, film))
-    told = blur((LUMA[:, None, None] * (seen - plain)).sum(0)[None], max(1.0, 0.03 * width))[0].clamp(max=0)
+    told = blur(luma(seen - plain)[None], max(1.0, 0.03 * width))[0].clamp(max=0)
     low, high, step = _row(FOUND[0]), _row(FOUND[1]), _row(BORDER) - _row(0.0)
     rise = told[low + step : high + step] - told[low - step : high - step]  # [R, w]
     place = ROWS[0] + STEP * torch.arange(low, high)[:, None]
@@ -140,15 +140,15 @@ def _lashes(dark: Tensor, margin: Tensor, width: float) -> Tensor:
     first, last = _row(EDGE_FROM), _row(EDGE_TO)
     low = min(int(margin[:, 0].amin().clamp(min=0)) + 1, max(0, dark.shape[2] - 3))  # the picture may end before
     inner = slice(low, max(low + 2, int(margin[:, 0].amax())))
-    luma = (LUMA[:, None, None] * dark).sum(0)
-    edge = luma[first:last]
+    level = luma(dark)
+    edge = level[first:last]
     edge = torch.minimum(edge, edge.mean(0))
-    luma = torch.cat([edge[:1].expand(first, -1), edge, luma[last:]])
-    luma = luma + STEADY * (luma[:, inner].median(1, keepdim=True).values - luma)
+    level = torch.cat([edge[:1].expand(first, -1), edge, level[last:]])
+    level = level + STEADY * (level[:, inner].median(1, keepdim=True).values - level)
     found = dark[:, first:last, inner].flatten(1)
     darkest = found[:, (LUMA @ found).argsort()[: max(1, found.shape[1] // 4)]].median(1).values
     tint = (darkest / (LUMA @ darkest).clamp(max=-0.02)).clamp(*TINTS)
-    return blur(tint[:, None, None] * luma, max(0.5, FINEST / (STEP * width)))
+    return blur(tint[:, None, None] * level, max(0.5, FINEST / (STEP * width)))
 
 
 def lash_light(

@@ -18,7 +18,7 @@ ROUNDS = 5  # of re-weighting against brows, lips, hair and cast shadows
 STRENGTH = 0.8  # of the change in light that is believed
 LIMITS = (0.7, 1.4)
 DISPLAY = 1 / 2.2  # light to display values
-LUMA = torch.tensor([0.2126, 0.7152, 0.0722])
+LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # of amounts of light
 
 
 def to_light(display: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def harmonics(normal: Tensor) -> Tensor:
 def estimate_light(photo: Tensor, at: Tensor, normal: Tensor) -> Tensor:
     """Light [9] of a photo [3, H, W] 0..1 from skin at pixels [V, 2] with normals [V, 3]; 1 is the face's mean."""
     colour = sample_linear(photo, at[None])[:, 0]  # [3, V]
-    light = (LUMA[:, None] * colour.clamp(min=1e-3) ** (1 / DISPLAY)).sum(0)
+    light = (LUMINANCE[:, None] * colour.clamp(min=1e-3) ** (1 / DISPLAY)).sum(0)
     light = light / light.median().clamp(min=1e-4)
     basis = harmonics(normal)
     weight = torch.ones_like(light)

@@ -9,11 +9,13 @@ from .bust import MOUTH, Bust, Deformation
 from .contact import Pairs, points
 from .follow import smoothstep
 from .patch import BLANK, INNER, SKIN, Cut, Window
+from .skin import both_ways, continued
 
 INNER_LIP = 0.6  # head units of the mouth's lining that look like lip
 SEAM = 0.3  # head units about the lips' seam that the photo may show as its dark line
 CORNER = 1.85  # head units from the middle to where lips grow together
 PUSH = 1.5  # head units the inside is set back, so that a badly fitted lip or chin still covers it
+RINGS = 24  # of neighbours from which hidden lip skin takes its place
 SHEETS = torch.tensor([PARTS.index(name) for name in ("tongue", "teeth_upper", "teeth_lower")])  # see `inside`
 
 
@@ -69,19 +71,4 @@ def lip_source(bust: Bust, start: Deformation, window: Window) -> Tensor:
     own = start.screen[:, :2]
     middle = smoothstep(model.template[:, 0].abs(), 2.2, 1.2)  # corners have no lip to spare
     weight = torch.maximum(hidden.float(), middle)
-    return own + weight[:, None] * (_borrow(model, own, hidden | seam) - own)
-
-
-def _borrow(model: HeadModel, position: Tensor, hidden: Tensor) -> Tensor:
-    """Positions where hidden vertices take the mean of their known neighbours, ring by ring. [V, 2]"""
-    edge = torch.cat([model.triangles[:, [0, 1]], model.triangles[:, [1, 2]], model.triangles[:, [2, 0]]])
-    edge = torch.cat([edge, edge.flip(1)])
-    out, known = position.clone(), ~hidden
-    for _ in range(24):
-        weight = known[edge[:, 1]].float()
-        total = torch.zeros_like(out).index_add_(0, edge[:, 0], out[edge[:, 1]] * weight[:, None])
-        count = torch.zeros(len(out)).index_add_(0, edge[:, 0], weight)
-        fresh = ~known & (count > 0)
-        out[fresh] = total[fresh] / count[fresh, None]
-        known = known | fresh
-    return out
+    return own + weight[:, None] * (continued(own, ~(hidden | seam), both_ways(model.triangles), RINGS) - own)

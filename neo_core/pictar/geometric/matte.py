@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .follow import smoothstep
-from .sampling import blur, dilate, erode, resize
+from .sampling import blur, dilate, erode, resize, window_mean
 
 SIDE = 256  # samples along the longer side
 RADIUS = 3  # of the windows, samples
@@ -42,9 +42,9 @@ class _Lines:
 
     def fitted(self, share: Tensor) -> Tensor:
         """Slopes and, last, the offset of the lines through a share [h, w]. [4, h, w]"""
-        mean = _window_mean(torch.cat([share[None], self.picture * share]))
+        mean = window_mean(torch.cat([share[None], self.picture * share]), RADIUS)
         slope = (self.inverse * (mean[1:] - self.mean * mean[0])).sum(1)
-        return _window_mean(torch.cat([slope, mean[:1] - (slope * self.mean).sum(0)]))
+        return window_mean(torch.cat([slope, mean[:1] - (slope * self.mean).sum(0)]), RADIUS)
 
 
 def matte(picture: Tensor, mask: Tensor, sure: Tensor) -> Tensor:
@@ -114,8 +114,8 @@ def _likely(picture: Tensor, mask: Tensor) -> Tensor:
 
 
 def _lines(picture: Tensor) -> _Lines:
-    mean = _window_mean(picture)
-    products = _window_mean((picture[:, None] * picture[None]).flatten(0, 1)).unflatten(0, (3, 3))
+    mean = window_mean(picture, RADIUS)
+    products = window_mean((picture[:, None] * picture[None]).flatten(0, 1), RADIUS).unflatten(0, (3, 3))
     spread = (products - mean[:, None] * mean[None]).permute(2, 3, 0, 1) + EVEN * torch.eye(3)
     return _Lines(picture, mean, torch.linalg.inv(spread).permute(2, 3, 0, 1).contiguous())
 
@@ -141,10 +141,3 @@ def _solve(lines: _Lines, hold: Tensor, wanted: Tensor) -> Tensor:
 
 def _shares(lines: Tensor, picture: Tensor) -> Tensor:
     return (lines[:3] * picture).sum(0) + lines[3]
-
-
-def _window_mean(image: Tensor) -> Tensor:
-    """Mean over the window around each sample, smaller at the rim. [C, h, w]"""
-    side = 2 * RADIUS + 1
-    across = F.avg_pool2d(image[None], (1, side), 1, (0, RADIUS), count_include_pad=False)
-    return F.avg_pool2d(across, (side, 1), 1, (RADIUS, 0), count_include_pad=False)[0]

@@ -8,6 +8,7 @@ the picture shows no edge, nothing moves.
 Letters: P points of a margin, K steps across it, C candidates.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,7 +20,7 @@ from ...motion_space import GAZE
 from .bust import Bust, Deformation, move
 from .contact import Pairs, hats, points
 from .follow import smoothstep
-from .sampling import LUMA, sample_linear
+from .sampling import luma, sample_linear
 
 REACH = 0.22  # of the eye's width: farthest that a margin is looked for
 STEPS = 45  # across a margin
@@ -81,6 +82,15 @@ class EyeFrame:
         return self.middle + self.width * (at[..., :1] * self.along + at[..., 1:] * self.down)
 
 
+@dataclass(frozen=True)
+class Side:
+    """What tells one margin of an eye from the other."""
+
+    lashes: float  # eye widths above it at which it shows
+    outwards: int  # the way out of the eye: -1 up, 1 down
+    belief: Callable[[Tensor, Tensor], Tensor]  # weight of a change [3, X, K] by the white there [X, K]
+
+
 def eye_frame(upper: Tensor) -> EyeFrame:
     """From a margin's points [P, 2], corners first and last."""
     across = upper[-1] - upper[0]
@@ -137,7 +147,7 @@ def outline(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor) -> tup
     for slide in SLIDES:
         for wide in WIDTHS:
             placed = [torch.stack([m[:, 0] * wide + slide, m[:, 1]], -1) for m in base]
-            found = [_raised(seen, frame, m, gap, lower=k == 1) for k, m in enumerate(placed)]
+            found = [_raised(seen, frame, m, gap, side) for m, side in zip(placed, SIDES, strict=True)]
             cost = PRIOR * ((slide / SLIDE_SPREAD).square() + ((wide - 1) / WIDTH_SPREAD).square())
             held = white @ _between(spots, found[0][1], found[1][1], 0.0) / white.sum().clamp(min=LEAST_WHITE)
             score = sum(f[0] for f in found) + ENCLOSED * held - cost
@@ -152,7 +162,7 @@ def whiteness(photo: Tensor, frame: EyeFrame, gap: Tensor) -> Tensor:
     lent = _colourfulness(sample_linear(photo, frame.pixels(steps + torch.stack([torch.zeros(()), gap]))))
     spread = (lent - lent.median()).abs().median()
     pale = (lent.median() - _colourfulness(photo)) / (PALE_SPREADS * spread).clamp(min=PALE)
-    return (pale - 0.5).clamp(0, 1) * smoothstep((LUMA[:, None, None] * photo).sum(0), *LIT)
+    return (pale - 0.5).clamp(0, 1) * smoothstep(luma(photo), *LIT)
 
 
 def _colourfulness(picture: Tensor) -> Tensor:
@@ -160,19 +170,17 @@ def _colourfulness(picture: Tensor) -> Tensor:
     return 1 - picture.amin(0) / picture.amax(0).clamp(min=0.02)
 
 
-def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, lower: bool) -> tuple[Tensor, Tensor]:
+def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, side: Side) -> tuple[Tensor, Tensor]:
     """The best height, tilt and bend of a margin [P, 2] in eye widths: its score, and the margin there."""
     x = torch.linspace(float(margin[0, 0]), float(margin[-1, 0]), 27)[1:-1]
     along = hats(x, margin[:, 0])
     base = along @ margin[:, 1] / along.sum(1).clamp(min=1e-6)
     across = torch.linspace(-REACH, REACH, STEPS)
-    lashes = 0.0 if lower else LASHES
-    at = torch.stack([x[:, None].expand(-1, STEPS), base[:, None] + across - lashes], -1)
+    at = torch.stack([x[:, None].expand(-1, STEPS), base[:, None] + across - side.lashes], -1)
     profile = sample_linear(photo, frame.pixels(at))  # [4, X, K]
-    edge = _edges(profile[:3], profile[3], lower) - _white_beyond(profile[3], lower)  # [X, K]
-    inward, outward = torch.minimum(0.45 * gap, torch.tensor(REACH)), REACH - 0.02
-    low, high = (-inward, outward) if lower else (-outward, inward)
-    height = torch.linspace(float(low), float(high), 23)
+    edge = _edges(profile[:3], profile[3], side) - _white_beyond(profile[3], side)  # [X, K]
+    inward, outward = min(0.45 * float(gap), REACH), REACH - 0.02
+    height = torch.linspace(*sorted((side.outwards * outward, -side.outwards * inward)), 23)
     bend = torch.linspace(-0.12, 0.12, 7)
     moves = torch.stack(torch.meshgrid(height, bend, bend, indexing="ij"), -1).view(-1, 3)  # [C, 3]
     tau = 2 * (x - x[0]) / (x[-1] - x[0]) - 1
@@ -191,23 +199,28 @@ def _raised(photo: Tensor, frame: EyeFrame, margin: Tensor, gap: Tensor, lower: 
     )
 
 
-def _edges(profile: Tensor, white: Tensor, lower: bool) -> Tensor:
+def _edges(profile: Tensor, white: Tensor, side: Side) -> Tensor:
     """How much the picture [3, X, K] changes at each step across, 0..1; white [X, K] of the eye. [X, K]"""
     change = _change(profile)
-    strength = change.norm(dim=0)
-    if not lower:  # lashes darken the upper margin from above; where it brightens, it may be a fold or a white
-        into_white = (_change(white[None])[0] / WHITENS).clamp(0, 1)
-        strength = strength * torch.where(change.sum(0) < 0, 1.0, 0.5 + 0.5 * into_white)
+    strength = change.norm(dim=0) * side.belief(change, white)
     return (strength / strength.quantile(SURE).clamp(min=0.02)).clamp(max=1)
 
 
-def _white_beyond(white: Tensor, lower: bool) -> Tensor:
+def _below_lashes(change: Tensor, white: Tensor) -> Tensor:
+    """Lashes darken the upper margin from above; where it brightens, it may be a fold or a white. [X, K]"""
+    into_white = (_change(white[None])[0] / WHITENS).clamp(0, 1)
+    return torch.where(change.sum(0) < 0, 1.0, 0.5 + 0.5 * into_white)
+
+
+SIDES = (Side(LASHES, -1, _below_lashes), Side(0.0, 1, lambda _, white: torch.ones_like(white)))  # upper, lower
+
+
+def _white_beyond(white: Tensor, side: Side) -> Tensor:
     """What speaks against a margin at each step across: the white of the eye lying outside it. [X, K]"""
     reach = max(1, round(BEYOND / (2 * REACH) * STEPS))
     sums = torch.nn.functional.pad(white, (reach + 1, reach), mode="replicate").cumsum(-1)
-    before = (sums[:, reach : reach + STEPS] - sums[:, :STEPS]) / reach
-    after = (sums[:, 2 * reach : 2 * reach + STEPS] - sums[:, reach : reach + STEPS]) / reach
-    return OUTSIDE * (after if lower else before)
+    first = reach * (1 + side.outwards) // 2
+    return OUTSIDE * ((sums[:, first + reach :][:, :STEPS] - sums[:, first:][:, :STEPS]) / reach)
 
 
 def _change(profile: Tensor) -> Tensor:
@@ -240,12 +253,12 @@ def iris_place(photo: Tensor, frame: EyeFrame, upper: Tensor, lower: Tensor, cen
     angle = torch.linspace(0, 2 * torch.pi, 33)[:-1]
     ring = torch.stack([angle.cos(), angle.sin()], -1)  # [A, 2]
     at = spot[:, None, None] + radius * torch.tensor([0.35, 0.7, 1.3])[:, None, None] * ring  # [C, 3, A, 2]
-    luma = (LUMA[:, None, None, None] * sample_linear(photo, at.flatten(0, 1)).unflatten(1, (len(spot), 3))).sum(0)
+    bright = luma(sample_linear(photo, at.flatten(0, 1)).unflatten(1, (len(spot), 3)))
     inside = _between(frame.seen(at), frame.seen(upper), frame.seen(lower), -0.02)
-    mean = (luma * inside).sum(-1) / inside.sum(-1).clamp(min=1)
+    mean = (bright * inside).sum(-1) / inside.sum(-1).clamp(min=1)
     seen = inside.sum(-1) > torch.tensor([0.7, 0.5, 0.2]) * len(ring)
     contrast = torch.where(seen.all(1), mean[:, 2] - (mean[:, 0] + mean[:, 1]) / 2, torch.full((len(spot),), -1.0))
-    spread = luma[inside > 0].std() if (inside > 0).sum() > 8 else luma.new_tensor(1.0)
+    spread = bright[inside > 0].std() if (inside > 0).sum() > 8 else bright.new_tensor(1.0)
     score = contrast / spread.clamp(min=0.04) - IRIS_PRIOR * (moves / IRIS_SPREAD).square().sum(1)
     return spot[score.argmax()]
 

@@ -16,7 +16,7 @@ from .contact import points
 from .follow import smoothstep
 from .inside import FLESH
 from .patch import Window, window_around
-from .sampling import LUMA, blur, pixel_centres, sample_linear
+from .sampling import LUMA, blur, luma, pixel_centres, sample_linear
 
 EYES = (36, 42)  # first of the six landmarks around each eye
 EYE_CORE = 0.85  # of its opening, without the shadow of the lids
@@ -60,7 +60,7 @@ def look_for_palette(model: HeadModel, start: Deformation, photo: Tensor, white:
 
 def of_one_material(palette: Palette, painted: Tensor) -> Tensor:
     """Colours [3, h, w] with as little hue as the material of the head has."""
-    grey = (LUMA[:, None, None] * painted).sum(0)
+    grey = luma(painted)
     return painted + palette.stone * (grey * palette.material[:, None, None] - painted)
 
 
@@ -76,8 +76,8 @@ def _enamel(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor, 
     seen = torch.cat([_eye(points(model, start.screen, torch.arange(n, n + 6))[:, :2], photo) for n in EYES], 1)
     if not seen.shape[1]:
         return torch.ones(3)
-    luma = (LUMA[:, None] * seen).sum(0)
-    eyes = seen[:, luma >= luma.quantile(1 - WHITE_SHARE)].median(1).values / white
+    light = luma(seen)
+    eyes = seen[:, light >= light.quantile(1 - WHITE_SHARE)].median(1).values / white
     level = (LUMA * eyes).sum().clamp(min=0.02)
     tint = (eyes / level).clamp(0.7, 1.2) ** (0.5 + 0.5 * stone)
     return (level ** (0.4 + 0.6 * stone)).clamp(*SHADED) * tint
@@ -106,7 +106,7 @@ def _softness(model: HeadModel, start: Deformation, photo: Tensor, bounds: Windo
         window = window_around(part, 0.6 * float(start.unit), bounds)
         if min(window.height, window.width) < LEAST_SIDE:
             continue  # the picture's edge cuts it off
-        view = (LUMA[:, None, None] * photo[:, window.rows, window.columns]).sum(0, keepdim=True)
+        view = luma(photo[:, window.rows, window.columns])[None]
         before, after = _gradient(view), _gradient(blur(view, REBLUR))
         edges = before >= before.flatten().quantile(EDGES)
         fall = (before[edges] / after[edges].clamp(min=1e-4)).median().clamp(min=1.01)

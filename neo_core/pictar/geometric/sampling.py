@@ -20,6 +20,11 @@ def sample_linear(image: Tensor, at: Tensor) -> Tensor:
     return F.grid_sample(image[None], _grid(image, at), mode="bilinear", padding_mode="border", align_corners=False)[0]
 
 
+def luma(picture: Tensor) -> Tensor:
+    """Brightness of display values. [3, ...] -> [...]"""
+    return (LUMA.view(3, *[1] * (picture.ndim - 1)) * picture).sum(0)
+
+
 def pixel_centres(height: int, width: int, step: float = 1.0) -> Tensor:
     """Positions of the pixel centres of a grid whose pixels are `step` wide. [height, width, 2]"""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
@@ -58,6 +63,13 @@ def _shifted_sum(image: Tensor, weights: list[float], axis: int) -> Tensor:
     for shift, weight in enumerate(weights[1:], 1):
         total.add_(image.narrow(axis, shift, length), alpha=weight)
     return total
+
+
+def window_mean(image: Tensor, radius: int) -> Tensor:
+    """Mean over a square of side 2 radius + 1, smaller at the rim. [C, H, W]"""
+    side = 2 * radius + 1
+    across = F.avg_pool2d(image[None], (1, side), 1, (0, radius), count_include_pad=False)
+    return F.avg_pool2d(across, (side, 1), 1, (radius, 0), count_include_pad=False)[0]
 
 
 def dilate(mask: Tensor, radius: int) -> Tensor:

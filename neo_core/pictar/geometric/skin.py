@@ -15,7 +15,7 @@ from ...geometry.head_model import HeadModel, landmarks
 from ...geometry.rasteriser import rasterise
 from .bust import Deformation
 from .follow import smoothstep
-from .light import LUMA
+from .light import LUMINANCE
 from .sampling import blur, erode, fill, resize, sample_linear
 
 SEEN = 0.25  # cosine to the lens above which the photo shows a vertex well
@@ -66,7 +66,7 @@ def look_at_skin(
 ) -> Skin:
     """Read the skin of a photo [3, H, W] with person mask alpha [H, W]. start: the mesh in it, normal [V, 3] in view
     axes; met [V] 1 where the mesh ends where skin ends before the background"""
-    edges, hidden = _edges(model), _hidden(model, start.screen)
+    edges, hidden = both_ways(model.triangles[model.triangle_part < 2]), _hidden(model, start.screen)
     at = start.screen[:, :2] - _inset(normal, start.unit, met)
     inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
     seen = _seen(model, normal, hidden) & inside
@@ -118,7 +118,7 @@ def even_skin(view: Tensor, bare: Tensor, unit: float) -> Tensor:
     What is darker than its surroundings is left out. bare [r, c] is 1 on skin; `unit` in its samples.
     """
     small = resize(view, *bare.shape)
-    bright = (LUMA[:, None, None] * small).sum(0)
+    bright = (LUMINANCE[:, None, None] * small).sum(0)
     around = blur(torch.stack([bright * bare, bare]), unit)
     known = (bare > 0.9) & (bright > EVEN * around[0] / around[1].clamp(min=1e-3))
     known = erode(known.float(), 1)
@@ -197,9 +197,8 @@ def _neighbours(values: Tensor, known: Tensor, edges: Tensor) -> tuple[Tensor, T
     return total / count.clamp(min=1)[:, None], count
 
 
-def _edges(model: HeadModel) -> Tensor:
-    """Both directions of every edge of face and neck. [E, 2]"""
-    triangles = model.triangles[model.triangle_part < 2]
+def both_ways(triangles: Tensor) -> Tensor:
+    """Both directions of every edge of some triangles [F, 3]. [E, 2]"""
     edge = torch.cat([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     return torch.cat([edge, edge.flip(1)])
 
@@ -214,7 +213,7 @@ def likeness(colour: Tensor, skin: Tensor) -> Tensor:
 def _tone(colour: Tensor) -> Tensor:
     """Logarithms of brightness, and of red and blue over it. [3, ...]"""
     light = colour.clamp(min=0.02)
-    tone = torch.einsum("c,c...->...", LUMA, light).log()
+    tone = torch.einsum("c,c...->...", LUMINANCE, light).log()
     return torch.stack([tone, light[0].log() - tone, light[2].log() - tone])
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...governance import TALKING_HEAD
@@ -19,7 +18,7 @@ from .light import to_display, to_light
 from .mouth import draw_mouth
 from .patch import Layers, Window, feather
 from .refine import Spot, mend
-from .sampling import sample, sample_linear
+from .sampling import sample, sample_linear, window_mean
 
 STRANGE = (0.15, 0.5)  # difference of borrowed skin from its surroundings, logarithm of light, that is no skin
 FRINGE = (0.75, 0.999)  # share of the person above which its soft edge stands before the neck behind it ...
@@ -107,9 +106,12 @@ def _lay_behind(volume: Volume, field: Field, layer: Tensor, soft: int) -> None:
     """Let the neck go on behind the head where that would show the background: where nobody is, where the person's soft
     edge, `soft` pixels wide, would stand before it, and at the neck's own outline. layer [4, N]"""
     reach, size = volume.reach, field.seen.shape
-    alpha = layer.new_ones(field.seen.numel()).index_copy_(0, reach.number, layer[3]).view(1, 1, *size)
-    alpha = F.avg_pool2d(alpha, 2 * soft + 1, 1, soft, count_include_pad=False)
-    firm = torch.minimum(smoothstep(alpha[0, 0], *FRINGE), 1 - field.flank).flatten().index_select(0, reach.number)
+    alpha = layer.new_ones(field.seen.numel()).index_copy_(0, reach.number, layer[3]).view(1, *size)
+    firm = (
+        torch.minimum(smoothstep(window_mean(alpha, soft)[0], *FRINGE), 1 - field.flank)
+        .flatten()
+        .index_select(0, reach.number)
+    )
     some = torch.nonzero((firm < 1) & (field.seen.flatten().index_select(0, reach.number) > 0))[:, 0]
     number = reach.number.index_select(0, some)
     at = reach.centre[:, some] + field.behind.flatten(1).index_select(1, number)
