@@ -18,7 +18,7 @@ ROUNDS = 5  # of re-weighting against brows, lips, hair and cast shadows
 STRENGTH = 0.8  # of the change in light that is believed
 LIMITS = (0.7, 1.4)
 DISPLAY = 1 / 2.2  # light to display values
-LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # of amounts of light
+LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # of sRGB's primaries, Rec. 709
 
 
 def to_light(display: Tensor) -> Tensor:

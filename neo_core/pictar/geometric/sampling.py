@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WIDE = 16.0  # pixels of blur: of one twice as wide, half as many pixels show as much
-LUMA = torch.tensor([0.299, 0.587, 0.114])  # of display values, as the photo has them
+LUMA = torch.tensor([0.299, 0.587, 0.114])  # of display values, as the photo has them, Rec. 601
 
 
 def sample(image: Tensor, at: Tensor) -> Tensor:

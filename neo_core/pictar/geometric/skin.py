@@ -211,7 +211,7 @@ def likeness(colour: Tensor, skin: Tensor) -> Tensor:
 
 
 def _tone(colour: Tensor) -> Tensor:
-    """Logarithms of brightness, and of red and blue over it. [3, ...]"""
+    """Logarithms of brightness, and of red and blue over it: what `TONE` and `TINT` are measured in. [3, ...]"""
     light = colour.clamp(min=0.02)
     tone = torch.einsum("c,c...->...", LUMINANCE, light).log()
     return torch.stack([tone, light[0].log() - tone, light[2].log() - tone])
