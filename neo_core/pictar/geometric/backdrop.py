@@ -15,6 +15,7 @@ FLAT = 3  # times as far sideways as up and down the background goes on behind t
 SIDE = 768  # pixels along the longer side of the colour painted behind the person
 LEAST = 16  # pixels of background from which there is one
 GRAIN = 0.008  # of the longer side: finer than this is grain
+GRAIN_SIDE = 2048  # pixels along the longer side in which grain is mirrored
 STEADY = 0.012  # of it: rows on either side over which the line is even at which grain is mirrored
 ROWS = 12  # on either side that tell as much as more of them, in a larger picture
 STEEP = (1.6, 0.6)  # columns per row: what is mirrored at a line so aslant, over the crown, is drawn out into hatching
@@ -41,13 +42,17 @@ def _smooth(view: Tensor, donors: Tensor) -> Tensor:
 def _grain(view: Tensor, clear: Tensor) -> Tensor:
     """Detail of the background as shares of its light, mirrored at the person's outline to either side; none where that
     shows nothing. [3, h, w]"""
-    side = max(clear.shape)
+    size, side = clear.shape, min(GRAIN_SIDE, max(clear.shape))
+    rows, columns = (max(2, round(length * side / max(size))) for length in size)
+    view, clear = resize(view, rows, columns), (resize(clear[None], rows, columns)[0] > 0.999).float()
+    if not clear.any():
+        return view.new_zeros(3, *size)
     around = blur(torch.cat([view * clear, clear[None]]), GRAIN * side)
     detail = (view * around[3:] / around[:3].clamp(min=1e-3) - 1) * clear
     limit = (LIMIT * detail[:, clear > 0].abs().median()).clamp(max=MOST)
     column, steep = mirrored(clear, max(1, round(STEADY * side)))
     lent = detail.clamp(-limit, limit).gather(2, column.clamp(min=0).expand_as(detail))
-    return lent * ((column >= 0) * smoothstep(steep, *STEEP))
+    return resize(lent * ((column >= 0) * smoothstep(steep, *STEEP)), *size)
 
 
 def mirrored(clear: Tensor, reach: int) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import torch
 
+from neo_core.pictar.geometric import backdrop
 from neo_core.pictar.geometric.backdrop import continued_background, mirrored
 from neo_core.pictar.geometric.sampling import blur
 
@@ -48,3 +49,25 @@ def test_a_plain_background_gets_no_grain():
     view, clear = canvas(0.0)
     _, grain = continued_background(view, clear)
     assert (grain - 1).abs().max() < 0.02
+
+
+def test_grain_of_a_large_picture_is_mirrored_in_a_smaller_one(monkeypatch):
+    view, clear = (one.repeat_interleave(4, -1).repeat_interleave(4, -2) for one in canvas())
+    done, whole = [], backdrop.mirrored
+    monkeypatch.setattr(backdrop, "GRAIN_SIDE", 640)
+    monkeypatch.setattr(backdrop, "mirrored", lambda *given: done.append(given[0].shape) or whole(*given))
+    smooth, grain = continued_background(view, clear)
+    assert done == [(240, 640)]
+    behind = torch.zeros(480, 1280, dtype=torch.bool)
+    behind[140:460, 576:704] = True
+    assert 0.4 < roughness(smooth * grain, behind) / roughness(view, (clear > 0) & ~behind) < 1.3
+    clear[:] = 0
+    clear[:, 0] = 1  # too narrow a strip to be seen in the smaller picture
+    assert continued_background(view, clear)[1].isfinite().all()
+
+
+def test_lines_over_many_rows_are_evened_in_groups_of_them():
+    line = torch.linspace(100, 60, 480)[:, None].expand(480, 6)
+    few, many = backdrop._even(line, 23), backdrop._even(line, 48)
+    assert (few - many)[100:-100].abs().max() < 3  # a longer reach lies a little farther left, nothing else
+    assert (many <= line + 0.1).all()
