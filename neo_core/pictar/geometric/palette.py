@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...geometry.head_model import HeadModel
+from ...geometry.head_model import HeadModel, landmarks
 from .bust import Deformation
 from .contact import points
 from .follow import smoothstep
@@ -22,6 +22,7 @@ EYES = (36, 42)  # first of the six landmarks around each eye
 EYE_CORE = 0.85  # of its opening, without the shadow of the lids
 WHITE_SHARE = 0.12  # of an eye's pixels, the brightest, that are white
 SHADED = (0.8, 1.0)  # teeth beside white: eyes lie in much deeper shade than they do, and never shine
+FAIR = 1.25  # enamel beside skin in the same light, at least
 STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
 EDGES = 0.95  # quantile of gradients that are edges
@@ -72,7 +73,10 @@ def _lips(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
 
 
 def _enamel(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor, stone: Tensor) -> Tensor:
-    """Teeth beside white: they share the light and half the tint of the eyes' white, and the colour of stone. [3]"""
+    """Teeth beside white: they share the light and half the tint of the eyes' white, and the colour of stone. [3]
+
+    Eyes under a fringe lie in the dark when the mouth does not: teeth are fairer than the face's skin.
+    """
     seen = torch.cat([_eye(points(model, start.screen, torch.arange(n, n + 6))[:, :2], photo) for n in EYES], 1)
     if not seen.shape[1]:
         return torch.ones(3)
@@ -80,7 +84,16 @@ def _enamel(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor, 
     eyes = seen[:, light >= light.quantile(1 - WHITE_SHARE)].median(1).values / white
     level = (LUMA * eyes).sum().clamp(min=0.02)
     tint = (eyes / level).clamp(0.7, 1.2) ** (0.5 + 0.5 * stone)
-    return (level ** (0.4 + 0.6 * stone)).clamp(*SHADED) * tint
+    fair = (1 - stone) * FAIR * (LUMA * _skin(model, start, photo) / white).sum()
+    return torch.maximum(level ** (0.4 + 0.6 * stone), fair).clamp(*SHADED) * tint
+
+
+def _skin(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
+    """Colour of the face from the mouth to the eyes, which lies in the light that teeth lie in, too. [3]"""
+    low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
+    x, y = model.template[:, 0].abs(), model.template[:, 1]
+    middle = (y > low) & (y < high) & (x < 6) & (model.vertex_part == 0)
+    return sample_linear(photo, start.screen[None, middle, :2])[:, 0].median(1).values
 
 
 def _eye(rim: Tensor, photo: Tensor) -> Tensor:

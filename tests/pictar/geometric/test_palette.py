@@ -68,6 +68,20 @@ def test_teeth_take_brightness_and_hue_of_the_white_of_the_eyes(lifted):
     assert dim[2] / dim[0] < 0.96 * bright[2] / bright[0]  # half of the tint
 
 
+def test_eyes_in_the_dark_do_not_darken_the_teeth_of_a_fair_face(lifted):
+    enamel = {}
+    for name, colour in (("fair", (240, 215, 205)), ("dark", (130, 85, 75))):
+        photo = plain(colour)
+        volume = lifted(photo)
+        eyes = volume.source[volume.bust.model.vertex_part > 4][:, :2].round().long()
+        for y in (-2, -1, 0, 1, 2):
+            photo[eyes[:, 1] + y, eyes[:, 0]] = torch.tensor(
+                (40, 40, 44), dtype=torch.uint8
+            )  # in the shade of a fringe
+        enamel[name] = palette_of(volume, photo.permute(2, 0, 1).float() / 255).enamel.mean()
+    assert enamel["fair"] > 1.1 * enamel["dark"]
+
+
 def test_paint_is_softer_in_a_softer_photo(volume):
     y, x = torch.meshgrid(torch.arange(160), torch.arange(160), indexing="ij")
     squares = (0.2 + 0.6 * ((x // 7 + y // 7) % 2)).expand(3, -1, -1)
