@@ -22,6 +22,7 @@ EYES = (36, 42)  # first of the six landmarks around each eye
 EYE_CORE = 0.85  # of its opening, without the shadow of the lids
 WHITE_SHARE = 0.12  # of an eye's pixels, the brightest, that are white
 SHADED = (0.8, 1.0)  # teeth beside white: eyes lie in much deeper shade than they do, and never shine
+CHEEK = 0.6  # of the way from the mouth up to the eyes, whose sockets are darker
 FAIR = 1.25  # enamel beside skin in the same light, at least
 STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
@@ -89,11 +90,11 @@ def _enamel(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor, 
 
 
 def _skin(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
-    """Colour of the face from the mouth to the eyes, which lies in the light that teeth lie in, too. [3]"""
+    """Colour of the cheeks beside nose and mouth, which lie in the light that teeth lie in, too. [3]"""
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
-    middle = (y > low) & (y < high) & (x < 6) & (model.vertex_part == 0)
-    return sample_linear(photo, start.screen[None, middle, :2])[:, 0].median(1).values
+    cheeks = (y > low) & (y < low + CHEEK * (high - low)) & (x < 6) & (model.vertex_part == 0)
+    return sample_linear(photo, start.screen[None, cheeks, :2])[:, 0].median(1).values
 
 
 def _eye(rim: Tensor, photo: Tensor) -> Tensor:

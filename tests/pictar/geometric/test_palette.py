@@ -70,10 +70,10 @@ def test_teeth_take_brightness_and_hue_of_the_white_of_the_eyes(lifted):
 
 def test_eyes_in_the_dark_do_not_darken_the_teeth_of_a_fair_face(lifted):
     enamel = {}
-    for name, colour in (("fair", (240, 215, 205)), ("dark", (130, 85, 75))):
+    for name, colour in (("fair", (255, 165, 150)), ("dark", (130, 75, 65))):
         photo = plain(colour)
         volume = lifted(photo)
-        eyes = volume.source[volume.bust.model.vertex_part > 4][:, :2].round().long()
+        eyes = volume.source[volume.bust.model.vertex_part > 6][:, :2].round().long()
         for y in (-2, -1, 0, 1, 2):
             photo[eyes[:, 1] + y, eyes[:, 0]] = torch.tensor(
                 (40, 40, 44), dtype=torch.uint8
