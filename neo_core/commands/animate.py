@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=options.fps, default=DEFAULTS.fps, help="25, 29.97, 30000/1001 (default: 25)")
     options.add_performance(parser, DEFAULTS.steps)
     for signal in SIGNALS:
-        text = (
-            f"the slider of {STEERING[signal]}; 1 is neutral, 0 leaves it out, beyond 1 it weighs 1 + {BEYOND} (S - 1)"
-        )
+        share = BEYOND[SIGNALS.index(signal)]
+        beyond = "its weight beyond 1, too" if share == 1 else f"beyond 1 it weighs 1 + {share} (S - 1)"
+        text = f"the slider of {STEERING[signal]}; 1 is neutral, 0 leaves it out, {beyond}"
         parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="S", help=text)
     for name, share in (("start", 0.0), ("end", 1.0)):
         text = f"the share of the clip at which guidance {name}s (default: {share:g})"

@@ -46,7 +46,9 @@ def test_bad_values_say_what_was_expected(parse, text):
 def test_the_help_of_animate_says_what_weight_a_slider_has():
     parser = argparse.ArgumentParser()
     animate.add_arguments(parser)
-    (told,) = (action.help for action in parser._actions if action.dest == "guidance_audio")
-    share = float(re.search(r"1 \+ ([\d.]+) \(S - 1\)", told).group(1))
-    assert [1 + share * (slider - 1) for slider in (1.5, 2.0)] == [slider_weight(1.5), slider_weight(2.0)]
-    assert "weight" not in told
+    told = {a.dest.removeprefix("guidance_"): a.help for a in parser._actions if a.dest.startswith("guidance_")}
+    for signal in ("audio", "identity"):
+        share = float(re.search(r"1 \+ ([\d.]+) \(S - 1\)", told[signal]).group(1))
+        assert [1 + share * (slider - 1) for slider in (1.5, 2.0)] == [slider_weight(signal, s) for s in (1.5, 2.0)]
+    assert "its weight beyond 1, too" in told["reference"]
+    assert slider_weight("reference", 2.0) == 2.0

@@ -1,9 +1,11 @@
 """Devices, memory and the interrupt flag of a host without a graphics card."""
 
+from weakref import WeakSet
+
 import torch
 
 OOM_EXCEPTION = torch.OutOfMemoryError
-current_loaded_models: list = []
+current_loaded_models: WeakSet = WeakSet()  # the host holds its models weakly, too
 _interrupted = False
 
 
@@ -59,8 +61,7 @@ def load_models_gpu(
 ) -> None:
     for patcher in models:
         patcher.model.to(patcher.load_device)
-        if patcher not in current_loaded_models:
-            current_loaded_models.append(patcher)
+        current_loaded_models.add(patcher)
 
 
 def load_model_gpu(model) -> None:
@@ -71,7 +72,7 @@ def free_memory(memory_required, device, keep_loaded=[], for_dynamic=False, pins
     freed = [patcher for patcher in current_loaded_models if patcher not in keep_loaded]
     for patcher in freed:
         patcher.model.to(patcher.offload_device)
-        current_loaded_models.remove(patcher)
+        current_loaded_models.discard(patcher)
     return freed
 
 
