@@ -44,7 +44,7 @@ factory speech --assets "$assets" ${transcripts[@]+"${transcripts[@]}"} --out "$
 train audio-encoder --speech "$data/speech" --minutes "$(minutes 45)" --seed 1 --device "$device"
 
 factory performances --speech "$data/speech" --out "$data/performances" --takes 3 --minutes "$(minutes 8)" --seed 9
-train vocal --data "$data/performances" --minutes "$(minutes 115)" --seed 0 --device "$device"
+train vocal --data "$data/performances" --minutes "$(minutes 110)" --seed 0 --device "$device"
 train vocal --architecture neo --data "$data/performances" --minutes "$(minutes 13)" --seed 0 --device "$device" \
   --out neo_core/weights/embedded/vocal_neo.safetensors
 
