@@ -122,11 +122,12 @@ def draw_inside(
     unit: float,
     window: Window,
     light: Tensor,
+    shade: Tensor,
     tongue: Tensor,
     source: Tensor | None = None,
 ) -> Drawn:
     """Teeth over tongue in a window. screen [V, 3] now and at its source; unit in pixels; light [9] spherical
-    harmonics; tongue [3] how far it has moved in the mouth, see `tongue_way`."""
+    harmonics; shade [3] powers of its light, see `Palette`; tongue [3] how far it has moved, see `tongue_way`."""
     density = max(1, min(MOST_DETAIL, round(DETAIL / unit)))
     placed = _placed(inside, screen, tongue)
     flow = (placed if source is None else _placed(inside, source, tongue))[:, :2] - placed[:, :2]
@@ -135,9 +136,9 @@ def draw_inside(
     pixels = unit * density  # samples per head unit
     colour = torch.zeros(4, size[0] * density, size[1] * density)
     teeth, origin = torch.zeros(colour.shape[1:]), torch.zeros_like(colour)
-    teeth_of = [partial(_paint_row, row, pixels) for row in (0, 1)]
+    teeth_of = [partial(_paint_row, row, pixels, shade) for row in (0, 1)]
     for sheet, paint in (
-        (inside.tongue, partial(_paint_tongue, tongue)),
+        (inside.tongue, partial(_paint_tongue, tongue, shade)),
         (inside.lower, teeth_of[1]),
         (inside.upper, teeth_of[0]),
     ):
@@ -239,7 +240,7 @@ def _values(sheet: Sheet, near: Tensor, pixels: float, light: Tensor) -> Tensor:
     return torch.cat([sheet.place, normal[:, 2:], lit[:, None]], 1)
 
 
-def _paint_row(row: int, pixels: float, shown: Tensor) -> tuple[Tensor, Tensor]:
+def _paint_row(row: int, pixels: float, warm: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     """Colour [3, H, W] and cover [H, W] of teeth, row 0 upper or 1 lower; shown are tooth, height, facing and light."""
     number, up, ahead, lit = shown
     tooth = number.abs().floor().clamp(max=TEETH)
@@ -265,10 +266,10 @@ def _paint_row(row: int, pixels: float, shown: Tensor) -> tuple[Tensor, Tensor]:
     enamel = enamel * (1 - glassy) * body * (1 - gap.clamp(max=0.8) * torch.tensor([0.9, 1.0, 1.05])[:, None, None])
     glint = 0.10 * torch.exp(-(((across - 0.25) / 0.3) ** 2) - ((up - 0.45) / 0.16) ** 2)
     colour = enamel + glint + gum * (torch.tensor(GUM)[:, None, None] - enamel)
-    return colour * lit * deep ** torch.tensor([0.9, 1.05, 1.1])[:, None, None], cover
+    return colour * lit ** warm[:, None, None] * deep ** torch.tensor([0.9, 1.05, 1.1])[:, None, None], cover
 
 
-def _paint_tongue(way: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+def _paint_tongue(way: Tensor, warm: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     """Colour and cover of the tongue: wet in front, dark behind, with its groove. way [3] as in `tongue_way`"""
     across, along, ahead, lit = shown
     near = smoothstep(along, -0.4, 0.85) * torch.exp(way[2].clamp(max=0) / FADING)
@@ -276,7 +277,11 @@ def _paint_tongue(way: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     side = 1 - 0.6 * across.abs() ** 2
     rough = 1 + 0.03 * torch.sin(37 * across + 11 * along) * torch.sin(41 * along - 17 * across)
     level = (0.17 + 0.83 * near) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
-    colour = torch.tensor(FLESH)[:, None, None] * lit * level ** torch.tensor([0.98, 1.06, 1.06])[:, None, None]
+    colour = (
+        torch.tensor(FLESH)[:, None, None]
+        * lit ** warm[:, None, None]
+        * level ** torch.tensor([0.98, 1.06, 1.06])[:, None, None]
+    )
     wet = torch.exp(-(((across.abs() - 0.32) / 0.14) ** 2) - ((along - 0.55) / 0.1) ** 2)
     wet = 0.13 * wet * (0.55 + 0.45 * torch.sin(29 * across + 5)) * near
     return colour + wet, smoothstep(ahead, -0.02, 0.12) * smoothstep(across.abs(), 1.0, 0.8)

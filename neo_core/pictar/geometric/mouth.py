@@ -17,7 +17,6 @@ from .patch import Cut, Layers, Window, draw_layers, window_around
 from .sampling import blur, dilate, erode, pixel_centres, resize, sample, sample_linear
 
 CAVITY = (0.27, 0.135, 0.12)  # of the lining near the lips, under white light, as a display shows it
-WARMTH = (0.85, 1.12, 1.15)  # light that has bounced between gums and cheeks turns red as it fades
 REACH = 1.0  # pixels that the skin is continued into what the mesh leaves open
 SOFT_PIXELS, SOFT_LIP = 0.8, 0.045  # blur of the lips' edge: at least so many pixels, or so many head units
 SOFT_SEAM = 0.8  # pixels over which lips that touch change into each other, at least
@@ -91,7 +90,8 @@ def build_mouth(
     layers = draw_layers(start.screen, model, cut, window, depth[:, None].expand(-1, 3))
     alpha = layers.inner * _parted(_lip_line(bust, start, window), window)
     inside = build_inside(model)
-    owner = draw_inside(inside, start.screen, unit, window, light, tongue_way(start.motion)).owner
+    palette = look_for_palette(model, start, photo, white, bounds)
+    owner = draw_inside(inside, start.screen, unit, window, light, palette.shade, tongue_way(start.motion)).owner
     firm = [erode(row * alpha * clear > 0.9, max(1, round(SURE * unit))) for row in owner]
     mouth = Mouth(
         window=window,
@@ -99,7 +99,7 @@ def build_mouth(
         inside=inside,
         depth=depth,
         white=white,
-        palette=look_for_palette(model, start, photo, white, bounds),
+        palette=palette,
         light=light,
         seen=blur(torch.stack(firm), 0.08 * unit),
         opening=start.opening,
@@ -126,7 +126,9 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
     inside, teeth = torch.zeros(4, *alpha.shape), torch.zeros_like(alpha)
     gap = _gap(layers, alpha, window, unit)
     if gap is not None:
-        drawn = draw_inside(mouth.inside, now.screen, unit, gap.window, mouth.light, tongue_way(now.motion), source)
+        drawn = draw_inside(
+            mouth.inside, now.screen, unit, gap.window, mouth.light, mouth.palette.shade, tongue_way(now.motion), source
+        )
         teeth[gap.place] = drawn.teeth
         painted = _stretched(mouth, bust, source, now, photo, gap, _painted(mouth, gap, drawn, unit))
         colour = _with_own(mouth, photo, gap, drawn, painted, change)
@@ -227,7 +229,8 @@ def _gap(layers: Layers, alpha: Tensor, window: Window, unit: float) -> Gap | No
 def _painted(mouth: Mouth, gap: Gap, drawn: Drawn, unit: float) -> Tensor:
     """Teeth, gums and tongue before the dark, in the light that comes in between the lips, as soft as the photo. [3,
     h, w]"""
-    warm, palette = torch.tensor(WARMTH)[:, None, None], mouth.palette
+    palette = mouth.palette
+    warm = palette.shade[:, None, None]
     dark = (1 + palette.stone) * torch.tensor(CAVITY)[:, None, None] * (0.55 + 0.45 * gap.depth) ** (1.6 * warm)
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
     touch = ((0.6 + 0.4 * touch) * (1 - LIP_SHADOW * gap.lip)) ** warm
@@ -294,7 +297,9 @@ def _between_lips(bust: Bust, source: Tensor, now: Deformation, window: Window) 
 def _tinted(mouth: Mouth, start: Deformation, gap: Gap, photo: Tensor) -> Mouth:
     """The mouth with its paint in the colour of the teeth that the photo shows, where it shows some."""
     unit = float(start.unit)
-    drawn = draw_inside(mouth.inside, start.screen, unit, gap.window, mouth.light, tongue_way(start.motion))
+    drawn = draw_inside(
+        mouth.inside, start.screen, unit, gap.window, mouth.light, mouth.palette.shade, tongue_way(start.motion)
+    )
     mask = (drawn.teeth > 0.9) & (erode(gap.alpha > 0.95, max(1, round(0.06 * unit))) > 0)
     if int(mask.sum()) < FEW:
         return mouth

@@ -27,6 +27,10 @@ FAIR = 1.25  # enamel beside skin in the same light, at least
 STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
 EDGES = 0.95  # quantile of gradients that are edges
+WARMTH = (0.85, 1.12, 1.15)  # powers of a shade: light that has bounced between gums and cheeks turns red as it fades
+SHADES = ((0.8, 1.0), (0.1, 0.3))  # quantiles of the skin's light that are lit and shaded
+DIM = (0.2, 0.6)  # logarithm of one over the other that tells nothing, all, of how this picture shades
+WARMEST = (0.5, 1.5)
 LEAST_SIDE = 3  # pixels of a window: narrower ones have no gradient
 PAINT_BLUR = 0.6  # pixels: edges of the paint without more
 MOST_BLUR = 0.13  # head units: more would melt teeth into one
@@ -38,6 +42,7 @@ class Palette:
 
     enamel: Tensor  # [3] on teeth, beside what white is in the photo
     flesh: Tensor  # [3] on tongue and gums
+    shade: Tensor  # [3] powers of a grey shade that give it the hue of this picture's
     stone: Tensor  # [] 1 where lips are as grey as all else: everything is of one material
     material: Tensor  # [3] its colour, luma 1
     soft: float  # pixels of blur that makes paint as soft as the photo
@@ -54,6 +59,7 @@ def look_for_palette(model: HeadModel, start: Deformation, photo: Tensor, white:
     return Palette(
         enamel=_enamel(model, start, photo, white, stone),
         flesh=(bare / usual).clamp(0.7, 2.0) ** (0.3 + 0.7 * stone),
+        shade=_shade(_cheeks(model, start, photo)),
         stone=stone,
         material=hue / (LUMA * hue).sum(),
         soft=_softness(model, start, photo, bounds),
@@ -91,10 +97,28 @@ def _enamel(model: HeadModel, start: Deformation, photo: Tensor, white: Tensor, 
 
 def _skin(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
     """Colour of the cheeks beside nose and mouth, which lie in the light that teeth lie in, too. [3]"""
+    return _cheeks(model, start, photo).median(1).values
+
+
+def _cheeks(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
+    """Colours of their vertices. [3, n]"""
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
     cheeks = (y > low) & (y < low + CHEEK * (high - low)) & (x < 6) & (model.vertex_part == 0)
-    return sample_linear(photo, start.screen[None, cheeks, :2])[:, 0].median(1).values
+    return sample_linear(photo, start.screen[None, cheeks, :2])[:, 0]
+
+
+def _shade(skin: Tensor) -> Tensor:
+    """Powers of a shade as skin [3, n] has it: where a painter's shade is brown, teeth in it are not grey. [3]"""
+    light = luma(skin)
+    lit, dim = (
+        skin[:, (light >= light.quantile(low)) & (light <= light.quantile(high))].mean(1).clamp(min=0.02)
+        for low, high in SHADES
+    )
+    fall = (lit / dim).log()
+    depth, usual = (LUMA * fall).sum(), torch.tensor(WARMTH)
+    own = (fall / depth.clamp(min=0.02)).clamp(*WARMEST)
+    return usual + smoothstep(depth, *DIM) * (own - usual)
 
 
 def _eye(rim: Tensor, photo: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from neo_core.pictar.geometric.inside import _placed, build_inside, draw_inside,
 from neo_core.pictar.geometric.patch import Window
 
 LIGHT = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0, 0])
+SHADE = torch.ones(3)
 LYING = torch.zeros(3)  # tongue
 WIDE = Window(0, 0, 60, 120)  # pixels at 12 pixels a head unit
 
@@ -29,7 +30,7 @@ def screen_of(model, unit, shift=0.0):
 def drawn(inside, model, unit=12.0, shift=0.0):
     ratio = unit / 12
     window = Window(0, 0, round(WIDE.height * ratio), round(WIDE.width * ratio))
-    return draw_inside(inside, screen_of(model, unit, shift), unit, window, LIGHT, LYING)
+    return draw_inside(inside, screen_of(model, unit, shift), unit, window, LIGHT, SHADE, LYING)
 
 
 def test_upper_teeth_keep_to_the_skull_and_lower_ones_follow_the_jaw(volume, inside):
@@ -78,9 +79,17 @@ def test_a_quarter_of_a_pixel_changes_no_pixel_much(inside, model):
 
 def test_a_lamp_on_one_side_lights_that_side(inside, model):
     lamp = torch.tensor([1.0, 0.6, 0, 0, 0, 0, 0, 0, 0])
-    picture = draw_inside(inside, screen_of(model, 12.0), 12.0, WIDE, lamp, LYING)
+    picture = draw_inside(inside, screen_of(model, 12.0), 12.0, WIDE, lamp, SHADE, LYING)
     light = (picture.colour.mean(0) * (picture.teeth > 0.9)).sum(0)
     assert light[62:90].sum() > 1.15 * light[30:58].sum()
+
+
+def test_shade_has_the_hue_it_is_given(inside, model):
+    lamp, brown = torch.tensor([1.0, 0.6, 0, 0, 0, 0, 0, 0, 0]), torch.tensor([0.5, 1.0, 1.5])
+    grey, warm = (draw_inside(inside, screen_of(model, 12.0), 12.0, WIDE, lamp, by, LYING) for by in (SHADE, brown))
+    shaded = (grey.teeth > 0.9) & (torch.arange(120) < 58)
+    redder = [float((row[0] / row[2])[shaded].mean()) for row in (grey.colour, warm.colour)]
+    assert redder[1] > 1.1 * redder[0]
 
 
 def test_the_row_of_teeth_darkens_from_the_middle_to_the_corners(inside, model):
@@ -121,7 +130,7 @@ def test_the_tongue_rises_behind_the_teeth_and_draws_back_behind_round_lips():
 def test_a_tongue_that_draws_back_lies_in_the_dark(inside, model):
     screen = screen_of(model, 12.0)
     lying, drawn_back = (
-        draw_inside(inside, screen, 12.0, WIDE, LIGHT, torch.tensor([0.0, 0.0, z])) for z in (0.0, -2.0)
+        draw_inside(inside, screen, 12.0, WIDE, LIGHT, SHADE, torch.tensor([0.0, 0.0, z])) for z in (0.0, -2.0)
     )
     behind = (lying.teeth < 0.01) & (lying.cover > 0.9) & (drawn_back.cover > 0.9)
     assert behind.sum() > 50

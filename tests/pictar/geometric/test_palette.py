@@ -9,7 +9,7 @@ from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift
 from neo_core.pictar.geometric.mouth import draw_mouth
-from neo_core.pictar.geometric.palette import look_for_palette
+from neo_core.pictar.geometric.palette import WARMTH, look_for_palette
 from neo_core.pictar.geometric.sampling import blur
 
 STONE, FLESH = (180, 180, 180), (210, 130, 120)
@@ -39,6 +39,17 @@ def open_mouth(volume):
 def palette_of(volume, picture):
     start = deform(volume, volume.reference)
     return look_for_palette(volume.bust.model, start, picture, volume.mouth.white, volume.window)
+
+
+def test_a_shade_is_as_brown_as_the_picture_has_it(lifted):
+    photo = plain(FLESH)
+    even = lifted(photo)
+    assert torch.allclose(even.mouth.palette.shade, torch.tensor(WARMTH), atol=0.02)
+    picture = even.picture.clone()
+    picture[:, :, 80:] *= torch.tensor([0.7, 0.5, 0.4])[:, None, None]
+    shade = palette_of(even, picture).shade
+    fall = -torch.tensor([0.7, 0.5, 0.4]).log()
+    assert torch.allclose(shade[1:] / shade[:1], fall[1:] / fall[:1], rtol=0.05)
 
 
 def test_a_head_of_stone_has_a_mouth_of_stone(lifted):
