@@ -133,7 +133,8 @@ def _ball_now(
     """The ball, painted where it has turned or the photo's lids hid it. [3, h, w]"""
     ball_at = at + flow.permute(1, 2, 0)
     turned = _turned(eye, bust, now, ball_at, flow, with_lids)
-    shade = sample(eye.ball.shade, at + with_lids.permute(1, 2, 0))
+    shadow = sample_linear(torch.cat([eye.ball.shade, eye.ball.veil]), at + with_lids.permute(1, 2, 0))
+    shade = shadow[:1] * (1 - sample_linear(eye.ball.white, ball_at) * (1 - shadow[1:]))
     glint = sample_linear(eye.ball.glint, ball_at + GLINT_PATH * _iris_way(eye, bust, now))
     painted = sample(eye.ball.colour, ball_at) * shade + glint
     return painted * turned + sample(photo, ball_at + _corner(eye.window)) * (1 - turned)

@@ -20,6 +20,10 @@ GLINT_WITHIN = 0.8  # iris radii from its centre
 GLINT_PATH = 0.5  # of the iris's way that a glint goes
 OUTSIDE = (1.15, 1.0)  # iris radii over which nothing of it is left
 LIMBUS = (1.12, 0.92)  # iris radii over which iris turns to white
+LEAST = 8  # pixels of the white that must be seen before its light is compared with the skin's
+FINE, BESIDE = 0.04, 0.08  # of the eye's width: half that of a lash, and how far beside the lids' margins skin begins
+DIFFUSE = 0.05  # of the eye's width: how softly the light of the skin goes on over the ball
+DEEPEST = 0.2  # share of light that a shadow leaves at least
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,10 @@ class Ball:
 
     colour: Tensor  # [3, h, w] the whole eyeball, evenly lit, without glints
     shade: Tensor  # [1, h, w] the shadow of lids and lashes on it
+    veil: Tensor  # [3, h, w] the shadow on its white that an iris or a lid hid
     glint: Tensor  # [3, h, w] light to add
     iris: Tensor  # [1, h, w] share of the iris in the photo's colours
+    white: Tensor  # [1, h, w] share of the white in the ball's own
 
 
 def build_ball(view: Tensor, opening: Tensor, centre: Tensor, radius: Tensor, width: float) -> Ball:
@@ -54,7 +60,24 @@ def build_ball(view: Tensor, opening: Tensor, centre: Tensor, radius: Tensor, wi
     ratio = (luma(view) / luma(colour).clamp(min=0.02)).clamp(0.2, 1)[None]
     told = (opening > 0.3) & ((away < LIMBUS[1] - 0.1) | (away > LIMBUS[0] + 0.15)) & (bright[0] < 0.1)
     shade = fill(ratio, told.float())  # an iris a little beside its place must leave no shadow behind
-    return Ball(colour, blur(shade, max(0.5, 0.02 * width)), glint, smoothstep(away, *OUTSIDE)[None])
+    veil = _veil(view, opening, told & (away > LIMBUS[0]) & (opening > 0.9), width)
+    return Ball(
+        colour, blur(shade, max(0.5, 0.02 * width)), veil, glint, smoothstep(away, *OUTSIDE)[None], 1 - soft[None]
+    )
+
+
+def _veil(view: Tensor, opening: Tensor, seen: Tensor, width: float) -> Tensor:
+    """The shadow on what a turning iris uncovers of the white, against the white that is `seen` [h, w]: no photo tells
+    it, but the skin beside it lies in the same light. [3, h, w] 0..1"""
+    if seen.sum() < LEAST:
+        return torch.ones_like(view)
+    size = max(1, round(FINE * width))
+    smooth = torch.stack([erode(dilate(plane, size), size) for plane in view])  # lashes closed over
+    bare = 1 - dilate((opening > 0.02).float(), max(1, round(BESIDE * width)))
+    skin = blur(fill(smooth, bare), max(0.5, DIFFUSE * width)).clamp(min=DEEPEST)
+    veil = (skin / skin[:, seen].mean(1)[:, None, None]).clamp(DEEPEST, 1)
+    known = smoothstep(blur(seen.float()[None], max(0.5, DIFFUSE * width)), 0.0, 0.5)
+    return veil + known * (1 - veil)
 
 
 def white_of_eye(view: Tensor, sure: Tensor, likely: Tensor) -> Tensor:

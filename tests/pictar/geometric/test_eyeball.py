@@ -30,3 +30,19 @@ def test_the_ball_is_completed_and_its_glint_taken_off():
     assert float(ball.glint[:, :, :30].max()) == 0
     assert float(ball.colour[:, 15:17, 49:51].mean()) < 0.35  # iris behind the lid, not skin
     assert float(ball.colour[:, 30, 85:87].mean()) > 0.7
+
+
+def test_the_white_that_an_iris_uncovers_lies_in_the_light_of_the_skin_beside_it():
+    row, column = torch.arange(60)[:, None] + 0.5, torch.arange(100) + 0.5
+    opening = (((row - 30) / 14) ** 2 + ((column - 50) / 30) ** 2 < 1).float()
+    light = torch.where(column > 60, 0.35, 1.0).expand(60, 100)  # the right of the eye lies in shadow
+    away = ((row - 30) ** 2 + (column - 62) ** 2).sqrt()
+    eye = torch.where(away < 16, 0.1, 0.8) * opening + 0.7 * (1 - opening)
+    ball = build_ball((eye * light).expand(3, 60, 100), opening, torch.tensor([62.0, 30.0]), torch.tensor(16.0), 60.0)
+    assert float(ball.veil[:, 30, 74].max()) < 0.6  # where the iris was, and the dark skin is near
+    assert float(ball.veil[:, 30, 28:38].min()) > 0.9  # the white that the photo shows is what it is
+    even = (eye * torch.ones_like(light)).expand(3, 60, 100)
+    ball = build_ball(even, opening, torch.tensor([62.0, 30.0]), torch.tensor(16.0), 60.0)
+    assert float(ball.veil[:, 20:40, 24:76].min()) > 0.95  # no shadow in an even light
+    assert float(ball.white[0, 30, 62]) == 0
+    assert float(ball.white[0, 30, 30]) == 1
