@@ -23,6 +23,7 @@ SKIN_REACH = 4.0  # head units beyond the mesh over which an expression still pu
 GAINED = (0.0, 0.2)  # cosine to the lens gained, over which hidden skin comes to wear its visible neighbours
 UNCOVERED = (0.01, 0.08)  # ... over which the neck's outline comes to be the photo's
 OPENED = (0.05, 0.3)  # ... and the share of an open jaw
+WHOLE = 0.3  # of the way there from which on the neck behind the head is wholly seen: no backdrop shines through it
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
             bare * elsewhere * look.cheek[:, None],
             neck.flank[:, None] * uncovered,
             torch.lerp(back, as_sheet(bust, volume.start, now), neck.flat[:, None]),
-            uncovered * neck.bare,
+            smoothstep(uncovered, 0.0, WHOLE) * neck.bare,
             neck.below[:, None],
         ],
         1,

@@ -11,6 +11,7 @@ from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift, translate
 from neo_core.pictar.geometric.bust import build_bust, move
+from neo_core.pictar.geometric.deform import photo_flow
 from neo_core.pictar.geometric.neck import neck_behind
 from neo_core.pictar.geometric.patch import facing
 
@@ -59,6 +60,20 @@ def test_no_wall_shows_behind_the_jaw(lifted, yaw):
     covered = (without & ~frame).sum()
     assert covered > 20
     assert (frame & ~without).sum() < covered / 10
+
+
+def test_no_wall_shines_through_a_neck_that_comes_into_view(lifted):
+    """The neck behind the jaw is not there in the photo and comes steadily, but is no veil by the time a gap shows."""
+    volume = lifted(torch.zeros(SIZE, SIZE))
+    seen = []
+    for jaw in (0.0, 0.08, 0.1, 0.13, 0.17, 0.3):
+        motion = volume.reference.clone()
+        motion[INDEX["jawOpen"]] += jaw
+        seen.append(float(photo_flow(volume, deform(volume, motion)).seen.max()))
+    assert seen[0] == 0.0
+    assert seen == sorted(seen)
+    assert 0.02 < seen[1] < 0.9
+    assert min(seen[4:]) > 0.95 * float(volume.neck.bare)
 
 
 def test_the_neck_goes_on_as_it_is_below():
