@@ -240,14 +240,14 @@ def _values(sheet: Sheet, near: Tensor, pixels: float, light: Tensor) -> Tensor:
     return torch.cat([sheet.place, normal[:, 2:], lit[:, None]], 1)
 
 
-def _paint_row(row: int, pixels: float, warm: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+def _paint_row(row: int, pixels: float, shade: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     """Colour [3, H, W] and cover [H, W] of teeth, row 0 upper or 1 lower; shown are tooth, height, facing and light."""
     number, up, ahead, lit = shown
     tooth = number.abs().floor().clamp(max=TEETH)
     across = 2 * (number.abs() - tooth) - 1  # -1..1 over a tooth
     index, own = tooth.long(), (number.floor() + TEETH).long().clamp(0, 2 * TEETH + 1)
     width, rounding, power, tone = (torch.tensor(t)[index] for t in (WIDTH[row], ROUND[row], POINTED, TONE))
-    shade, longer = torch.tensor(UNEVEN[row])[own], torch.tensor(LONGER[row])[own]
+    uneven, longer = torch.tensor(UNEVEN[row])[own], torch.tensor(LONGER[row])[own]
     sample = 1 / pixels  # head units
     aside = (1 - across.abs()) * width / 2 * ahead.clamp(min=0.25)
     edge = 1 + longer - rounding * across.abs() ** power
@@ -258,7 +258,7 @@ def _paint_row(row: int, pixels: float, warm: Tensor, shown: Tensor) -> tuple[Te
     line = (GAP**2 + (0.8 * sample) ** 2) ** 0.5
     gap = 0.28 * GAP / line * torch.exp(-((aside / line) ** 2)) * smoothstep(up, -0.1, 0.3)
     gap = gap + 0.24 * (1 - notch) * smoothstep(up, 0.5, 0.9)
-    body = (1 - 0.2 * across**2 - 0.14 * (up - 0.6) ** 2) * (1 + shade)
+    body = (1 - 0.2 * across**2 - 0.14 * (up - 0.6) ** 2) * (1 + uneven)
     deep = 1 - 0.95 * smoothstep(number.abs(), 1.0, 5.4)
     enamel = torch.tensor(ENAMEL)[:, None, None] * tone * SHARE[row]
     enamel = enamel * (1 - (1 - up).clamp(0, 1) ** 1.5 * torch.tensor([0.06, 0.12, 0.20])[:, None, None])
@@ -266,10 +266,10 @@ def _paint_row(row: int, pixels: float, warm: Tensor, shown: Tensor) -> tuple[Te
     enamel = enamel * (1 - glassy) * body * (1 - gap.clamp(max=0.8) * torch.tensor([0.9, 1.0, 1.05])[:, None, None])
     glint = 0.10 * torch.exp(-(((across - 0.25) / 0.3) ** 2) - ((up - 0.45) / 0.16) ** 2)
     colour = enamel + glint + gum * (torch.tensor(GUM)[:, None, None] - enamel)
-    return colour * lit ** warm[:, None, None] * deep ** torch.tensor([0.9, 1.05, 1.1])[:, None, None], cover
+    return colour * lit ** shade[:, None, None] * deep ** torch.tensor([0.9, 1.05, 1.1])[:, None, None], cover
 
 
-def _paint_tongue(way: Tensor, warm: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+def _paint_tongue(way: Tensor, shade: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
     """Colour and cover of the tongue: wet in front, dark behind, with its groove. way [3] as in `tongue_way`"""
     across, along, ahead, lit = shown
     near = smoothstep(along, -0.4, 0.85) * torch.exp(way[2].clamp(max=0) / FADING)
@@ -279,7 +279,7 @@ def _paint_tongue(way: Tensor, warm: Tensor, shown: Tensor) -> tuple[Tensor, Ten
     level = (0.17 + 0.83 * near) * groove * side * rough * (0.7 + 0.3 * ahead.clamp(min=0))
     colour = (
         torch.tensor(FLESH)[:, None, None]
-        * lit ** warm[:, None, None]
+        * lit ** shade[:, None, None]
         * level ** torch.tensor([0.98, 1.06, 1.06])[:, None, None]
     )
     wet = torch.exp(-(((across.abs() - 0.32) / 0.14) ** 2) - ((along - 0.55) / 0.1) ** 2)

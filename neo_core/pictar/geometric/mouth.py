@@ -230,12 +230,12 @@ def _painted(mouth: Mouth, gap: Gap, drawn: Drawn, unit: float) -> Tensor:
     """Teeth, gums and tongue before the dark, in the light that comes in between the lips, as soft as the photo. [3,
     h, w]"""
     palette = mouth.palette
-    warm = palette.shade[:, None, None]
-    dark = (1 + palette.stone) * torch.tensor(CAVITY)[:, None, None] * (0.55 + 0.45 * gap.depth) ** (1.6 * warm)
+    hue = palette.shade[:, None, None]
+    dark = (1 + palette.stone) * torch.tensor(CAVITY)[:, None, None] * (0.55 + 0.45 * gap.depth) ** (1.6 * hue)
     touch = smoothstep(blur(gap.alpha[None], max(0.7, CONTACT * unit))[0], 0.35, 0.9)  # 0 beside the lips
-    touch = ((0.6 + 0.4 * touch) * (1 - LIP_SHADOW * gap.lip)) ** warm
-    flesh = touch * (0.3 + 0.7 * smoothstep(gap.sky, 0.0, 0.7)) ** warm * palette.flesh[:, None, None]
-    lit = touch**SHINE * (0.7 + 0.3 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * warm - 0.6)
+    touch = ((0.6 + 0.4 * touch) * (1 - LIP_SHADOW * gap.lip)) ** hue
+    flesh = touch * (0.3 + 0.7 * smoothstep(gap.sky, 0.0, 0.7)) ** hue * palette.flesh[:, None, None]
+    lit = touch**SHINE * (0.7 + 0.3 * smoothstep(gap.sky, 0.1, 0.55)) ** (1.6 * hue - 0.6)
     enamel = lit * palette.enamel[:, None, None]
     shade = flesh + drawn.teeth * (enamel - flesh)
     painted = of_one_material(palette, mouth.white[:, None, None] * shade * (drawn.colour + (1 - drawn.cover) * dark))

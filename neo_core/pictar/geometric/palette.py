@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...geometry.head_model import HeadModel, landmarks
+from ...geometry.head_model import HeadModel, landmarks, vertex_normals
 from .bust import Deformation
 from .contact import points
 from .follow import smoothstep
@@ -27,10 +27,12 @@ FAIR = 1.25  # enamel beside skin in the same light, at least
 STONE = (0.72, 0.9)  # least channel of lips beside their greatest: flesh, stone
 REBLUR = 1.0  # pixels by which a picture is blurred to see how blurred it was
 EDGES = 0.95  # quantile of gradients that are edges
-WARMTH = (0.85, 1.12, 1.15)  # powers of a shade: light that has bounced between gums and cheeks turns red as it fades
+USUAL_SHADE = (0.85, 1.12, 1.15)  # powers: light that has bounced between gums and cheeks turns red as it fades
 SHADES = ((0.8, 1.0), (0.1, 0.3))  # quantiles of the skin's light that are lit and shaded
 DIM = (0.2, 0.6)  # logarithm of one over the other that tells nothing, all, of how this picture shades
-WARMEST = (0.5, 1.5)
+POWERS = (0.5, 1.5)  # least and greatest that are believed
+DARKEST = 0.02  # of a channel: darker says nothing of hue
+FRONT = 0.5  # cosine to the lens below which hair, beard and background are near
 LEAST_SIDE = 3  # pixels of a window: narrower ones have no gradient
 PAINT_BLUR = 0.6  # pixels: edges of the paint without more
 MOST_BLUR = 0.13  # head units: more would melt teeth into one
@@ -101,23 +103,25 @@ def _skin(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
 
 
 def _cheeks(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
-    """Colours of their vertices. [3, n]"""
+    """Colours of their vertices that face the lens, if there are some. [3, n]"""
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
     cheeks = (y > low) & (y < low + CHEEK * (high - low)) & (x < 6) & (model.vertex_part == 0)
-    return sample_linear(photo, start.screen[None, cheeks, :2])[:, 0]
+    normals = vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), model.triangles)
+    ahead = cheeks & (normals[:, 2] > FRONT)
+    return sample_linear(photo, start.screen[None, ahead if ahead.any() else cheeks, :2])[:, 0]
 
 
 def _shade(skin: Tensor) -> Tensor:
     """Powers of a shade as skin [3, n] has it: where a painter's shade is brown, teeth in it are not grey. [3]"""
     light = luma(skin)
     lit, dim = (
-        skin[:, (light >= light.quantile(low)) & (light <= light.quantile(high))].mean(1).clamp(min=0.02)
+        skin[:, (light >= light.quantile(low)) & (light <= light.quantile(high))].mean(1).clamp(min=DARKEST)
         for low, high in SHADES
     )
     fall = (lit / dim).log()
-    depth, usual = (LUMA * fall).sum(), torch.tensor(WARMTH)
-    own = (fall / depth.clamp(min=0.02)).clamp(*WARMEST)
+    depth, usual = (LUMA * fall).sum(), torch.tensor(USUAL_SHADE)
+    own = (fall / depth.clamp(min=DIM[0])).clamp(*POWERS)
     return usual + smoothstep(depth, *DIM) * (own - usual)
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from neo_core.geometry.camera import project
-from neo_core.geometry.head_model import landmarks, shape, turn_eyes
+from neo_core.geometry.head_model import landmarks, shape, turn_eyes, vertex_normals
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift
 from neo_core.pictar.geometric.mouth import draw_mouth
-from neo_core.pictar.geometric.palette import WARMTH, look_for_palette
+from neo_core.pictar.geometric.palette import USUAL_SHADE, look_for_palette
 from neo_core.pictar.geometric.sampling import blur
 
 STONE, FLESH = (180, 180, 180), (210, 130, 120)
@@ -44,12 +44,22 @@ def palette_of(volume, picture):
 def test_a_shade_is_as_brown_as_the_picture_has_it(lifted):
     photo = plain(FLESH)
     even = lifted(photo)
-    assert torch.allclose(even.mouth.palette.shade, torch.tensor(WARMTH), atol=0.02)
+    assert torch.allclose(even.mouth.palette.shade, torch.tensor(USUAL_SHADE), atol=0.02)
     picture = even.picture.clone()
     picture[:, :, 80:] *= torch.tensor([0.7, 0.5, 0.4])[:, None, None]
     shade = palette_of(even, picture).shade
     fall = -torch.tensor([0.7, 0.5, 0.4]).log()
     assert torch.allclose(shade[1:] / shade[:1], fall[1:] / fall[:1], rtol=0.05)
+
+
+def test_what_lies_beside_the_face_does_not_shade_the_teeth(lifted):
+    even = lifted(plain(FLESH))
+    start = deform(even, even.reference)
+    normals = vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), even.bust.model.triangles)
+    at = start.screen[(normals[:, 2] < 0.3) & (even.bust.model.vertex_part == 0), :2].long().clamp(0, 159)
+    picture = even.picture.clone()
+    picture[:, at[:, 1], at[:, 0]] = torch.tensor([0.02, 0.1, 0.3])[:, None]  # as of night behind the rim of the face
+    assert torch.allclose(palette_of(even, picture).shade, even.mouth.palette.shade, atol=0.1)
 
 
 def test_a_head_of_stone_has_a_mouth_of_stone(lifted):
