@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to weights comparable to the shipped ones in one run; what each step needs is made by the steps before it.
-# The run has not been verified at full length: the shipped ones were trained in stages, which the manifest tells.
+# The run has not been verified at full length: of the shipped ones VOCAL is what its step here makes, the others were
+# trained in stages, which the manifest tells.
 #
 #   neo_core/training/recipes/embedded.sh --assets DIR [--transcripts LIBRISPEECH] [--data DIR] [--device cpu] [--pace 1]
 #
@@ -8,7 +9,7 @@
 # own .trans.txt files, for the clips whose text was only recognised. The speech step also needs the programs espeak-ng
 # and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors, einops,
 # pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the
-# manifest tells what each file really saw. About four hours in all; --pace 2 gives every step twice the time.
+# manifest tells what each file really saw. About eight hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
