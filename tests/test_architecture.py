@@ -15,7 +15,7 @@ LAYERS = [  # a folder may import only from lower rows (and from itself)
     {"audio", "vocal", "pictar", "neo2"},
     {"nn", "geometry"},
     {"weights", "media", "governance", "jobs", "provenance", "flow", "runtime"},
-    {"data_types", "motion_space", "timebase"},
+    {"data_types", "motion_space", "this_python", "timebase"},
 ]
 RANK = {name: row for row, names in enumerate(LAYERS) for name in names}
 JUNK = {"utils", "util", "helpers", "helper", "misc", "common", "core", "base", "manager", "handler", "wrapper"}

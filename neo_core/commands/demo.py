@@ -8,6 +8,7 @@ from ..media.destination import check_writable
 from ..media.video import SUFFIXES
 from ..pipelines.clip import make_video
 from ..pipelines.talking_head import Settings
+from ..this_python import command_line
 from . import options
 from .progress import ProgressBar
 
@@ -20,12 +21,12 @@ Your first avatar is here:  {output}
 It was made on this machine from neo_core/samples/portrait.jpg and speech.flac; the person does not exist.
 Next, your own photo and voice:
 
-  python -m neo_core consent add me.jpg --kind self --name "Your Name" --adult
-  python -m neo_core animate me.jpg hello.wav -o {folder}/hello.mp4
+  {python} consent add me.jpg --kind self --name "Your Name" --adult
+  {python} animate me.jpg hello.wav -o {folder}/hello.mp4
 
 Or the painting, with another performance:
 
-  python -m neo_core animate neo_core/samples/painting.jpg neo_core/samples/speech.flac -o {folder}/art.mp4 --seed 7
+  {python} animate neo_core/samples/painting.jpg neo_core/samples/speech.flac -o {folder}/art.mp4 --seed 7
 """
 
 
@@ -42,5 +43,5 @@ def execute(arguments: argparse.Namespace) -> int:
     photo, audio = SAMPLES / "portrait.jpg", SAMPLES / "speech.flac"
     with ProgressBar("rendering") as progress:
         make_video(photo, audio, output, Settings(), size=arguments.size, progress=progress)
-    print(NEXT.format(output=output.resolve(), folder=FOLDER))
+    print(NEXT.format(output=output.resolve(), folder=FOLDER, python=command_line()))
     return 0
