@@ -7,6 +7,8 @@ wrong is a bug and shows its traceback.
 import argparse
 import importlib
 import io
+import os
+import select
 import sys
 from typing import NoReturn
 
@@ -37,11 +39,22 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    argv = sys.argv[1:] if argv is None else argv
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a console that knows few characters shows ? instead of failing
+    """Run one command; returns the exit code, 0 also when whoever read the output has left before its end."""
+    for stream in _outputs():
+        stream.reconfigure(errors="replace")  # a console that knows few characters shows ? instead of failing
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        if not _silence_the_unread():
+            raise
+        return 0
+
+
+def _run(argv: list[str]) -> int:
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):
         print(usage())
@@ -60,6 +73,28 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("neo: stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _outputs() -> list[io.TextIOWrapper]:
+    """Stdout and stderr, as far as there are any."""
+    return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+
+
+def _silence_the_unread() -> bool:
+    """Let outputs whose reader has left lead nowhere; whether there were any. What they hold cannot be written."""
+    unread = [stream for stream in _outputs() if _has_lost_its_reader(stream)]
+    for stream in unread:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(unread)
+
+
+def _has_lost_its_reader(stream: io.TextIOWrapper) -> bool:
+    """Asked of the system: a pipe of another kind may have broken, a synthesiser's for example."""
+    if not hasattr(select, "poll"):  # Windows, where such a pipe does not end in BrokenPipeError
+        return False
+    poll = select.poll()
+    poll.register(stream, 0)  # errors are told without being asked for
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def usage() -> str:

@@ -9,7 +9,6 @@ nothing but the numbers, 63 little-endian float32 a frame.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -77,12 +76,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _opened(output: str) -> Iterator[BinaryIO]:
-    """Stdout, a file or a pipe, until whoever listens there leaves."""
+    """Stdout, or a file or a pipe until whoever listens there leaves."""
     if output == "-":
-        try:
-            yield sys.stdout.buffer
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        yield sys.stdout.buffer
     else:
         try:
             file = open(output, "wb")  # noqa: SIM115 - a pipe may be what it is

@@ -1,8 +1,10 @@
 """The front door: exit codes, one sentence for bad input, help for every command, bugs stay visible."""
 
+import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +80,26 @@ def test_bugs_are_not_swallowed(command):
 def test_the_front_door_does_not_load_torch():
     code = "import sys, neo_core.__main__ as m; m.main(['--help']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argv", [["--help"], ["consent", "--help"], ["consent", "list"]])
+def test_a_reader_that_has_left_ends_it_quietly(argv, unbuffered, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1]), "NEO_HOME": str(tmp_path)}
+    environment["PYTHONUNBUFFERED"] = unbuffered
+    command = [sys.executable, "-m", "neo_core", *argv]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, text=True, check=False)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_another_broken_pipe_is_a_bug_like_any_other(command):
+    def fail(_):
+        raise BrokenPipeError("a synthesiser died")
+
+    command(fail)
+    with pytest.raises(BrokenPipeError, match="a synthesiser died"):
+        cli.main(["demo"])
