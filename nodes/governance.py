@@ -13,6 +13,7 @@ from ..neo_core.governance import (
     Grant,
     InvalidRequest,
     authorise,
+    blanks,
     fingerprint,
     portrait_id,
     record_from_request,
@@ -92,8 +93,8 @@ def covered(person: Person) -> bool:
 def adding(name: str, face: int) -> str:
     """The line for a terminal that adds a record for the refused picture."""
     chosen = ["--face", str(face)] if face else []
-    line = consent_command("add", str(refusals.picture_of(name)), "--kind", "self", "--adult", *chosen)
-    return f'{line} --name "YOUR NAME"'
+    line = consent_command("add", str(refusals.picture_of(name)), "--kind", "KIND", *chosen)
+    return f'{line} --name "NAME"\n{blanks()}'
 
 
 def otherwise(name: str) -> str:

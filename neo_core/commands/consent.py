@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data_types import InputError
 from ..governance import ConsentLedger, ConsentRecord, fingerprint
 from ..governance.public_figures import screen
-from ..governance.record import KINDS, SCOPES, day, new_record
+from ..governance.record import ADULT, KINDS, SCOPES, day, new_record
 from ..governance.request import end_of_day
 from ..pictar.analysis import load_analyser
 from ..pipelines.portrait import open_portrait
@@ -19,6 +19,7 @@ MEANINGS = {
     "synthetic": "the person in this picture does not exist",
     "artwork": "this picture is an artwork that shows no living person",
 }
+ADULT_HELP = f"state that {ADULT['self']}, or that {ADULT['artwork']}; without it no record of any kind is made"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("photo", type=Path, metavar="PHOTO")
     add.add_argument("--kind", required=True, choices=tuple(KINDS), help="whose picture it is, explained below")
     add.add_argument("--name", required=True, help="who is seen, or the title of the artwork")
-    add.add_argument("--adult", action="store_true", help="state that the person is an adult")
+    add.add_argument("--adult", action="store_true", help=ADULT_HELP)
     add.add_argument("--scope", nargs="+", choices=SCOPES, default=[SCOPES[0]], help=f"default: {SCOPES[0]}")
     add.add_argument("--expires", metavar="DATE", help="last day of validity, for example 2030-12-31")
     add.add_argument("--face", type=int, metavar="K", help="which face, when the picture shows several")
@@ -113,14 +114,15 @@ def _verify(_: argparse.Namespace) -> int:
 
 def _confirm(arguments: argparse.Namespace, record: ConsentRecord) -> None:
     print(f"{arguments.photo}: {record.name}")
-    print(f"You state: {MEANINGS[record.kind]}, and the person is an adult.")
+    print(f"You state: {MEANINGS[record.kind]}, and {ADULT[record.kind]}.")
     print(f"It may be used for: {', '.join(record.scope)}; {_validity(record)}.")
     try:
         answer = input("Is that true? [y/N] ")
     except EOFError:
-        answer = ""
+        told = "nobody at a terminal to answer; nothing was recorded (--yes makes the statement where nobody is asked)"
+        raise InputError(told) from None
     if answer.strip().lower() not in ("y", "yes"):
-        raise InputError(f"the statement was answered with {answer!r}; expected y, or the option --yes")
+        raise InputError("the statement was not confirmed; nothing was recorded")
 
 
 def _counted(things: list, name: str) -> str:

@@ -1,7 +1,7 @@
 """Consent before pixels: records, the ledger that keeps them, and the gate that turns one into a `Grant`."""
 
 from .consent_ledger import ConsentLedger
-from .gate import ConsentRequired, Grant, UnderAge, authorise, require_grant
+from .gate import ConsentRequired, Grant, UnderAge, authorise, blanks, require_grant
 from .portrait import Portrait, fingerprint
 from .public_figures import ProtectedPerson
 from .record import TALKING_HEAD, ConsentRecord
@@ -19,6 +19,7 @@ __all__ = [
     "Questions",
     "UnderAge",
     "authorise",
+    "blanks",
     "fingerprint",
     "portrait_id",
     "record_from_request",

@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from torch import Tensor
 
 from ..data_types import InputError
+from ..this_python import command_line
 from .consent_ledger import ConsentLedger
 from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
 from .public_figures import ProtectedPerson, find
-from .record import KINDS, TALKING_HEAD, ConsentRecord, day, key_id, verify
+from .record import ADULT, KINDS, TALKING_HEAD, ConsentRecord, day, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
@@ -151,6 +152,11 @@ def _seal(grant: Grant) -> bytes:
 def _command(source: str, scope: str, face: int | None) -> str:
     extra = "" if scope == TALKING_HEAD else f" --scope {scope}"
     extra += "" if face is None else f" --face {face}"
+    return f'{command_line()} consent add {shlex.quote(source)} --kind KIND --name "NAME"{extra}\n{blanks()}'
+
+
+def blanks() -> str:
+    """What whoever adds a record fills in: nothing of what they state is written for them."""
     kinds = ", ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items())
-    line = f'python -m neo_core consent add {shlex.quote(source)} --kind KIND --name "NAME" --adult{extra}'
-    return f"{line}\nKIND is one of: {kinds}"
+    adult = f"Add --adult if it is true: it states that {ADULT['self']}, or that {ADULT['artwork']}"
+    return f"KIND is one of: {kinds}\n{adult}"

@@ -30,6 +30,12 @@ KINDS = {
     "synthetic": "nobody, generated",
     "artwork": "a painting, drawing or statue",
 }
+ADULT = {  # what the statement about age says: a figure that nobody is has no age, but it may look like a child
+    "self": "the person is an adult",
+    "authorised": "the person is an adult",
+    "synthetic": "the person shown does not look like a child",
+    "artwork": "the figure shown is not a child",
+}
 TALKING_HEAD = "talking-head"
 SCOPES = (TALKING_HEAD, "reenactment", "full-body")
 POLICY = 1
@@ -72,7 +78,7 @@ def new_record(
     if not name.strip():
         raise InputError("the name is empty; expected who or what the picture shows")
     if not adult:
-        raise InputError("the statement that the person is an adult is missing; expected --adult")
+        raise InputError(f"the statement that {ADULT[kind]} is missing; expected --adult")
     if expires is not None and expires <= issued:
         raise InputError("the consent would expire before it begins; expected a later date")
     screen(name)

@@ -56,7 +56,10 @@ def test_a_record_is_added_listed_and_revoked(portrait, capsys):
 def test_the_statement_is_asked_for(monkeypatch, answer, code, capsys):
     monkeypatch.setattr("builtins.input", lambda _: answer)
     assert cli.main(ADD) == code
-    assert "I am the person in this picture" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "I am the person in this picture, and the person is an adult." in told.out
+    assert ("nothing was recorded" in told.err) == (code != 0)
+    assert "--yes" not in told.err
     assert len(ConsentLedger().records()) == (code == 0)
 
 
@@ -102,6 +105,26 @@ def test_what_is_refused(change, capsys):
     assert not ConsentLedger().records()
 
 
-def test_no_adult_statement_no_record(capsys):
-    assert cli.main([*ADD[:-1], "--yes"]) == 2
-    assert "--adult" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("kind", "statement"),
+    [
+        ("self", "the person is an adult"),
+        ("authorised", "the person is an adult"),
+        ("synthetic", "the person shown does not look like a child"),
+        ("artwork", "the figure shown is not a child"),
+    ],
+)
+def test_no_adult_statement_no_record(kind, statement, monkeypatch, capsys):
+    add = ["consent", "add", "me.png", "--kind", kind, "--name", "Maria Muster"]
+    assert cli.main([*add, "--yes"]) == 2
+    assert f"the statement that {statement} is missing; expected --adult" in capsys.readouterr().err
+    assert not ConsentLedger().records()
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    assert cli.main([*add, "--adult"]) == 0
+    assert f", and {statement}." in capsys.readouterr().out
+
+
+def test_help_says_that_no_record_does_without_the_adult_statement(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["consent", "add", "--help"])
+    assert "without it no record of any kind is made" in " ".join(capsys.readouterr().out.split())

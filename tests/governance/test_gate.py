@@ -40,6 +40,9 @@ def test_no_record_is_refused_with_the_command_that_adds_one(ledger, image, land
     with pytest.raises(ConsentRequired, match=r"neo_core consent add 'my photo\.png' --kind KIND") as caught:
         authorise(fingerprint(image, landmarks), "talking-head", source="my photo.png", ledger=ledger)
     assert all(f"{kind} ({meaning})" in str(caught.value) for kind, meaning in KINDS.items())
+    command, *_ = (line for line in str(caught.value).splitlines() if line.startswith("  "))
+    assert "--adult" not in command  # nobody's statement is written for them
+    assert "Add --adult if it is true" in str(caught.value)
 
 
 def test_a_record_grants_and_the_grant_is_bound_to_the_picture(grant_for, image, landmarks):

@@ -113,7 +113,9 @@ def test_nothing_outlives_a_start_of_the_host(files, folders, ask, pack, monkeyp
 def test_the_commands_of_the_refusal_are_the_ways_out(files, refusal, run_node, photo, required):
     add, listing, revoke = (line.strip() for line in refusal.splitlines() if line.startswith("  "))
     assert sys.executable in add
-    execute(add.replace("YOUR NAME", NAME) + " --yes")
+    assert "--adult" not in add
+    assert all(f"{kind} (" in refusal for kind in ("self", "authorised", "synthetic", "artwork"))
+    execute(add.replace("KIND", "synthetic").replace('"NAME"', f'"{NAME}"') + " --adult --yes")
     (grant,) = run_node("NEO_Consent", photo=photo).result
     assert not files.picture.exists()  # nobody's picture lies about longer than it is needed
     assert NAME in execute(listing)
