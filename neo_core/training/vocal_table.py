@@ -3,8 +3,14 @@
     python -m neo_core bench vocal --assets DIR [--weights DIR]
 
 Held-out synthetic speakers say held-out real sentences. DIR holds files named COLUMN-SEED.safetensors (`COLUMNS`), all
-trained for equal steps; without it the shipped weights are the only column. The intervals are from a bootstrap over
-clips (or speakers) and seeds: 95 %.
+trained for equal steps; without it the shipped weights are the only column.
+
+The intervals, 95 %, are from a bootstrap over speakers, sentences and seeds. Clips of one speaker are alike, and so are
+those of one sentence: speakers and sentences are drawn apart and every drawn speaker says every drawn sentence (the
+pigeonhole bootstrap, arXiv 0712.1111). All columns see the same draws, so that the interval of a difference between two
+of them is of that difference, not of what both share.
+
+Letters: D draws, K seeds of a column, S speakers, C sentences, U units (clips or speakers), N sums of a unit.
 """
 
 import logging
@@ -38,6 +44,7 @@ COLUMNS = {  # name in a file -> in the table
     "identity-side": "identity as side conditioner",
 }
 TRUTH, SHIPPED = "rule-made truth", "NEO 1.5, shipped"
+AGAINST = (COLUMNS["neo-1.5"], SHIPPED)  # the column that the others are compared with: whichever there is
 log = logging.getLogger(__name__)
 
 
@@ -51,10 +58,52 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Draws:
+    """Who and what each resampling holds."""
+
+    speakers: Tensor  # [D, S]
+    sentences: Tensor  # [D, C]
+
+    def units(self, count: int) -> Tensor:
+        """Numbers of the drawn units, where there is one for each speaker, or for each speaker's sentence. [D, U]"""
+        if count == self.speakers.shape[1]:
+            return self.speakers
+        return (self.speakers[:, :, None] * self.sentences.shape[1] + self.sentences[:, None]).flatten(1)
+
+    def seeds(self, count: int) -> Tensor:
+        """Numbers of the drawn seeds, the same for all columns of so many: equal seeds saw equal data. [D, K]"""
+        return torch.randint(count, (len(self.speakers), count), generator=torch.Generator().manual_seed(count))
+
+
+@dataclass(frozen=True)
 class Cell:
+    """A figure with what it is in every draw; the difference of two cells is drawn by draw."""
+
     value: float
-    low: float
-    high: float
+    drawn: np.ndarray  # [D]
+
+    def __sub__(self, other: "Cell") -> "Cell":
+        with np.errstate(invalid="ignore"):  # inf less inf: no value either
+            return Cell(self.value - other.value, self.drawn - other.drawn)
+
+    @property
+    def low(self) -> float:
+        """Where the middle 95 % begin."""
+        return self._end(0.025)
+
+    @property
+    def high(self) -> float:
+        """Where they end."""
+        return self._end(0.975)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of 0."""
+        return self.low > 0 or self.high < 0
+
+    def _end(self, share: float) -> float:
+        """Draws in which there is nothing to divide by have no value and are left out."""
+        return float(np.quantile(self.drawn[np.isfinite(self.drawn)], share))
 
 
 Table = dict[str, list[Cell]]  # column -> one cell for each of `FIGURES`
@@ -131,42 +180,65 @@ def _cost(runs: Sequence[dict]) -> str:
 def compare(stage: Stage, columns: Sequence[Column]) -> Table:
     """Every figure of every column."""
     true = [figure.sums(stage, stage.truth) for figure in FIGURES]
+    draws = draw(len(stage.speakers), len(stage.sentences))
     table: Table = {}
     for column in columns:
         acted = [act(perform, stage.speakers, stage.sentences, seed=7) for perform in column.seeds]
         table[column.name] = [
-            cell(figure, torch.stack([figure.sums(stage, a) for a in acted]), truth)
+            cell(figure, torch.stack([figure.sums(stage, a) for a in acted]), truth, draws)
             for figure, truth in zip(FIGURES, true, strict=True)
         ]
         log.info("%s: %s", column.name, ", ".join(f"{c.value:.3g}" for c in table[column.name]))
     return table
 
 
-def cell(figure: Figure, sums: Tensor, truth: Tensor, draws: int = DRAWS) -> Cell:
-    """The figure over all seeds and units, and the middle 95 % of it over resampled ones.
-
-    sums [K, U, N], truth [U, N]
-    """
+def draw(speakers: int, sentences: int, count: int = DRAWS) -> Draws:
+    """Speakers and sentences with replacement, apart from each other."""
     dice = torch.Generator().manual_seed(0)
-    seeds, units = sums.shape[:2]
-    drawn = []
-    for _ in range(draws):
-        own = torch.randint(seeds, (seeds,), generator=dice)
-        part = torch.randint(units, (units,), generator=dice)
-        drawn.append(figure.value(sums[own][:, part].flatten(0, 1), truth[part]))
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
-    return Cell(figure.value(sums.flatten(0, 1), truth), float(low), float(high))
+    return Draws(*(torch.randint(n, (count, n), generator=dice) for n in (speakers, sentences)))
+
+
+def cell(figure: Figure, sums: Tensor, truth: Tensor, draws: Draws) -> Cell:
+    """The figure over all seeds and units, and over those of every draw. sums [K, U, N], truth [U, N]"""
+    drawn = [
+        figure.value(sums[seeds][:, units].flatten(0, 1), truth[units])
+        for seeds, units in zip(draws.seeds(len(sums)), draws.units(len(truth)), strict=True)
+    ]
+    return Cell(figure.value(sums.flatten(0, 1), truth), np.array(drawn))
+
+
+def differences(table: Table) -> Table:
+    """Every other column less NEO 1.5, in every figure; nothing where that is no column."""
+    against = next((name for name in AGAINST if name in table), None)
+    others = {name: cells for name, cells in table.items() if against and name != against}
+    return {name: [c - own for c, own in zip(cells, table[against], strict=True)] for name, cells in others.items()}
 
 
 def markdown(table: Table, columns: Sequence[Column]) -> str:
-    """The table, and under it what each column cost."""
-    heads = [f"{c.name} ({c.cost})" if c.cost else c.name for c in columns]
-    lines = ["| row | figure | better | " + " | ".join(heads) + " |", "|---|---|---|" + "---|" * len(heads)]
-    for number, figure in enumerate(FIGURES):
-        cells = [table[column.name][number] for column in columns]
-        said = " | ".join(f"{c.value:.3g} ({c.low:.3g} to {c.high:.3g})" for c in cells)
-        lines.append(f"| {figure.row} | {figure.name}, {figure.unit} | {figure.better} | {said} |")
+    """The table with what each column cost, and under it how far the columns are from NEO 1.5."""
+    heads = {c.name: f"{c.name} ({c.cost})" if c.cost else c.name for c in columns}
+    said = _lines({heads[name]: [_interval(c, "") for c in cells] for name, cells in table.items()})
+    apart = {name: [_apart(c) for c in cells] for name, cells in differences(table).items()}
+    if not apart:
+        return said
+    return f"{said}\n\nDifference to NEO 1.5 (95 %); bold: the interval excludes 0.\n\n{_lines(apart)}"
+
+
+def _lines(cells: dict[str, list[str]]) -> str:
+    """What is said of every figure, by the head of its column."""
+    lines = ["| row | figure | better | " + " | ".join(cells) + " |", "|---|---|---|" + "---|" * len(cells)]
+    for figure, said in zip(FIGURES, zip(*cells.values(), strict=True), strict=True):
+        lines.append(f"| {figure.row} | {figure.name}, {figure.unit} | {figure.better} | {' | '.join(said)} |")
     return "\n".join(lines)
+
+
+def _interval(cell: Cell, sign: str) -> str:
+    return f"{cell.value:{sign}.3g} ({cell.low:{sign}.3g} to {cell.high:{sign}.3g})"
+
+
+def _apart(cell: Cell) -> str:
+    said = _interval(cell, "+")
+    return f"**{said}**" if cell.excludes_zero else said
 
 
 def plot(table: Table) -> Tensor:

@@ -1,31 +1,23 @@
 """The rows of `bench vocal`: each tells a good performance from one that is bad in its own way, and only there."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from neo_core.data_types import AudioFeatures, InputError
+from neo_core.data_types import AudioFeatures
 from neo_core.motion_space import INDEX
 from neo_core.training.identity_truth import Sentence, by_rules
 from neo_core.training.synthetic.prosody import read_score
 from neo_core.training.synthetic.utterance import RATE, Phone, Utterance
 from neo_core.training.vocal_rows import FIGURES, breathing, count_turns, silences
 from neo_core.training.vocal_table import (
-    COLUMNS,
     Column,
-    cell,
     compare,
     markdown,
     plot,
     set_stage,
-    trained_columns,
     truth_column,
 )
-from neo_core.vocal.loading import stored_config
-from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
-from neo_core.weights.safetensors_io import save
 
 VOWELS = ("AA", "IY", "EH", "UW", "AE")
 SOUNDS = ("SIL", "P", "AA", "B", "IY", "M", "EH", "SIL", "T", "AA", "P", "UW", "B", "AE", "SIL")
@@ -140,52 +132,11 @@ def test_silence_is_where_nobody_speaks():
     assert (quiet[breath | rest]).all()
 
 
-def test_an_interval_holds_the_value_and_narrows_with_units():
-    figure = FIGURES[1]
-    dice = torch.Generator().manual_seed(0)
-    sums = torch.stack((torch.rand(3, 64, generator=dice), torch.ones(3, 64)), -1).double()
-    many, few = cell(figure, sums, sums[0], draws=200), cell(figure, sums[:, :4], sums[0, :4], draws=200)
-    assert many.low < many.value < many.high
-    assert many.high - many.low < 0.6 * (few.high - few.low)
-
-
 def test_the_table_and_the_picture_have_every_row_and_column(stage):
     columns = [truth_column(), Column("ours", (by_rules, changed("late lips")), "900 steps, 7.0 CPU min")]
     table = compare(stage, columns)
     lines = markdown(table, columns).splitlines()
-    assert len(lines) == 2 + len(FIGURES)
+    assert len(lines) == 2 + len(FIGURES)  # nothing to differ from: NEO 1.5 is no column
     assert "ours (900 steps, 7.0 CPU min)" in lines[0]
     assert plot(table).shape[2] == 3
     assert plot(table).float().std() > 5
-
-
-def test_columns_are_read_by_name_and_must_have_equal_steps(tmp_path: Path, tiny_vocal):
-    with pytest.raises(InputError, match=r"expected COLUMN-SEED\.safetensors, COLUMN in neo, neo-1\.5"):
-        trained_columns(tmp_path)
-    for name, seed in (("neo-1.5", 0), ("neo-1.5", 1), ("no-residuals", 0)):
-        made = {"steps": 900, "minutes": 6.0 + seed}
-        save(tmp_path / f"{name}-{seed}.safetensors", tiny_vocal.state_dict(), stored_config(tiny_vocal), made=made)
-    columns = trained_columns(tmp_path)
-    assert [(c.name, len(c.seeds), c.cost) for c in columns] == [
-        (COLUMNS["neo-1.5"], 2, "900 steps, 6.5 CPU min"),
-        (COLUMNS["no-residuals"], 1, "900 steps, 6.0 CPU min"),
-    ]
-    save(
-        tmp_path / "neo-0.safetensors",
-        tiny_vocal.state_dict(),
-        stored_config(tiny_vocal),
-        made={"steps": 1, "minutes": 1},
-    )
-    with pytest.raises(InputError, match=r"trained for \[1, 900\] steps; expected one number"):
-        trained_columns(tmp_path)
-
-
-def test_weights_that_do_not_say_their_steps_are_refused(tmp_path: Path, tiny_vocal):
-    save(tmp_path / "neo-0.safetensors", tiny_vocal.state_dict(), stored_config(tiny_vocal), made={"minutes": 6.0})
-    with pytest.raises(InputError, match=r"neo-0\.safetensors does not say its steps; expected"):
-        trained_columns(tmp_path)
-
-
-@pytest.fixture
-def tiny_vocal():
-    return UnifiedMMDiT(UnifiedConfig(audio_layers=2, audio_width=4, width=32, depth=2, heads=2, rotary=4))
