@@ -1,5 +1,6 @@
 """VOCAL 1.5: what the architecture promises, on a tiny model with random weights."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from neo_core.vocal.unified_mmdit import (
     UnifiedConfig,
     UnifiedMMDiT,
     lambda_start,
+    run_boundary,
 )
 
 
@@ -71,6 +73,32 @@ def test_differential_attention_is_the_difference_of_the_maps(backend):
         torch.testing.assert_close(result, other, atol=1e-5, rtol=1e-5)
 
 
+def test_a_differential_block_is_the_written_formula():
+    """Eq. 1 to 4 of arXiv 2410.05258, version 1, head by head, with a lambda that was learned."""
+    depth, heads, width = 2, 2, 8
+    block = DifferentialBlock(
+        UnifiedConfig(audio_layers=1, audio_width=1, width=2 * heads * width, heads=heads, rotary=4, depth=3), depth
+    )
+    dice = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(block.lambda_vectors, std=0.5, generator=dice)
+    torch.nn.init.normal_(block.head_norm.weight, mean=1, std=0.3, generator=dice)
+    q, k = (torch.randn(2, 2 * heads, tokens, width, generator=dice) for tokens in (5, 9))
+    v = torch.randn(2, 9, 2 * heads * width, generator=dice)
+    q1, k1, q2, k2 = block.lambda_vectors
+    start = 0.8 - 0.6 * math.exp(-0.3 * depth)
+    weight = torch.exp(q1 @ k1) - torch.exp(q2 @ k2) + start
+    assert abs(weight - start) > 0.1
+    said = []
+    for head in range(heads):
+        first, second = (
+            torch.softmax(q[:, sub] @ k[:, sub].mT / width**0.5, dim=-1) for sub in (head, heads + head)
+        )  # [2, 5, 9] each
+        found = (first - weight * second) @ v[..., 2 * width * head : 2 * width * (head + 1)]
+        normed = found / (found.square().mean(-1, keepdim=True) + 1e-5).sqrt() * block.head_norm.weight
+        said.append((1 - start) * normed)
+    torch.testing.assert_close(block.gather(q, k, v), torch.cat(said, -1), atol=1e-5, rtol=1e-5)
+
+
 def test_what_both_maps_see_cancels():
     q, k = torch.randn(2, 1, 2, 5, 4)
     same = torch.cat((q[:, :1], q[:, :1]), 1), torch.cat((k[:, :1], k[:, :1]), 1)
@@ -125,6 +153,38 @@ def test_block_residuals_with_zero_queries_are_the_plain_network(build, draw_con
     x, t = inputs(plain)
     conditions = draw_conditions(plain.config)
     torch.testing.assert_close(block(x, t, conditions), plain(x, t, conditions), atol=1e-3, rtol=1e-3)
+
+
+def test_boundary_residuals_blend_the_states_before_any_blend(build, draw_conditions, monkeypatch):
+    """By hand, with the network's own blocks: at every boundary the cache gains what the last block of it put out."""
+    model = build("neo-1.5", residual="boundary", residual_stride=2, depth=5)
+    nn.init.normal_(model.depth_mixer.query, std=0.5, generator=torch.Generator().manual_seed(0))
+    given = []
+    monkeypatch.setattr(model, "read_out", lambda *states: given.append(states) or run_boundary(model, *states)[0])
+    model(*inputs(model), draw_conditions(model.config))
+    states, modulated, table = given[0]
+
+    def through(states, blocks):
+        for block in blocks:
+            for step in (lambda x, b=block: b.joint(x, modulated, table), lambda x, b=block: b.refine(x, modulated)):
+                states = [x + update for x, update in zip(states, step(states), strict=False)]
+        return states
+
+    def blend(cache, point):
+        blended = []
+        for stream in range(len(cache[-1])):
+            sources = torch.stack([kept[stream] for kept in cache])  # [N, B, T, D]
+            unit = sources / (sources.square().mean(-1, keepdim=True) + 1e-3).sqrt()
+            scores = unit @ model.depth_mixer.query[point, stream]
+            scores[-1] += model.depth_mixer.newest[point, stream]
+            blended.append((scores.softmax(0)[..., None] * sources).sum(0))
+        return blended
+
+    second = through(states, model.blocks[:2])
+    fourth = through(blend([states, second], 0), model.blocks[2:4])
+    fifth = through(blend([states, second, fourth], 1), model.blocks[4:])
+    expected = blend([states, second, fourth, fifth], 2)[0]
+    torch.testing.assert_close(run_boundary(model, states, modulated, table)[0], expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("residual", ["boundary", "block"])
