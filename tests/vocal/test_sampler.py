@@ -13,7 +13,7 @@ from neo_core.flow.schedule import timesteps
 from neo_core.flow.solver import euler
 from neo_core.motion_space import HIGH, LOW, REGIONS, clamp
 from neo_core.vocal import sampler
-from neo_core.vocal.motion_generator import Conditions
+from neo_core.vocal.motion_generator import Conditions, WindowConfig
 from neo_core.vocal.sampler import (
     EASE,
     MOUTH_TEMPERATURE,
@@ -81,6 +81,18 @@ def test_windows_are_the_same_chained_by_hand(model, features, identity):
         parts.append(motion[window.known : window.frames])
         prefix, held = handed_over(motion, model.config)
     assert torch.equal(whole, torch.cat(parts))
+
+
+def test_a_window_hands_over_its_last_frames_and_those_before_them():
+    config = WindowConfig(audio_layers=1, audio_width=1, window=24, prefix=5)
+    shared = overlap(config)
+    assert shared == 2
+    motion = torch.arange(24.0)[:, None].expand(24, 63)
+    prefix, held = handed_over(motion, config)
+    assert prefix[:, 0].tolist() == [17, 18, 19, 20, 21]  # what lies before the shared frames
+    assert held.frames.nonzero()[:, 0].tolist() == [0, 1]
+    assert held.motion.shape == (24, 63)
+    assert held.motion[held.frames, 0].tolist() == [22, 23]
 
 
 def test_the_same_speech_later_with_its_noise_is_the_same_performance(model, features, identity, monkeypatch):
