@@ -138,6 +138,18 @@ def test_rescaling_gives_back_the_size_of_the_plain_motion_and_keeps_its_middle(
     assert torch.equal(rescaled(still + 0.3, still, 1.0), still + 0.3)
 
 
+@pytest.mark.parametrize("curve", [None, (1.0, 0.4, 1.0)])
+def test_guidance_that_rescales_moves_each_channel_as_much_as_the_full_pass(curve):
+    outputs = torch.randn(2, 3, FRAMES, 5, generator=torch.Generator().manual_seed(0))
+    said = {}
+    for share in (0.0, 0.5, 1.0):
+        guidance = Guidance(audio=2, audio_over_time=curve, rescale=share)
+        said[share] = guidance.steering(evaluated(guidance)).combine(outputs, FAR)
+    assert (said[0.0].std(1) - outputs[0].std(1)).abs().min() > 1e-3
+    torch.testing.assert_close(said[1.0].std(1), outputs[0].std(1))
+    torch.testing.assert_close(said[0.5], (said[0.0] + said[1.0]) / 2)
+
+
 def test_outside_its_interval_one_pass_is_enough():
     guidance = Guidance(audio=2, interval=(0.2, 0.8))
     steering = guidance.steering(evaluated(guidance))
