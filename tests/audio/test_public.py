@@ -122,7 +122,8 @@ def answers(encoder, sound) -> list[float]:
 @pytest.mark.parametrize("kind", ["wav2vec2-base", "hubert-large", "wavlm-base"])
 def test_long_sound_in_pieces_is_the_whole_sound(checkpoint, speech, kind):
     """20 s at a time with context, against one pass over all. The quiet stretch matters: base models are normalised
-    over time, and by their windows alone they would be three times as far from the whole as is allowed here."""
+    over time, and by their windows alone they would be three times as far from the whole as is allowed here. These are
+    tiny networks: this does not bound checkpoints of base size, which lie 5.6 to 6.8 % from the whole."""
     folder, model = checkpoint(kind)
     sound = speech(50.0)
     sound[18 * RATE : 30 * RATE] *= 0.02
