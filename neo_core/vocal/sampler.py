@@ -3,10 +3,10 @@
 Each window of W frames is denoised from noise in a few Euler steps, with the P frames before it as its clean prefix and
 the portrait's own motion given anew, so nothing drifts. The first window has no prefix, as trained. Windows overlap:
 the first frames of a window are finished already and held while the others are denoised beside them, so that no kink
-shows where two windows meet. The noise of a frame depends on the seed and the frame's number only: the same seed gives
-the same performance on every device. The mouth's share of it knows no seed and is drawn at a low temperature: what the
-sound settles is not left to chance. What the network yields is denormalised and clamped to the ranges of the motion
-space; nothing else touches it.
+shows where two windows meet. The noise of a frame depends on the seed and the frame's number only: it is the same on
+every device; the performance made of it is the same on one kind of CPU. The mouth's share of it knows no seed and is
+drawn at a low temperature: what the sound settles is not left to chance. What the network yields is denormalised and
+clamped to the ranges of the motion space; nothing else touches it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
