@@ -159,7 +159,8 @@ BLOCKS: dict[str, type[UnifiedBlock]] = {"differential": DifferentialBlock, "sta
 
 class DepthMixer(nn.Module):
     """Attention over depth: each token of each stream weighs earlier states by a learned query (NEO 1.5, "Depth and
-    Focus"). The keys are the states over their rms; a weight of that norm would only rescale the query."""
+    Focus"). The keys are the states over their rms; a weight of that norm would only rescale the query. The newest
+    state has a learned bias, in both forms: arXiv 2603.15031, which "block" follows otherwise, has none."""
 
     def __init__(self, points: int, streams: int, width: int, newest: float) -> None:
         super().__init__()
@@ -173,7 +174,7 @@ class DepthMixer(nn.Module):
     def weights(self, sources: list[Tensor], point: int, stream: int) -> Tensor:
         """Softmax over the cached states: N x [B, T, D] -> [N, B, T], float32."""
         query = self.query[point, stream].float()
-        scores = [(x @ query.to(x.dtype)).float() * x.square().mean(-1).float().add(1e-3).rsqrt() for x in sources]
+        scores = [(x @ query) * x.square().mean(-1).add(1e-3).rsqrt() for x in map(Tensor.float, sources)]
         scores[-1] = scores[-1] + self.newest[point, stream]
         return torch.stack(scores).softmax(dim=0)
 
