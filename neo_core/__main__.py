@@ -60,7 +60,8 @@ def _run(argv: list[str]) -> int:
         print(usage())
         return 0
     if name not in COMMANDS:
-        print(f"neo: unknown command {name!r}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
+        hint = "; waiting without a sound is `animate PHOTO --idle SECONDS`" if name == "idle" else ""
+        print(f"neo: unknown command {name!r}; expected one of {', '.join(COMMANDS)}{hint}", file=sys.stderr)
         return BAD_INPUT
     command = importlib.import_module(f".commands.{name}", __package__)  # only the one that runs: torch loads slowly
     parser = Parser(prog=f"python -m neo_core {name}", description=COMMANDS[name])

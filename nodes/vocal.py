@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import AudioFeatures, Emotion, Identity, InputError
-from ..neo_core.flow.guidance import FORMS, Guidance
+from ..neo_core.flow.guidance import FORMS, LARGEST_SLIDER, Guidance
 from ..neo_core.pipelines.talking_head import Settings, generate
 from ..neo_core.timebase import parse_fps
 from ..neo_core.vocal.sampler import LARGEST_SEED, STEPS
@@ -14,7 +14,7 @@ from .progress import NodeProgress
 from .sockets import NeoGuidance, NeoMotion, genuine
 
 STEP_COUNTS = (2, 50)
-WEIGHTS = (0.0, 3.0)
+WEIGHTS = (0.0, LARGEST_SLIDER)
 FORM_NAMES = tuple(FORMS)
 Curve = io.Custom("CURVE")  # io.Curve has no `forceInput`: it would draw an editor on the node for each of them
 

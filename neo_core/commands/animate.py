@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..data_types import InputError
-from ..flow.guidance import BEYOND, FORMS, SIGNALS, Guidance
+from ..flow.guidance import BEYOND, FORMS, LARGEST_SLIDER, SIGNALS, Guidance
 from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for signal in SIGNALS:
         share = BEYOND[SIGNALS.index(signal)]
         beyond = "its weight beyond 1, too" if share == 1 else f"beyond 1 it weighs 1 + {share} (S - 1)"
-        text = f"the slider of {STEERING[signal]}; 1 is neutral, 0 leaves it out, {beyond}"
+        text = f"the slider of {STEERING[signal]}, 0 to {LARGEST_SLIDER:g}; 1 is as trained, 0 leaves it out, {beyond}"
         parser.add_argument(f"--guidance-{signal}", type=options.guidance, default=1.0, metavar="S", help=text)
     for name, share in (("start", 0.0), ("end", 1.0)):
         text = f"the share of the clip at which guidance {name}s (default: {share:g})"

@@ -4,6 +4,7 @@ import argparse
 from fractions import Fraction
 
 from ..data_types import EMOTIONS, Emotion, InputError
+from ..flow.guidance import LARGEST_SLIDER
 from ..pictar.expression import parse_amplitudes
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
@@ -13,7 +14,10 @@ MIN_SIZE, MAX_SIZE = 64, 4096
 
 def add_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--size", type=size, metavar="N", help="head and shoulders in an N x N square (default: the whole photo)"
+        "--size",
+        type=size,
+        metavar="N",
+        help="head and shoulders in an N x N square (default: the whole photo, to an even number of pixels a side)",
     )
     parser.add_argument("--face", type=int, metavar="K", help="which face, when the photo shows several")
 
@@ -59,7 +63,7 @@ def seed(text: str) -> int:
 
 
 def guidance(text: str) -> float:
-    return _number(text, 10, "guidance")
+    return _number(text, LARGEST_SLIDER, "guidance")
 
 
 def share(text: str) -> float:
@@ -83,7 +87,7 @@ def _number(text: str, high: float, name: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= high:
-        raise argparse.ArgumentTypeError(f"{name} is {text}, expected a number from 0 to {high}")
+        raise argparse.ArgumentTypeError(f"{name} is {text}, expected a number from 0 to {high:g}")
     return value
 
 

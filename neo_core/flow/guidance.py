@@ -28,6 +28,7 @@ from ..data_types import InputError
 
 SIGNALS = ("audio", "identity", "reference")
 BEYOND = (0.4, 0.4, 1.0)  # of what a slider goes beyond 1, its weight goes: the first two turn round near 1.5
+LARGEST_SLIDER = 3.0  # as far as people may push one; the formulas take more
 SMALL = 1e-4  # deviations: a channel that moves less than this keeps its size
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -77,6 +78,9 @@ def _report(
         "seed": settings.seed,
         "steps": settings.steps,
         "emotion": settings.emotion.state if settings.emotion else None,
+        "emotion_strength": settings.emotion.strength if settings.emotion else None,
+        "guidance": {name: value for name, value in asdict(settings.guidance).items() if value is not None},
+        "amplitudes": dict(settings.amplitudes),
         **describe(avatar),
         "elapsed": round(time.monotonic() - started, 2),
     }

@@ -41,6 +41,8 @@ def test_every_command_explains_itself(name, capsys):
 def test_unknown_command(capsys):
     assert cli.main(["sing"]) == 2
     assert "expected one of demo" in capsys.readouterr().err
+    assert cli.main(["idle"]) == 2
+    assert "animate PHOTO --idle SECONDS" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_sentence(command, capsys):

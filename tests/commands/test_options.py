@@ -30,6 +30,7 @@ def test_good_values():
         (options.seed, "-1"),
         (options.seed, "²"),
         (options.steps, "0"),
+        (options.guidance, "3.1"),
         (options.guidance, "nan"),
         (options.guidance, "-1"),
         (options.guidance, "much"),
@@ -49,6 +50,7 @@ def test_the_help_of_animate_says_what_weight_a_slider_has():
     told = {a.dest.removeprefix("guidance_"): a.help for a in parser._actions if a.dest.startswith("guidance_")}
     for signal in ("audio", "identity"):
         share = float(re.search(r"1 \+ ([\d.]+) \(S - 1\)", told[signal]).group(1))
+        assert "0 to 3;" in told[signal]
         assert [1 + share * (slider - 1) for slider in (1.5, 2.0)] == [slider_weight(signal, s) for s in (1.5, 2.0)]
     assert "its weight beyond 1, too" in told["reference"]
     assert slider_weight("reference", 2.0) == 2.0

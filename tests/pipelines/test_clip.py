@@ -1,0 +1,34 @@
+"""From files to a file: what the report tells."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from neo_core.data_types import Emotion
+from neo_core.flow.guidance import Guidance
+from neo_core.pipelines.clip import _report
+from neo_core.pipelines.talking_head import Settings
+
+AVATAR = SimpleNamespace(volume=SimpleNamespace(photo=torch.zeros(4, 6, 3), region=0.5), eye_distance=3.0)
+
+
+def told(settings: Settings) -> dict:
+    return json.loads(json.dumps(_report(Path("out.mp4"), 5, 0.2, settings, AVATAR, 0.0)))
+
+
+def test_the_report_tells_everything_that_was_asked_for():
+    guidance = Guidance(audio=1.5, identity=0.5, start=0.25, form="nested", interval=(0.1, 0.9))
+    settings = Settings(guidance=guidance, emotion=Emotion("happy", 0.7), amplitudes=(("head", 0.8), ("jawOpen", 1.2)))
+    report = told(settings)
+    assert (report["emotion"], report["emotion_strength"]) == ("happy", 0.7)
+    assert report["amplitudes"] == {"head": 0.8, "jawOpen": 1.2}
+    asked = {"audio": 1.5, "identity": 0.5, "reference": 1, "start": 0.25, "end": 1, "form": "nested", "rescale": 0}
+    assert report["guidance"] == asked | {"interval": [0.1, 0.9]}
+
+
+def test_without_a_wish_the_report_says_so():
+    report = told(Settings())
+    assert (report["emotion"], report["emotion_strength"], report["amplitudes"]) == (None, None, {})
+    assert (report["width"], report["height"]) == (6, 4)
