@@ -11,9 +11,9 @@ both, weights may change over the clip, frame by frame: a pass that counts in no
 The reference is a place in motion space, and a weight above 1 would lead past it: what its term adds ends where the
 reference is reached, in every frame and channel (`towards`). So more of it always means nearer.
 
-Weights far from 1 also blow the motion up or flatten it: `rescale` gives each frame's channels back some of the size
-they have without guidance (arXiv 2305.08891, eq. 15 and 16), and `interval` keeps guidance to the flow times where it
-helps (arXiv 2404.07724).
+Weights far from 1 also blow the motion up or flatten it: `rescale` gives each channel back some of the deviation it has
+without guidance over the frames of a window, about its own mean there (after arXiv 2305.08891, eq. 15 and 16, which
+rescale a sample as a whole), and `interval` keeps guidance to the flow times where it helps (arXiv 2404.07724).
 
 Letters: P passes, B batch, T frames, C channels.
 """
