@@ -33,8 +33,8 @@ class GuidanceMixer(io.ComfyNode):
                 slider("audio", "How closely the lips and the head follow the speech"),
                 slider("identity", "How much the build of this face shapes the motion"),
                 slider("reference", "How much the pose and expression of the portrait are kept"),
-                percent("start_percent", 0.0, "Where in the clip the sliders begin to act; all is neutral before"),
-                percent("end_percent", 100.0, "Where in the clip the sliders stop acting; all is neutral after"),
+                percent("start_percent", 0.0, "Where in the clip the sliders begin to act; all is as trained before"),
+                percent("end_percent", 100.0, "Where in the clip the sliders stop acting; all is as trained after"),
                 curve("audio_curve", "audio"),
                 curve("identity_curve", "identity"),
                 curve("reference_curve", "reference"),
@@ -153,7 +153,6 @@ def refinements() -> list:
 
 
 def curve(name: str, signal: str) -> Curve.Input:
-    tooltip = (
-        f"How much of the {signal} slider applies over the clip: left to right is time, bottom is none, top is all"
-    )
+    when = "left to right is time, bottom is as trained, top is what it says"
+    tooltip = f"How much of the {signal} slider applies over the clip: {when}"
     return Curve.Input(name, optional=True, tooltip=tooltip, extra_dict={"forceInput": True})
