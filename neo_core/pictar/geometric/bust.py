@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ... import motion_space
 from ...geometry.camera import Camera, project, rotation_matrix
-from ...geometry.head_model import PARTS, HeadModel, shape, turn_eyes
+from ...geometry.head_model import PARTS, HeadModel, shape, turn_eyes, vertex_normals
 from ..fit import HeadFit
 from .contact import Contact, closing_lids, closing_lips, lid_pairs, lip_pairs, points
 
@@ -40,6 +40,11 @@ class Deformation:
     motion: Tensor  # [63]
     opening: Tensor  # [] gap between the lips, head units
     unit: Tensor  # [] pixels per head unit
+
+
+def mesh_normals(now: Deformation, model: HeadModel) -> Tensor:
+    """Vertex normals in view axes. [V, 3]"""
+    return vertex_normals(now.screen * now.screen.new_tensor([1, -1, -now.unit]), model.triangles)
 
 
 def build_bust(model: HeadModel, fit: HeadFit) -> Bust:

@@ -8,9 +8,9 @@ from torch import Tensor
 from ... import motion_space
 from ...geometry.camera import project
 from ...geometry.rasteriser import interpolate, rasterise
-from .bust import Deformation, move, place
+from .bust import Deformation, mesh_normals, move, place
 from .follow import backward_flow, smoothstep
-from .lift import Volume, mesh_normals, to_samples
+from .lift import Volume, to_samples
 from .light import relight
 from .neck import as_sheet, neck_flow
 from .patch import facing

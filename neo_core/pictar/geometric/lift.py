@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ...geometry.head_model import HeadModel, load_head_model, vertex_normals
+from ...geometry.head_model import HeadModel, load_head_model
 from ...geometry.rasteriser import Fragments, interpolate, rasterise
 from ...governance import TALKING_HEAD, Grant
 from ..crop import Framing
 from ..fit import HeadFit
 from .backdrop import continued_background
-from .bust import Bust, Deformation, build_bust, move
+from .bust import Bust, Deformation, build_bust, mesh_normals, move
 from .contact import points
 from .contour import Outline, meet_outline
 from .eye import Eye, build_eye
@@ -302,11 +302,6 @@ def _wearing(start: Deformation, model: HeadModel) -> Tensor:
     corner = model.triangles
     seen = mesh_normals(start, model)[corner][..., 2].mean(1) > AWAY
     return torch.nonzero((model.triangle_part < 2) & seen)[:, 0]
-
-
-def mesh_normals(now: Deformation, model: HeadModel) -> Tensor:
-    """Vertex normals in view axes. [V, 3]"""
-    return vertex_normals(now.screen * now.screen.new_tensor([1, -1, -now.unit]), model.triangles)
 
 
 def to_samples(screen: Tensor, window: Window, rows: int, columns: int) -> Tensor:

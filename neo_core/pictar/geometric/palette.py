@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...geometry.head_model import HeadModel, landmarks, vertex_normals
-from .bust import Deformation
+from ...geometry.head_model import HeadModel, landmarks
+from .bust import Deformation, mesh_normals
 from .contact import points
 from .follow import smoothstep
 from .inside import FLESH
@@ -107,8 +107,7 @@ def _cheeks(model: HeadModel, start: Deformation, photo: Tensor) -> Tensor:
     low, high = (landmarks(model, model.template)[numbers, 1].mean() for numbers in ([48, 54], [36, 45]))
     x, y = model.template[:, 0].abs(), model.template[:, 1]
     cheeks = (y > low) & (y < low + CHEEK * (high - low)) & (x < 6) & (model.vertex_part == 0)
-    normals = vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), model.triangles)
-    ahead = cheeks & (normals[:, 2] > FRONT)
+    ahead = cheeks & (mesh_normals(start, model)[:, 2] > FRONT)
     return sample_linear(photo, start.screen[None, ahead if ahead.any() else cheeks, :2])[:, 0]
 
 

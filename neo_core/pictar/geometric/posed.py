@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from ...data_types import Progress, silent
-from ...geometry.head_model import vertex_normals
 from ...geometry.rasteriser import interpolate, rasterise
 from ...governance import TALKING_HEAD
-from .bust import Deformation
+from .bust import Deformation, mesh_normals
 from .deform import deform
 from .lift import Volume
 from .patch import Window, facing
@@ -75,7 +74,7 @@ def _clay(volume: Volume, now: Deformation) -> Tensor:
     triangles = volume.bust.model.triangles
     triangles = triangles[facing(screen, triangles)]
     fragments = rasterise(screen, triangles, FINE * window.height, FINE * window.width)
-    normal = vertex_normals(now.screen * now.screen.new_tensor([1, -1, -now.unit]), volume.bust.model.triangles)
+    normal = mesh_normals(now, volume.bust.model)
     seen = torch.nn.functional.normalize(interpolate(fragments, triangles, normal), dim=-1)
     light = AMBIENT + (1 - AMBIENT) * (seen @ LAMP).clamp(min=0)
     covered = (fragments.triangle >= 0).float()

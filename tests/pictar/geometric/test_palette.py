@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from neo_core.geometry.camera import project
-from neo_core.geometry.head_model import landmarks, shape, turn_eyes, vertex_normals
+from neo_core.geometry.head_model import landmarks, shape, turn_eyes
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.geometric import deform, lift
+from neo_core.pictar.geometric.bust import mesh_normals
 from neo_core.pictar.geometric.mouth import draw_mouth
 from neo_core.pictar.geometric.palette import USUAL_SHADE, look_for_palette
 from neo_core.pictar.geometric.sampling import blur
@@ -55,7 +56,7 @@ def test_a_shade_is_as_brown_as_the_picture_has_it(lifted):
 def test_what_lies_beside_the_face_does_not_shade_the_teeth(lifted):
     even = lifted(plain(FLESH))
     start = deform(even, even.reference)
-    normals = vertex_normals(start.screen * start.screen.new_tensor([1, -1, -start.unit]), even.bust.model.triangles)
+    normals = mesh_normals(start, even.bust.model)
     at = start.screen[(normals[:, 2] < 0.3) & (even.bust.model.vertex_part == 0), :2].long().clamp(0, 159)
     picture = even.picture.clone()
     picture[:, at[:, 1], at[:, 0]] = torch.tensor([0.02, 0.1, 0.3])[:, None]  # as of night behind the rim of the face
