@@ -77,8 +77,8 @@ class JointBlock(nn.Module):
 
     def _placed(self, norms: nn.ModuleList, streams: list[Tensor], table: Tensor) -> Tensor:
         """Split into heads, norm each stream, turn with time: S x [B, T, D] -> [B, H, T of all, E]."""
-        normed = [norm(split_heads(x, self.heads)) for norm, x in zip(norms, streams, strict=False)]
-        heads = torch.cat(normed, dim=2)
+        normed = [norm(x.unflatten(-1, (self.heads, -1))) for norm, x in zip(norms, streams, strict=False)]
+        heads = torch.cat(normed, dim=1).transpose(1, 2)
         return rotate(heads, table[:, : heads.shape[2]])
 
 

@@ -123,7 +123,8 @@ class UnifiedBlock(nn.Module, ABC):
 
     def _placed(self, norm: RMSNorm, x: Tensor, table: Tensor) -> Tensor:
         """Split into sub-heads, norm, turn with time: [B, T, D] -> [B, 2 H, T, E]."""
-        return rotate(norm(split_heads(x, 2 * self.heads)), table[:, : x.shape[1]])
+        heads = norm(x.unflatten(-1, (2 * self.heads, -1)))  # normed as it lies in memory: faster than transposed
+        return rotate(heads.transpose(1, 2), table[:, : x.shape[1]])
 
 
 class DifferentialBlock(UnifiedBlock):
