@@ -175,8 +175,10 @@ def sample(
         predict = holding(predict, held.frames, vocal.normalise(held.motion.to(vocal.motion_mean)))
     device = vocal.motion_mean.device
     noise, times = noise.to(device), times.to(device)
-    x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
-    return clamp(vocal.denormalise(predict(x, times[-2].expand(len(x)))).cpu().float())
+    with torch.inference_mode():  # thousands of small operations: what autograd notes of each took a twentieth
+        x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
+        data = predict(x, times[-2].expand(len(x)))
+    return clamp(vocal.denormalise(data.clone()).cpu().float())  # cloned, it is a tensor like any other again
 
 
 def holding(predict: Callable[[Tensor, Tensor], Tensor], frames: Tensor, motion: Tensor) -> Callable:
