@@ -53,7 +53,7 @@ function open(refusal) {
   const questions = [intro(refusal.portrait), who(), details(), objection(refusal), use(), adult()];
   const form = element("form", {}, header(), ...questions, later(refusal.commands), problem(), footer());
   const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
-  form.addEventListener("change", () => askForName(form));
+  form.addEventListener("change", () => askAbout(form));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(dialog, form, refusal, event.submitter.value);
@@ -64,7 +64,7 @@ function open(refusal) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   if (refusal.objection && answer?.portrait === refusal.portrait) fillIn(form, answer);
-  askForName(form);
+  askAbout(form);
   dialog.showModal();
   if (refusal.objection) form.elements.name.select();
 }
@@ -163,8 +163,11 @@ const objection = (refusal) => {
   return element("p", { class: "neo-objection", id: "neo-consent-objection", role: "alert" }, refusal.objection);
 };
 
-function askForName(form) {
-  form.querySelector(".neo-whose").textContent = text(`consent.name.${form.elements.kind.value || "person"}`);
+/** What is asked about the person depends on who it is. */
+function askAbout(form) {
+  const kind = form.elements.kind.value || "person";
+  form.querySelector(".neo-whose").textContent = text(`consent.name.${kind}`);
+  form.querySelector(".neo-age").textContent = text(`consent.adult.${kind}`);
 }
 
 function use() {
@@ -176,7 +179,7 @@ function use() {
   return element("fieldset", {}, element("legend", {}, text("consent.use")), row);
 }
 
-const adult = () => choice("checkbox", "adult", "yes", text("consent.adult"), { required: "" });
+const adult = () => choice("checkbox", "adult", "yes", element("span", { class: "neo-age" }), { required: "" });
 
 const problem = () => element("p", { class: "neo-problem", role: "alert" });
 

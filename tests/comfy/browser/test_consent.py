@@ -188,6 +188,13 @@ def test_saving_alone_stores_what_was_stated(refused, host):
     }
 
 
+def test_nobody_is_asked_to_state_that_an_artwork_is_an_adult(refused):
+    stated = refused.locator(f"{DIALOG} label", has=refused.locator("input[name=adult]"))
+    for kind, words in (("self", "I am an adult"), ("artwork", "The figure shown is not a child")):
+        refused.locator(f"{DIALOG} input[value={kind}]").check()
+        assert stated.inner_text().strip() == words
+
+
 def test_it_can_be_answered_by_keyboard_alone(refused, host):
     page = refused
     assert page.evaluate("document.activeElement.value") == "self"
