@@ -7,6 +7,7 @@ MIXER = "NEO_GuidanceMixer"
 SIGNALS = ("audio", "identity", "reference")
 CORNERS = np.array([[0.5, 0], [0, 1], [1, 1]])  # in shares of the triangle's box, in the order of SIGNALS
 HOSTILE = "<img src=x onerror='window.broken_into = true'>"
+TRACKER = "window.app.extensionManager.workflow.activeWorkflow.changeTracker"
 SLIDERS = """id => ['audio', 'identity', 'reference'].map(
     name => app.graph.getNodeById(id).widgets.find(widget => widget.name === name).value)"""
 SET = """([id, name, value]) => {
@@ -105,10 +106,20 @@ def test_sliders_move_the_point(mixer, weights):
     )
 
 
+def let_the_host_note(mixer, page) -> None:
+    """A click on the empty canvas, and the graph as it is belongs to the host's history."""
+    page.mouse.click(1000, 300)
+    page.wait_for_function(
+        f"id => {TRACKER}.activeState.nodes.some(node => String(node.id) === String(id))", arg=mixer.node
+    )
+
+
 def test_a_drag_is_undone_at_once(mixer, page):
-    page.mouse.click(1000, 300)  # on the empty canvas: the host notes the graph as it is
+    let_the_host_note(mixer, page)
+    steps = page.evaluate(f"{TRACKER}.undoQueue.length")
     mixer.drag((0.3, 0.8))
     assert mixer.weights() != [1, 1, 1]
+    page.wait_for_function(f"steps => {TRACKER}.undoQueue.length > steps", arg=steps)  # no hand is faster
     page.keyboard.press("Control+z")
     page.wait_for_function(f"id => ({SLIDERS})(id).every(weight => weight === 1)", arg=mixer.node)
     page.evaluate(FRAMES)
@@ -117,7 +128,7 @@ def test_a_drag_is_undone_at_once(mixer, page):
 
 @pytest.mark.parametrize("key", ["ArrowUp", "PageDown"])
 def test_a_move_by_key_is_undone_at_once(mixer, page, key):
-    page.mouse.click(1000, 300)  # on the empty canvas: the host notes the graph as it is
+    let_the_host_note(mixer, page)
     mixer.point.focus()
     page.keyboard.press(key)
     moved = mixer.weights()
