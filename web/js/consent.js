@@ -53,7 +53,11 @@ function open(refusal) {
   const questions = [intro(refusal.portrait), who(), details(), objection(refusal), use(), adult()];
   const form = element("form", {}, header(), ...questions, later(refusal.commands), problem(), footer());
   const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
-  form.addEventListener("change", () => askAbout(form));
+  form.addEventListener("change", ({ target }) => {
+    if (target.name !== "kind") return;
+    form.elements.adult.checked = false; // it was the answer to another question
+    askAbout(form);
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(dialog, form, refusal, event.submitter.value);

@@ -190,9 +190,25 @@ def test_saving_alone_stores_what_was_stated(refused, host):
 
 def test_nobody_is_asked_to_state_that_an_artwork_is_an_adult(refused):
     stated = refused.locator(f"{DIALOG} label", has=refused.locator("input[name=adult]"))
-    for kind, words in (("self", "I am an adult"), ("artwork", "The figure shown is not a child")):
+    asked = {
+        "self": "I am an adult",
+        "authorised": "The person is an adult",
+        "synthetic": "The person shown does not look like a child",
+        "artwork": "The figure shown is not a child",
+    }
+    for kind, words in asked.items():
         refused.locator(f"{DIALOG} input[value={kind}]").check()
         assert stated.inner_text().strip() == words
+
+
+def test_an_answer_about_age_is_not_taken_for_another_question(refused):
+    answer = refused.locator(f"{DIALOG} input[name=adult]")
+    refused.locator(f"{DIALOG} input[value=synthetic]").check()
+    answer.check()
+    refused.locator(f"{DIALOG} input[name=name]").fill("Nobody")
+    assert answer.is_checked()
+    refused.locator(f"{DIALOG} input[value=self]").check()
+    assert not answer.is_checked()
 
 
 def test_it_can_be_answered_by_keyboard_alone(refused, host):
