@@ -167,8 +167,8 @@ def sample(
 ) -> Tensor:
     """Noise [B, W, C] -> motion [B, W, C] in its own units, clamped to its ranges, on the CPU.
 
-    Euler down to the last time above 0; the step from there to 0 lands on the
-    prediction of the data itself. Frames that are `held` go straight to their motion, and the others see them coming.
+    Euler down to the last time above 0; the step from there to 0 lands on the prediction of the data itself. Frames
+    that are `held` go straight to their motion, and the others see them coming. `on_pass` is called in inference mode.
     """
     predict = guided_prediction(vocal, conditions, steering, on_pass, recall)
     if held is not None:
@@ -178,7 +178,7 @@ def sample(
     with torch.inference_mode():  # thousands of small operations: what autograd notes of each took a twentieth
         x = euler(lambda x, t: velocity_from_data(x, predict(x, t), t), noise, times[:-1])
         data = predict(x, times[-2].expand(len(x)))
-    return clamp(vocal.denormalise(data.clone()).cpu().float())  # cloned, it is a tensor like any other again
+    return clamp(vocal.denormalise(data).cpu().float())  # made out here, a tensor like any other
 
 
 def holding(predict: Callable[[Tensor, Tensor], Tensor], frames: Tensor, motion: Tensor) -> Callable:

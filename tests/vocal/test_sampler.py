@@ -118,6 +118,13 @@ def test_held_frames_go_where_they_are_held_and_the_others_take_notice(model, co
     assert (tied - free)[:, 4:].abs().max() > 1e-3
 
 
+def test_what_was_sampled_may_be_learned_from(model, conditions):
+    """The network runs in inference mode; what comes out is a tensor like any other."""
+    motion = sample(model, conditions, torch.randn(2, model.config.window, 63), timesteps(2, SHIFT))
+    assert not motion.is_inference()
+    (torch.ones(63, requires_grad=True) * motion).sum().backward()
+
+
 def test_head_gaze_and_brows_go_on_from_held_frames_without_a_kink(model, conditions):
     """Held far from where the network would be, the next frame is near them and the way back is gradual."""
     config, dice = model.config, torch.Generator().manual_seed(4)
