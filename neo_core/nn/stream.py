@@ -17,6 +17,11 @@ def join_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
+def split_normed(x: Tensor, heads: int, norm: nn.Module) -> Tensor:
+    """`split_heads`, every head normed: faster before the transposition, where its numbers lie side by side."""
+    return norm(x.unflatten(-1, (heads, -1))).transpose(1, 2)
+
+
 class StreamLayer(nn.Module):
     """One stream's own weights in one block. A stream that is not read out gives keys and values and ends there."""
 

@@ -21,7 +21,7 @@ from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ..motion_space import SIZE
 from ..nn.norm import Modulated, RMSNorm
 from ..nn.position import rotate
-from ..nn.stream import StreamLayer, join_heads, split_heads
+from ..nn.stream import StreamLayer, join_heads, split_heads, split_normed
 from ..runtime.attention.dispatch import attention
 from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
@@ -77,8 +77,8 @@ class JointBlock(nn.Module):
 
     def _placed(self, norms: nn.ModuleList, streams: list[Tensor], table: Tensor) -> Tensor:
         """Split into heads, norm each stream, turn with time: S x [B, T, D] -> [B, H, T of all, E]."""
-        normed = [norm(x.unflatten(-1, (self.heads, -1))) for norm, x in zip(norms, streams, strict=False)]
-        heads = torch.cat(normed, dim=1).transpose(1, 2)
+        normed = [split_normed(x, self.heads, norm) for norm, x in zip(norms, streams, strict=False)]
+        heads = torch.cat(normed, dim=2)
         return rotate(heads, table[:, : heads.shape[2]])
 
 

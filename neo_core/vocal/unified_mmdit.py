@@ -28,7 +28,7 @@ from ..data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ..motion_space import SIZE
 from ..nn.norm import Modulated, RMSNorm
 from ..nn.position import rotate
-from ..nn.stream import StreamLayer, join_heads, split_heads
+from ..nn.stream import StreamLayer, join_heads, split_heads, split_normed
 from ..runtime.attention import attention, differential_attention
 from .motion_generator import Conditions, EmotionInput, MotionGenerator, WindowConfig, read
 
@@ -123,8 +123,7 @@ class UnifiedBlock(nn.Module, ABC):
 
     def _placed(self, norm: RMSNorm, x: Tensor, table: Tensor) -> Tensor:
         """Split into sub-heads, norm, turn with time: [B, T, D] -> [B, 2 H, T, E]."""
-        heads = norm(x.unflatten(-1, (2 * self.heads, -1)))  # normed as it lies in memory: faster than transposed
-        return rotate(heads.transpose(1, 2), table[:, : x.shape[1]])
+        return rotate(split_normed(x, 2 * self.heads, norm), table[:, : x.shape[1]])
 
 
 class DifferentialBlock(UnifiedBlock):
