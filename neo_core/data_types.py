@@ -1,6 +1,6 @@
 """Values that cross stage borders, each with its shape.
 
-Letters: C channels, N samples, L layers, T frames in time, D width of a feature.
+Letters: C channels, N samples, L layers, T frames (or latents) in time, D width of a feature.
 
 Hosts write values as text into logs and error reports: as text they tell sizes, and nothing of the person.
 """
@@ -82,6 +82,21 @@ class MotionLatents:
 
     def __repr__(self) -> str:
         return f"MotionLatents({len(self.motion)} frames at {float(self.fps):g} fps)"
+
+
+@dataclass(frozen=True)
+class VideoLatents:
+    """A video as NEO 2 made it, before it is decoded: one latent per four frames (`neo2.latent_space`)."""
+
+    latents: Tensor  # [T, C, h, w]
+    anchor: Tensor  # [C, h, w] the reference picture, which the decoder reads too
+    frames: int  # of the video: at most 4 T
+    fps: Fraction
+    joins: tuple[int, ...] = ()  # frames where two chunks meet, for the seam report
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.latents.shape))
+        return f"VideoLatents({size}, {self.frames} frames at {float(self.fps):g} fps)"
 
 
 @dataclass(frozen=True)

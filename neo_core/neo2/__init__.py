@@ -1,0 +1,1 @@
+"""NEO 2: one reference picture and speech in, full-body video of any length out."""
