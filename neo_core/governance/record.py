@@ -37,7 +37,8 @@ ADULT = {  # what the statement about age says: a figure that nobody is has no a
     "artwork": "the figure shown is not a child",
 }
 TALKING_HEAD = "talking-head"
-SCOPES = (TALKING_HEAD, "reenactment", "full-body")
+FULL_BODY = "full-body"
+SCOPES = (TALKING_HEAD, "reenactment", FULL_BODY)
 POLICY = 1
 
 
