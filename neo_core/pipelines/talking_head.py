@@ -17,8 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, encode, encode_stream, mono_blocks, watched
-from ..audio.features import RATE
+from ..audio.encoder import AudioEncoder, encode
 from ..audio.loading import load_audio_encoder
 from ..data_types import (
     STYLE_SIZE,
@@ -34,7 +33,7 @@ from ..data_types import (
 from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import TALKING_HEAD, Grant
-from ..media.audio import Sound, check_waveform, read_mono
+from ..media.audio import Sound, check_waveform
 from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, Face, load_analyser, person_mask
 from ..pictar.crop import Framing, square_around, whole
@@ -42,14 +41,14 @@ from ..pictar.expression import amplify
 from ..pictar.fit import fit_head
 from ..pictar.geometric import DRAWN, ROUGH, Volume, lift, render
 from ..runtime.threads import one_thread
-from ..timebase import FEATURE_RATE, MOTION_RATE, frame_count
+from ..timebase import MOTION_RATE, frame_count
 from ..vocal.loading import load_vocal
 from ..vocal.motion_generator import MotionGenerator
 from ..vocal.sampler import STEPS, generate_motion, generate_windows
+from .frame_progress import FrameProgress
 from .frame_rate import resample_motion
+from .hearing import heard, sample_count, usable
 from .portrait import Portrait, refuse_child
-
-HEARD_AT_ONCE = 5 * FEATURE_RATE  # feature frames: little, so that short and long sounds take the same memory
 
 
 @dataclass(frozen=True)
@@ -189,9 +188,9 @@ def speak(
     kept: list[Tensor] | None = None,
 ) -> int:
     """Make the avatar speak a sound; returns the number of frames. A list `kept` collects the motion, [n, 63] each."""
-    sound = _usable(sound)
-    frames = frame_count(_samples(sound), sound.sample_rate, settings.fps)
-    told = _Told(progress, frames)
+    sound = usable(sound)
+    frames = frame_count(sample_count(sound), sound.sample_rate, settings.fps)
+    told = FrameProgress(progress, frames)
     motion = perform(models, sound, avatar.identity, settings, told.again)
     motion = motion if kept is None else _keeping(motion, kept)
     write_frames(avatar.volume, motion, frames, output, settings.fps, sound, told)
@@ -205,10 +204,9 @@ def perform(
     encoder = models.audio_encoder
     models.vocal.require_encoder(encoder.name, encoder.layers, encoder.width)
     models.vocal.asked(settings.emotion)
-    frames = [frame_count(_samples(sound), sound.sample_rate, fps) for fps in (Fraction(MOTION_RATE), settings.fps)]
-    heard = [watched(_mono(sound), partial(progress, 0, frames[0], None)) for _ in range(2)]
-    survey = encoder.survey(heard[0])  # a first pass: speech is heard relative to the whole of it
-    hidden = encode_stream(encoder, heard[1], survey, HEARD_AT_ONCE)
+    samples, rates = sample_count(sound), (Fraction(MOTION_RATE), settings.fps)
+    frames = [frame_count(samples, sound.sample_rate, fps) for fps in rates]
+    hidden = heard(encoder, sound, partial(progress, 0, frames[0], None))
     motion = generate_windows(
         models.vocal,
         hidden,
@@ -236,41 +234,12 @@ def write_frames(
 ) -> None:
     """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end."""
     vectors = (vector for piece in motion for vector in piece)
-    with VideoWriter(output, tuple(volume.photo.shape[:2]), fps, _usable(sound)) as writer:
+    with VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound)) as writer:
         progress(0, frames, None)
         for frame in render(volume, vectors):
             writer.write(frame)
             progress(writer.frames, frames, frame)
         volume.grant.require(TALKING_HEAD)
-
-
-def _usable(sound: Sound | Waveform | None) -> Sound | Waveform | None:
-    """The same; a sound in memory is checked here, one in a file has been."""
-    return check_waveform(sound) if isinstance(sound, Waveform) else sound
-
-
-def _mono(sound: Sound | Waveform) -> Iterator[Tensor]:
-    """A sound as the audio encoder hears it, in blocks. [n] at 16 kHz"""
-    return read_mono(sound, RATE) if isinstance(sound, Sound) else mono_blocks(sound)
-
-
-def _samples(sound: Sound | Waveform) -> int:
-    return sound.samples if isinstance(sound, Sound) else sound.samples.shape[1]
-
-
-class _Told:
-    """Progress of the frames written; the stages before the writer run ahead of it and only ask whether to go on."""
-
-    def __init__(self, progress: Progress, frames: int) -> None:
-        self._progress = progress
-        self._done, self._frames = 0, frames
-
-    def __call__(self, done: int, frames: int, frame: Tensor | None) -> None:
-        self._done = done
-        self._progress(done, frames, frame)
-
-    def again(self, *_: object) -> None:
-        self._progress(self._done, self._frames, None)
 
 
 def _keeping(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:

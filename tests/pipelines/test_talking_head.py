@@ -16,7 +16,7 @@ from neo_core.flow.guidance import Guidance
 from neo_core.governance import ConsentRequired
 from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
-from neo_core.pipelines import talking_head
+from neo_core.pipelines import hearing, talking_head
 from neo_core.pipelines.idle import idle
 from neo_core.pipelines.portrait import choose_face
 from neo_core.pipelines.talking_head import Settings, enrol, generate, hear, perform, speak, write_frames, write_video
@@ -186,7 +186,7 @@ def test_unusable_sound_is_refused_in_one_sentence(models, avatar, tmp_path, sam
 
 
 def test_sound_is_read_as_it_is_needed(models, avatar, sound_of, monkeypatch):
-    passes, read = [], talking_head.read_mono
+    passes, read = [], hearing.read_mono
 
     def counting(*arguments):
         passes.append(0)
@@ -194,7 +194,7 @@ def test_sound_is_read_as_it_is_needed(models, avatar, sound_of, monkeypatch):
             passes[-1] += 1
             yield block
 
-    monkeypatch.setattr(talking_head, "read_mono", counting)
+    monkeypatch.setattr(hearing, "read_mono", counting)
     next(perform(models, sound_of(90.0), avatar.identity, Settings()))
     assert len(passes) == 2  # one for the loudness, one to be heard
     assert passes[1] < passes[0] / 2
