@@ -30,7 +30,7 @@ class Framing:
         left, top, right, bottom = self.box
         part = self.photo[top:bottom, left:right]
         if part.shape[:2] != self.size:
-            pixels = _scaled(part.permute(2, 0, 1)[None].float(), self.size)[0].permute(1, 2, 0)
+            pixels = scaled(part.permute(2, 0, 1)[None].float(), self.size)[0].permute(1, 2, 0)
             part = pixels.round().clamp(0, 255).to(torch.uint8)
         return part.contiguous()
 
@@ -38,7 +38,7 @@ class Framing:
         """What belongs to the frame of a mask of the photo, in 0..1. [H, W] -> [h, w]"""
         left, top, right, bottom = self.box
         part = mask[top:bottom, left:right]
-        return part if part.shape == self.size else _scaled(part[None, None], self.size)[0, 0].clamp(0, 1)
+        return part if part.shape == self.size else scaled(part[None, None], self.size)[0, 0].clamp(0, 1)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -78,7 +78,7 @@ def square_around(photo: Tensor, box: Tensor, size: int) -> Framing:
     return Framing(photo, (left, top, left + side, top + side), (_even(size), _even(size)))
 
 
-def _scaled(image: Tensor, size: tuple[int, int]) -> Tensor:
+def scaled(image: Tensor, size: tuple[int, int]) -> Tensor:
     """[1, C, H, W] to another size, without aliasing."""
     return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False)
 

@@ -1,0 +1,74 @@
+"""A person is framed as NEO 2 was trained: head a third of the picture, crown just below the upper edge."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neo_core.data_types import InputError
+from neo_core.pipelines.half_body import AIR, HEADS, MOST_MISSING, frame_half_body, square
+
+SIZE = 128
+CROWN, CHIN, MIDDLE = 100, 220, 300  # rows, column of the drawn head
+
+
+@pytest.fixture
+def face(portrait):
+    """A face with a head of 120 pixels: only eyes and chin count."""
+    points = torch.full_like(portrait.face.landmarks, (CROWN + CHIN) / 2)
+    points[:, 0] = MIDDLE
+    points[8, 1] = CHIN
+    return replace(portrait.face, landmarks=points)
+
+
+@pytest.fixture
+def photo():
+    """Every row and column of 600 has its own colour."""
+    rows, columns = torch.meshgrid(torch.arange(600), torch.arange(600), indexing="ij")
+    return torch.stack([rows * 255 // 600, columns * 255 // 600, torch.zeros_like(rows)], -1).byte()
+
+
+def test_the_head_takes_a_third_below_a_little_air(face):
+    left, top, side = square(face.landmarks68)
+    assert side == HEADS * (CHIN - CROWN)
+    assert (CROWN - top) / side == pytest.approx(AIR, abs=0.01)
+    assert left + side / 2 == MIDDLE
+
+
+def test_pixels_come_from_where_the_square_lies(face, photo):
+    left, top, side = square(face.landmarks68)
+    framed = frame_half_body(photo, face, SIZE)
+    assert framed.missing == 0
+    assert framed.picture.shape == (SIZE, SIZE, 3)
+    for share in (0.25, 0.5, 0.75):
+        at = round(share * SIZE)
+        expected = torch.tensor([top + share * side, left + share * side]) * 255 / 600
+        assert framed.picture[at, at, :2].float().sub(expected).abs().max() < 2
+
+
+def test_the_photo_goes_on_beyond_its_edges(face, photo):
+    left, top, side = square(face.landmarks68)
+    cut = photo[: top + round(0.7 * side), left + 40 :]
+    there = replace(face, landmarks=face.landmarks - torch.tensor([left + 40.0, 0.0]))
+    framed = frame_half_body(cut, there, SIZE)
+    assert framed.missing == pytest.approx(0.3, abs=0.01)
+    assert framed.picture[-20:].float().std(0).max() < 1  # the last row goes on
+    assert framed.picture[50, :12].float().std(0).max() < 1  # the first column
+    whole = frame_half_body(photo, face, SIZE).picture
+    assert (framed.picture[10:80, 20:].int() - whole[10:80, 20:].int()).abs().max() <= 2
+
+
+def test_a_photo_without_a_body_is_refused(face, photo):
+    _, top, side = square(face.landmarks68)
+    enough = top + round((1 - MOST_MISSING) * side)
+    frame_half_body(photo[:enough], face, SIZE)
+    with pytest.raises(InputError, match=r"ends 1\.\d head heights below its crown; expected .* to the waist"):
+        frame_half_body(photo[: enough - 10], face, SIZE)
+
+
+def test_a_tilted_head_has_its_own_height(face):
+    """The side follows the length from eyes to chin, however the head is tilted."""
+    turn = torch.deg2rad(torch.tensor(25.0))
+    matrix = torch.tensor([[turn.cos(), turn.sin()], [-turn.sin(), turn.cos()]])
+    tilted = (face.landmarks68 - 200) @ matrix + 200
+    assert square(tilted)[2] == pytest.approx(square(face.landmarks68)[2], abs=1)
