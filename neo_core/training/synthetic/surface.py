@@ -73,10 +73,10 @@ def unwrap(template: Tensor, triangles: Tensor, height: int) -> Tensor:
     screen = torch.cat([uv * size, 100 - radius[:, None]], -1)
     fragments = rasterise(screen, triangles, height, 2 * height)
     position = interpolate(fragments, triangles, template)
-    return _fill(position, fragments.triangle >= 0)
+    return fill_holes(position, fragments.triangle >= 0)
 
 
-def _fill(position: Tensor, known: Tensor) -> Tensor:
+def fill_holes(position: Tensor, known: Tensor) -> Tensor:
     """Holes take the average of what is known around them, found on ever smaller pictures (pull and push)."""
     value = rearrange(position * known[..., None], "h w c -> 1 c h w")
     weight = known.to(position.dtype)[None, None]
