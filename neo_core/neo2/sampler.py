@@ -1,0 +1,176 @@
+"""Noise -> clean latents in few steps: "the right scheduler timestep spacing, guidance rescaling, and noise level
+initialisation to recover quality at the lower step count".
+
+ - spacing: a uniform walk shifted towards the noise (arXiv 2403.03206, eq. 23), or a table by name
+ - guidance: x0 = full + sum_c (w_c - 1) d_c, d_c = full - without c; a pass per weight that is not 1, and none else
+ - APG (arXiv 2410.02416): of each d_c the part along the full prediction is dropped and its size is limited
+ - rescale (arXiv 2305.08891, eq. 15 and 16, on x0): what is guided gets back a share of the deviation from the anchor
+   that the full prediction has
+ - start: below 1, the walk begins at x = (1 - s0) anchor + s0 noise, the flow time being s0
+
+Clean latents are predicted and handed on between the steps, so that whoever joins chunks can do it there.
+
+Letters: B batch, T latents, C h w one latent, P passes.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..data_types import InputError, Progress, silent
+from ..flow.schedule import timesteps
+from .dit import Conditions
+
+Predictor = Callable[[Tensor, Tensor, Conditions], Tensor]  # (x [B, T, C, h, w], t [B], conditions) -> clean latents
+SIGNALS = ("audio", "text", "reference")  # that can be guided
+SIGMA_MAX = 80.0  # of rCM's first step
+RCM_ANGLES = (math.atan(SIGMA_MAX), 1.5, 1.4, 1.0)  # TrigFlow times of 1 to 4 steps (TurboDiffusion, rCM sampler)
+SMALL = 1e-6  # deviations and squared norms
+
+
+def rcm(steps: int) -> Tensor:
+    """The stops of the rCM sampler: an angle a of TrigFlow is the flow time sin a / (sin a + cos a). [steps + 1]"""
+    if steps > len(RCM_ANGLES):
+        raise InputError(f"the schedule rcm was asked for {steps} steps, expected 1 to {len(RCM_ANGLES)}")
+    angle = torch.tensor(RCM_ANGLES[:steps], dtype=torch.float64)
+    stops = angle.sin() / (angle.sin() + angle.cos())
+    return torch.cat((stops, stops.new_zeros(1))).float()
+
+
+def uniform(steps: int) -> Tensor:
+    """Equal steps."""
+    return timesteps(steps)
+
+
+TABLES: dict[str, Callable[[int], Tensor]] = {"uniform": uniform, "rcm": rcm}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a chunk is sampled."""
+
+    steps: int = 3
+    schedule: float | str = 3.0  # shift of the times, or a name in `TABLES`
+    start: float = 1.0  # noise level s0 of the first step
+    rescale: float = 0.7  # 0..1, acts where something is guided
+    apg: bool = True
+    limit: float = 0.5  # largest root mean square of a guidance term, with APG
+    audio: float = 1.0  # weights: 0 ignores the signal, 1 is neutral
+    text: float = 1.0
+    reference: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= 1000:
+            raise InputError(f"sampling takes {self.steps} steps, expected 1 to 1000")
+        if isinstance(self.schedule, str) and self.schedule not in TABLES:
+            raise InputError(f"schedule {self.schedule!r:.40} is unknown, expected a shift or {', '.join(TABLES)}")
+        if not isinstance(self.schedule, str) and not 0.05 <= self.schedule <= 50:
+            raise InputError(f"schedule shift is {self.schedule:g}, expected 0.05 to 50")
+        if not 0.05 < self.start <= 1:
+            raise InputError(f"start is {self.start:g}, expected above 0.05 and at most 1")
+        for name in SIGNALS:
+            if not 0 <= getattr(self, name) <= 10:
+                raise InputError(f"{name} weight is {getattr(self, name):g}, expected 0 to 10")
+        if not 0 <= self.rescale <= 1:
+            raise InputError(f"rescale is {self.rescale:g}, expected 0 to 1")
+
+    @property
+    def guided(self) -> tuple[str, ...]:
+        """The signals that need a pass without them."""
+        return tuple(name for name in SIGNALS if getattr(self, name) != 1)
+
+
+def times(sampling: Sampling) -> Tensor:
+    """The stops of the walk, from the start's noise level down to 0: [steps + 1]."""
+    if isinstance(sampling.schedule, str):
+        stops = TABLES[sampling.schedule](sampling.steps)
+    else:
+        stops = timesteps(sampling.steps, sampling.schedule)
+    return sampling.start * stops
+
+
+def begin(anchor: Tensor, noise: Tensor, sampling: Sampling) -> Tensor:
+    """Where the walk starts: noise over the anchor. [B, C, h, w], [B, T, C, h, w] -> [B, T, C, h, w]"""
+    level = float(times(sampling)[0])
+    return (1 - level) * anchor[:, None] + level * noise
+
+
+def advance(x: Tensor, clean: Tensor, t: float, s: float) -> Tensor:
+    """The Euler step from t to s < t towards a clean prediction: x_s = x_t + (s - t) v with v = (x_t - x0) / t, in the
+    form that divides by no small time. At s = 0 it is the prediction itself."""
+    return (s / t) * x + (1 - s / t) * clean
+
+
+def predict(dit: Predictor, x: Tensor, t: Tensor, conditions: Conditions, sampling: Sampling) -> Tensor:
+    """Clean latents of x_t at flow times t [B], with as many passes as the weights need, in one batch."""
+    names = sampling.guided
+    if not names:
+        return dit(x, t, conditions)
+    passes = 1 + len(names)
+    several = Conditions.stack([conditions, *(conditions.without(name) for name in names)])
+    full, *left_out = dit(x.repeat(passes, 1, 1, 1, 1), t.repeat(passes), several).chunk(passes)
+    base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)[:, None]
+    guided = full
+    for name, without in zip(names, left_out, strict=True):
+        term = full - without
+        guided = guided + (getattr(sampling, name) - 1) * (
+            projected(term, full, sampling.limit) if sampling.apg else term
+        )
+    return rescaled(guided, full, base, sampling.rescale)
+
+
+def projected(term: Tensor, full: Tensor, limit: float) -> Tensor:
+    """Adaptive projected guidance: a term of at most the root mean square `limit`, less its part along the full
+    prediction, sample by sample. [B, ...] each"""
+    size = term.flatten(1).square().mean(1).sqrt()
+    term = term * _spread((limit / size.clamp(min=SMALL)).clamp(max=1), term)
+    along = (term * full).flatten(1).sum(1) / full.flatten(1).square().sum(1).clamp(min=SMALL)
+    return term - _spread(along, term) * full
+
+
+def rescaled(guided: Tensor, full: Tensor, base: Tensor, share: float) -> Tensor:
+    """Give a guided prediction a share of the deviation from the anchor that the full one has, sample by sample.
+
+    guided, full [B, T, C, h, w]; base [B, 1, C, h, w], which is as it is.
+    """
+    wanted, has = ((x - base).flatten(1).std(1) for x in (full, guided))
+    size = torch.where(wanted > SMALL, wanted / has.clamp(min=SMALL), 1.0)
+    return base + _spread(1 + share * (size - 1), guided) * (guided - base)
+
+
+def _spread(values: Tensor, x: Tensor) -> Tensor:
+    """[B] -> [B, 1, ...] as x has dims"""
+    return values.view(-1, *(1,) * (x.ndim - 1))
+
+
+def noise_field(seed: int, first: int, count: int, shape: tuple[int, ...]) -> Tensor:
+    """Noise of the latents `first` .. `first + count - 1` of a video, which may begin before 0. That of latent k
+    depends on the seed and on k alone, and is the same on every device. [count, *shape]"""
+    return torch.stack([torch.randn(shape, generator=_dice(seed, k)) for k in range(first, first + count)])
+
+
+def _dice(seed: int, latent: int) -> torch.Generator:
+    """The generator keeps 32 bits of its seed: those of a digest differ wherever seed or latent do."""
+    digest = hashlib.blake2b(f"{seed} {latent}".encode(), digest_size=4).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest))
+
+
+@torch.no_grad()
+def sample_chunk(
+    dit: Predictor, conditions: Conditions, noise: Tensor, sampling: Sampling, progress: Progress = silent
+) -> Tensor:
+    """One window from its noise [B, T, C, h, w] -> clean latents [B, T, C, h, w]."""
+    stops = times(sampling).tolist()
+    x = begin(conditions.anchor, noise, sampling)
+    for step, (t, s) in enumerate(pairwise(stops)):
+        progress(step, sampling.steps, None)
+        clean = predict(dit, x, x.new_full((len(x),), t), conditions, sampling)
+        x = advance(x, clean, t, s)
+    progress(sampling.steps, sampling.steps, None)
+    return x
