@@ -6,6 +6,7 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import InputError
 from ..neo_core.governance import (
+    FULL_BODY,
     TALKING_HEAD,
     ConsentLedger,
     ConsentRecord,
@@ -26,6 +27,8 @@ from .portraits import found
 from .sockets import NeoGrant
 from .terminal import consent_command
 
+USES = (TALKING_HEAD, FULL_BODY)
+
 
 class Consent(io.ComfyNode):
     @classmethod
@@ -37,7 +40,17 @@ class Consent(io.ComfyNode):
             description="Asks whether there is a consent record for this person in this picture. Records stay on this "
             "computer; the workflow and the video hold nothing of them.",
             search_aliases=["permission", "governance", "grant"],
-            inputs=[inputs.photo(), inputs.face()],
+            inputs=[
+                inputs.photo(),
+                inputs.face(),
+                io.Combo.Input(
+                    "use",
+                    options=list(USES),
+                    default=USES[0],
+                    optional=True,
+                    tooltip="What the picture is for: a talking head, or the full body that NEO 2 moves",
+                ),
+            ],
             outputs=[NeoGrant.Output("consent", tooltip="Permission to animate this picture while ComfyUI runs")],
         )
 
@@ -46,30 +59,34 @@ class Consent(io.ComfyNode):
         return ConsentLedger().withdrawals(time.time())  # what was granted is looked at again when any consent ends
 
     @classmethod
-    def execute(cls, photo, face):
+    def execute(cls, photo, face, use=TALKING_HEAD):
+        scope = inputs.chosen(use, USES, "use")
         with on_device() as engine:
             portrait = found(engine, photo, face)
-        return io.NodeOutput(granted(portrait, face))
+        return io.NodeOutput(granted(portrait, face, scope))
 
 
-def granted(portrait: Portrait, face: int) -> Grant:
-    """The grant for a portrait. Where no record covers it, the answer to its last refusal becomes one; without an
-    answer the picture is kept for whoever adds a record, and ConsentRequired tells how."""
+def granted(portrait: Portrait, face: int, scope: str = TALKING_HEAD) -> Grant:
+    """The grant for a portrait and a use of it.
+
+    Where no record covers that, the answer to its last refusal becomes one; without an answer the picture is kept for
+    whoever adds a record, and ConsentRequired tells how.
+    """
     person = fingerprint(portrait.photo, portrait.face.landmarks68)
     name = portrait_id(person)
     statement = refusals.taken_request(name)
-    if statement is not None and not covered(person):
-        ConsentLedger().add(stated(statement, person))
+    if statement is not None and not covered(person, scope):
+        ConsentLedger().add(stated(statement, person, scope))
     try:
-        grant = authorise(person, TALKING_HEAD, source=f"portrait {name}", command=adding(name, face))
+        grant = authorise(person, scope, source=f"portrait {name}", command=adding(name, face, scope))
     except ConsentRequired as refusal:
         refusals.keep(name, portrait.photo)
-        raise ConsentRequired(f"{refusal}\n{otherwise(name)}") from None
+        raise ConsentRequired(f"{refusal}\n{otherwise(name, scope)}") from None
     refusals.forget(name)
     return grant
 
 
-def stated(statement: bytes, person: Person) -> ConsentRecord:
+def stated(statement: bytes, person: Person, scope: str) -> ConsentRecord:
     """The record that a request asks for. Who was asked and stated what no record can hold is asked again."""
     try:
         return record_from_request(statement, person, refusals.QUESTIONS, now=int(time.time()))
@@ -77,29 +94,32 @@ def stated(statement: bytes, person: Person) -> ConsentRecord:
         raise
     except InputError as objection:
         name = portrait_id(person)
-        way_out = f"To state it anew, press Give consent (portrait {name}, question {refusals.QUESTIONS.ask(name)})."
+        asked = f"portrait {name}, question {refusals.QUESTIONS.ask(name)}, use {scope}"
+        way_out = f"To state it anew, press Give consent ({asked})."
         raise type(objection)(f"{objection}\n{way_out} {records()}") from None
 
 
-def covered(person: Person) -> bool:
-    """Whether a record covers this face in this picture already."""
+def covered(person: Person, scope: str) -> bool:
+    """Whether a record covers this use of this face in this picture already."""
     try:
-        authorise(person, TALKING_HEAD, source="the picture")
+        authorise(person, scope, source="the picture")
     except ConsentRequired:
         return False
     return True
 
 
-def adding(name: str, face: int) -> str:
+def adding(name: str, face: int, scope: str = TALKING_HEAD) -> str:
     """The line for a terminal that adds a record for the refused picture."""
     chosen = ["--face", str(face)] if face else []
+    chosen += [] if scope == TALKING_HEAD else ["--scope", scope]
     line = consent_command("add", str(refusals.picture_of(name)), "--kind", "KIND", *chosen)
     return f'{line} --name "NAME"\n{blanks()}'
 
 
-def otherwise(name: str) -> str:
+def otherwise(name: str, scope: str) -> str:
     """The rest of a refusal: the question that the dialog answers, and how records are seen and ended."""
-    dialog = "" if refusals.several_users() else f"or press Give consent (question {refusals.QUESTIONS.ask(name)}). "
+    asked = f"question {refusals.QUESTIONS.ask(name)}, use {scope}"
+    dialog = "" if refusals.several_users() else f"or press Give consent ({asked}). "
     return dialog + records()
 
 

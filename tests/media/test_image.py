@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageCms
 
 from neo_core.data_types import InputError
-from neo_core.media.image import read_photo, write_image
+from neo_core.media.image import enlarged, read_photo, write_image
 
 RED, BLUE = (200, 30, 40), (20, 40, 220)
 
@@ -150,3 +150,15 @@ def test_output_is_checked(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="does not exist"):
         write_image(tmp_path / "file" / "a.png", image)
+
+
+def test_enlarging_keeps_edges_in_place_and_adds_no_tone():
+    """A dark and a bright half: every pixel has its block, and what lies far from the edge its tone."""
+    picture = torch.zeros(6, 8, 3, dtype=torch.uint8)
+    picture[:, 4:] = 200
+    large = enlarged(picture, 3)
+    assert (large.shape, large.dtype) == ((18, 24, 3), torch.uint8)
+    assert large[:, :3].eq(0).all()
+    assert large[:, -3:].eq(200).all()
+    assert large[9, 11, 0] < 100 < large[9, 12, 0]
+    assert torch.equal(enlarged(picture, 1), picture)

@@ -250,6 +250,20 @@ def test_a_picture_that_a_record_covers_gets_no_second_one(files, ask, pack):
     assert len(pack("neo_core.governance").ConsentLedger().records()) == 1
 
 
+def test_consent_to_a_talking_head_is_none_to_a_full_body(files, portrait, pack, required):
+    """And the refusal says what it is asked for, so that the dialog and the command state that."""
+    granted = pack("nodes.governance").granted
+    files.request.write_text(statement(files))
+    granted(portrait, 0)
+    with pytest.raises(required, match="for full-body") as caught:
+        granted(portrait, 0, "full-body")
+    assert "--scope full-body" in str(caught.value)
+    (files.question,) = re.findall(r"question ([0-9a-f]{32}), use full-body\)", str(caught.value))
+    files.request.write_text(statement(files, scope=["full-body"]))
+    assert granted(portrait, 0, "full-body").scope == ("full-body",)
+    assert granted(portrait, 0).scope == ("talking-head",)
+
+
 def test_with_several_users_only_the_command_is_offered(ask, required, folders, loaded, monkeypatch):
     """ComfyUI does not tell a node whose browser asked, and one user's picture is not for another."""
     monkeypatch.setattr(loaded.host("comfy.cli_args").args, "multi_user", True)

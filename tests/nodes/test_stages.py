@@ -132,6 +132,7 @@ LINKED = [
     ("NEO_EnrolFromPhoto", {"face": -1}, "face is -1; .* from 0 to 64"),
     ("NEO_EnrolFromPhoto", {"framing": "all"}, "framing is 'all'; expected one of head and shoulders, whole photo"),
     ("NEO_Consent", {"face": 65}, "face is 65; .* from 0 to 64"),
+    ("NEO_Consent", {"use": "anything"}, "use is 'anything'; expected one of talking-head, full-body"),
     ("NEO_GenerateMotion", {"steps": 0}, "steps is 0; .* from 2 to 50"),
     ("NEO_GenerateMotion", {"steps": 51}, "steps is 51; .* from 2 to 50"),
     ("NEO_GenerateMotion", {"seed": -1}, "seed is -1; .* from 0 to 18446744073709551615"),

@@ -156,7 +156,7 @@ def test_nothing_private_travels(path):
     for nodes, _ in parts(json.loads(text)):
         for node in nodes:
             if node["type"] == "NEO_Consent":
-                assert set(widgets(node)) == {"face"}
+                assert set(widgets(node)) == {"face", "use"}
                 assert set(node["properties"]) <= {"cnr_id", "ver", "Node name for S&R"}
 
 

@@ -10,8 +10,8 @@ import { element, text, textsLoaded } from "./page.js";
 const NODE = "NEO_Consent";
 const KINDS = ["self", "authorised", "synthetic", "artwork"];
 const SCOPES = ["talking-head", "reenactment", "full-body"];
-const NEEDED = "talking-head"; // the Consent node asks for it, so a record without it would help nobody
-let refused = null; // what the Consent node said last: {portrait, question, commands, objection}
+const NEEDED = "talking-head"; // what a Consent node asks for unless it says another use: a record without it helps nobody
+let refused = null; // what the Consent node said last: {portrait, question, use, commands, objection}
 let answer = null; // what was stated last, to be put right if the Consent node objects to it
 
 app.registerExtension({
@@ -32,9 +32,10 @@ function onError({ node_type: type, exception_type: exception = "", exception_me
   const portrait = message.match(/\bportrait ([0-9a-f]{16})\b/)?.[1];
   if (type !== NODE || !portrait) return;
   const question = message.match(/\bquestion ([0-9a-f]{32})\b/)?.[1];
+  const use = SCOPES.find((scope) => scope === message.match(/\buse ([a-z-]+)\)/)?.[1]) ?? NEEDED;
   const commands = [...message.matchAll(/^ {2}(.* consent (?:list|revoke ID))$/gm)].map((line) => line[1]);
   const objection = exception.endsWith("ConsentRequired") ? "" : message.split("\n", 1)[0];
-  refused = { portrait, question, commands, objection };
+  refused = { portrait, question, use, commands, objection };
   ask();
 }
 
@@ -50,7 +51,7 @@ function toast(severity, detail) {
 }
 
 function open(refusal) {
-  const questions = [intro(refusal.portrait), who(), details(), objection(refusal), use(), adult()];
+  const questions = [intro(refusal.portrait), who(), details(), objection(refusal), use(refusal.use), adult()];
   const form = element("form", {}, header(), ...questions, later(refusal.commands), problem(), footer());
   const dialog = element("dialog", { class: "neo-consent", "aria-labelledby": "neo-consent-title" }, form);
   form.addEventListener("change", ({ target }) => {
@@ -174,10 +175,10 @@ function askAbout(form) {
   form.querySelector(".neo-age").textContent = text(`consent.adult.${kind}`);
 }
 
-function use() {
+function use(asked) {
   const needed = { checked: "", disabled: "" };
   const choices = SCOPES.map((scope) => {
-    return choice("checkbox", "scope", scope, text(`consent.scope.${scope}`), scope === NEEDED ? needed : {});
+    return choice("checkbox", "scope", scope, text(`consent.scope.${scope}`), scope === asked ? needed : {});
   });
   const row = element("div", { class: "neo-row" }, ...choices);
   return element("fieldset", {}, element("legend", {}, text("consent.use")), row);
