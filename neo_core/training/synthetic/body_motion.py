@@ -15,6 +15,7 @@ import numpy as np
 from ...timebase import MOTION_RATE
 from . import arms
 from .arms import Arm, Reach
+from .body import Body
 from .curves import FRAME, bump, frame_times, settle, smooth, wander
 from .gestures import OVERSAMPLING, STEP, least_effort
 from .hand_shapes import FINGERS, MANNERS, REST_SHARES, RESTS, SHAPES, Manner, Shape, finger_rotations
@@ -34,7 +35,7 @@ ELBOW = np.array([0.62, -0.78, -0.32])
 MIDLINE = 0.06  # finger tips stay this far on their side (dm)
 THICK = 0.5  # from the skin of the trunk to the middle of a wrist (dm)
 LEAST_STRESS, ACCENTED = -0.4, 0.5  # vowels between them are worth a small beat
-PULSE = 0.5  # how far raised hands follow the loudness of syllables, as a part of a stroke
+PULSE = 0.9  # how far raised hands follow the loudness of syllables, as a part of a stroke
 WIDEST = 2.75  # wrists stay in the picture of a half body
 
 
@@ -63,11 +64,10 @@ class Figure:
         return self.arms[0].length / ARM
 
 
-def gestures(score: Score, body, manner: str, seed: int) -> np.ndarray:
+def gestures(score: Score, body: Body, manner: str, seed: int) -> np.ndarray:
     """Rotations of every bone for a whole recording at 25 fps. [T, bones, 3, 3] float32
 
-    body: with bones, head, tail [bones, 3] (and `front`, the foremost z of the trunk, where it is known). The same
-    seed rests in the same way whatever the manner.
+    body: a `body.Body`. The same seed rests in the same way whatever the manner.
     """
     figure, habit = read_figure(body), MANNERS[manner]
     streams = [np.random.default_rng([seed, 0x6E5, k]) for k in range(5)]
@@ -78,7 +78,7 @@ def gestures(score: Score, body, manner: str, seed: int) -> np.ndarray:
     return _assemble(figure, plan, trunk, shrug, _elbows(seed, score.frames, streams[3]))
 
 
-def at_rest(body, seed: int, moment: int = 0) -> np.ndarray:
+def at_rest(body: Body, seed: int, moment: int = 0) -> np.ndarray:
     """The pose in which `gestures` of this seed rests, at another moment: posture and hands a little otherwise.
     [bones, 3, 3] float32"""
     rng = np.random.default_rng([seed, 0xA7, moment])
@@ -103,7 +103,7 @@ def plan_strokes(score: Score, manner: Manner, rng: np.random.Generator) -> list
     """Strokes on the accents, the strongest first, none too near another; louder and livelier ones are larger."""
     chosen: list[tuple[float, float]] = []
     for time, strength in sorted([*score.accents, *_syllables(score)], key=lambda beat: -beat[1]):
-        keen = rng.uniform() < manner.share * (0.6 + 0.5 * strength)
+        keen = rng.uniform() < manner.share * (0.75 + 0.5 * strength)
         if keen and all(abs(time - other) >= manner.spacing for other, _ in chosen):
             chosen.append((time, strength))
     lively = _liveliness(score)
@@ -150,13 +150,20 @@ def _plan_hands(
     for side in range(2):
         own = [stroke for stroke in strokes if stroke.hands[side]]
         for unit in units(own, score, manner):
-            _paint_unit(target[:, side], care[:, side], unit, manner, rng)
+            home = _home(manner, rests[side]) + 0.1 * rng.normal(size=3)
+            _paint_unit(target[:, side], care[:, side], unit, manner, home)
     effort = np.full(2 * CHANNELS, manner.reach**4)
     tracks = least_effort(target.reshape(steps, -1), care.reshape(steps, -1), effort)
     plan = tracks.reshape(score.frames, OVERSAMPLING, 2, CHANNELS)[:, 1:3].mean(1)
     plan[..., 1] -= _pulse(score, manner)[:, None] * _raised(plan, rests)
     plan[..., PLACE] += 0.035 * wander(rng, score.frames, 1.2, 6).reshape(-1, 2, 3)
     return plan
+
+
+def _home(manner: Manner, rest: np.ndarray) -> np.ndarray:
+    """Where a hand is between strokes: a restrained one hardly leaves its rest, but a hanging one is lifted. [3]"""
+    hanging = np.clip(-rest[1] - 3.0, 0, 1)
+    return rest + np.maximum(manner.raised, 0.85 * hanging) * (np.array(manner.home) - rest)
 
 
 def _pulse(score: Score, manner: Manner) -> np.ndarray:
@@ -166,7 +173,7 @@ def _pulse(score: Score, manner: Manner) -> np.ndarray:
 
 def _raised(plan: np.ndarray, rests: np.ndarray) -> np.ndarray:
     """How far each hand has left its rest, 0..1. [T, 2]"""
-    return np.clip(np.linalg.norm(plan[..., PLACE] - rests, axis=-1) / 0.6, 0, 1)
+    return np.clip(np.linalg.norm(plan[..., PLACE] - rests, axis=-1) / 0.3, 0, 1)
 
 
 def units(strokes: Sequence[Stroke], score: Score, manner: Manner) -> list[list[Stroke]]:
@@ -182,11 +189,8 @@ def units(strokes: Sequence[Stroke], score: Score, manner: Manner) -> list[list[
     return grouped
 
 
-def _paint_unit(
-    target: np.ndarray, care: np.ndarray, unit: Sequence[Stroke], manner: Manner, rng: np.random.Generator
-) -> None:
+def _paint_unit(target: np.ndarray, care: np.ndarray, unit: Sequence[Stroke], manner: Manner, home: np.ndarray) -> None:
     """Paint one unit of one hand into target, care [K, CHANNELS]: up to its home, every stroke, and down again."""
-    home = np.array(manner.home) + 0.12 * rng.normal(size=3)
     first, last = unit[0], unit[-1]
     hold = min(0.25 * manner.linger, 0.35)
     begin, end = first.time - manner.lead - 0.25, last.time + hold
@@ -265,14 +269,20 @@ def _elbows(seed: int, frames: int, rng: np.random.Generator) -> np.ndarray:
     return np.broadcast_to(hint, (frames, 2, 3)) + drift
 
 
-def read_figure(body) -> Figure:
+def read_figure(body: Body) -> Figure:
     """Arms, fingers and the front of a body."""
     bones = tuple(str(name) for name in body.bones)
     head, tail = np.asarray(body.head, dtype=np.float64), np.asarray(body.tail, dtype=np.float64)
     both = tuple(arms.read_arm(bones, head, tail, side) for side in SIDES)
     bends = tuple(_finger_axes(bones, head, tail, arm) for arm in both)
-    front = getattr(body, "front", None)
-    return Figure(bones, both, bends, float(tail[bones.index("breast.L"), 2] if front is None else front))
+    return Figure(bones, both, bends, _front(body, bones))
+
+
+def _front(body: Body, bones: Sequence[str]) -> float:
+    """Foremost of what hangs on the trunk, clothes included, above the hips (dm)."""
+    trunk = [k for k, name in enumerate(bones) if name.startswith(("spine", "breast"))]
+    weight, rest = np.asarray(body.weight), np.asarray(body.rest)
+    return float(rest[weight[:, trunk].sum(1) > 0.7, 2].max())
 
 
 def _finger_axes(bones: Sequence[str], head: np.ndarray, tail: np.ndarray, arm: Arm) -> dict[str, np.ndarray]:

@@ -54,6 +54,7 @@ class Manner:
     spacing: float  # least time between strokes (s)
     both: float  # how often both hands move
     home: tuple[float, float, float]  # of the left hand between strokes: outward, above the shoulder, to the front
+    raised: float  # how far from rest to home a resting hand goes, 0..1
     linger: float  # how long a hand stays up after a stroke (s)
     lead: float  # from readiness to the stroke's end (s)
     reach: float  # how far movements are smoothed (hundredths of a second)
@@ -63,19 +64,19 @@ class Manner:
 
 MANNERS = {
     "calm": Manner(
-        0.42, 0.60, 1.10, 0.10, (1.05, -2.30, 2.15), 0.45, 0.36, 10.0, 0.5,
+        0.55, 0.95, 0.80, 0.10, (1.15, -2.05, 2.25), 0.22, 1.8, 0.36, 10.0, 0.5,
         {"beat": 0.5, "offer": 0.3, "press": 0.2},
     ),
     "neutral": Manner(
-        0.85, 0.75, 0.78, 0.45, (1.30, -2.02, 2.30), 0.8, 0.30, 8.0, 0.85,
+        0.95, 0.95, 0.66, 0.45, (1.35, -1.90, 2.35), 0.5, 1.5, 0.30, 8.0, 0.85,
         {"beat": 0.4, "offer": 0.2, "open": 0.2, "press": 0.1, "chop": 0.1},
     ),
     "explaining": Manner(
-        1.15, 0.85, 0.66, 0.65, (1.70, -1.80, 2.35), 2.2, 0.28, 7.5, 0.9,
+        1.2, 1.0, 0.58, 0.65, (1.70, -1.80, 2.35), 1.0, 2.2, 0.28, 7.5, 0.9,
         {"open": 0.26, "offer": 0.2, "frame": 0.2, "count": 0.17, "point": 0.1, "beat": 0.07},
     ),
     "emphatic": Manner(
-        1.75, 1.0, 0.46, 0.88, (1.45, -1.62, 2.30), 0.9, 0.21, 5.5, 1.5,
+        1.75, 1.0, 0.46, 0.88, (1.45, -1.62, 2.30), 0.9, 1.1, 0.21, 5.5, 1.5,
         {"beat": 0.3, "chop": 0.25, "open": 0.2, "press": 0.13, "point": 0.12},
     ),
 }  # fmt: skip
