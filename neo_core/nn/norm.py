@@ -17,6 +17,25 @@ class RMSNorm(nn.Module):
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
 
 
+class ChannelRMSNorm(nn.Module):
+    """RMSNorm over the channels of [B, C, ...]. One fused step where each place's channels lie side by side in memory
+    (channels-last); elsewhere the same numbers, slower."""
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = x.movedim(1, -1)
+        return F.rms_norm(last, self.weight.shape, self.weight.to(x.dtype), self.eps).movedim(-1, 1)
+
+
+def eager_channel_norm(x: Tensor, weight: Tensor) -> Tensor:
+    """The twin of `ChannelRMSNorm` in plain steps, as public video autoencoders write it: the measure of it."""
+    return F.normalize(x, dim=1) * weight.numel() ** 0.5 * weight.view(-1, *[1] * (x.ndim - 2))
+
+
 class Modulation(nn.Module):
     """`parts` vectors from one conditioning vector, zero at the start, so that every gated block begins as nothing."""
 

@@ -1,8 +1,9 @@
 """Norms and modulation."""
 
+import pytest
 import torch
 
-from neo_core.nn.norm import Modulation, RMSNorm, modulate
+from neo_core.nn.norm import ChannelRMSNorm, Modulation, RMSNorm, eager_channel_norm, modulate
 
 
 def test_rms_norm_gives_unit_mean_square_at_any_scale():
@@ -22,3 +23,16 @@ def test_modulate_is_shift_and_scale_of_the_normed():
     x, shift, scale = torch.randn(2, 5, 8), torch.randn(2, 1, 8), torch.randn(2, 1, 8)
     normed = (x - x.mean(-1, keepdim=True)) / (x.var(-1, unbiased=False, keepdim=True) + 1e-6).sqrt()
     torch.testing.assert_close(modulate(x, shift, scale), shift + (1 + scale) * normed, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_channel_norm_equals_its_eager_twin(layout):
+    norm = ChannelRMSNorm(24)
+    torch.nn.init.normal_(norm.weight)
+    x = torch.randn(2, 24, 3, 5, 6).contiguous(memory_format=layout)
+    torch.testing.assert_close(norm(x), eager_channel_norm(x, norm.weight), atol=1e-5, rtol=1e-5)
+
+
+def test_channel_norm_keeps_channels_last():
+    x = torch.randn(2, 24, 3, 5, 6).contiguous(memory_format=torch.channels_last_3d)
+    assert ChannelRMSNorm(24)(x).is_contiguous(memory_format=torch.channels_last_3d)
