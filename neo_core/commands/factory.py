@@ -9,6 +9,7 @@ FACTORIES = {  # name -> module below `training`
     "plain-heads": "synthetic.plain_heads",
     "generations": "synthetic.generations",
     "sheet": "synthetic.sheet",
+    "humans-sheet": "synthetic.humans_sheet",
     "portrait": "synthetic.portrait",
     "talking-people": "talking_people",
     "speech": "synthetic.speech",

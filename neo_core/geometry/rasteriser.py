@@ -7,6 +7,7 @@ vertex with the lower index, so two triangles sharing an edge see the same cross
 Letters: V vertices, F triangles, R spans, N covered samples.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 CHUNK = 1 << 19  # samples drawn at once: small enough to stay in the cache
 EMPTY = torch.iinfo(torch.int64).max
+Cutout = Callable[[Tensor, Tensor], Tensor]  # triangle [N], pixel [N] -> bool [N]: whether the surface is there
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,15 @@ class Fragments:
     depth: Tensor  # [H, W] infinity where there is none
 
 
-def rasterise(screen: Tensor, triangles: Tensor, height: int, width: int) -> Fragments:
+def rasterise(screen: Tensor, triangles: Tensor, height: int, width: int, cutout: Cutout | None = None) -> Fragments:
     """Nearest triangle of every pixel; both sides count, triangles reaching behind the lens are left out.
 
+    `cutout` says of samples (triangle, number of the pixel) whether the triangle has no hole there, as hair cards do.
     screen [V, 3]: x, y in pixels and depth > 0 as `camera.project` gives them; triangles [F, 3] int64. Barycentrics and
     depth are differentiable in `screen`; which triangle covers a pixel is not.
     """
     with torch.no_grad():
-        winner = _nearest(screen.float(), triangles, height, width)
+        winner = _nearest(screen.float(), triangles, height, width, cutout)
         covered = torch.nonzero(winner >= 0)[:, 0]
     corner = triangles.index_select(0, winner.index_select(0, covered))  # [N, 3]
     x, y, away = _corners(screen, corner)  # [3, N]
@@ -73,7 +76,7 @@ class Spans(NamedTuple):
     slope: Tensor  # of it per pixel
 
 
-def _nearest(screen: Tensor, triangles: Tensor, height: int, width: int) -> Tensor:
+def _nearest(screen: Tensor, triangles: Tensor, height: int, width: int, cutout: Cutout | None) -> Tensor:
     """Index of the nearest triangle at every pixel, -1 for none. [H * W]"""
     buffer = torch.full((height * width,), EMPTY, dtype=torch.int64, device=screen.device)
     spans = _spans(screen, triangles, height, width)
@@ -81,7 +84,7 @@ def _nearest(screen: Tensor, triangles: Tensor, height: int, width: int) -> Tens
     fill_up = CHUNK * torch.arange(1, 1 + samples // CHUNK, device=screen.device)
     cuts = torch.searchsorted(spans.count.cumsum(0), fill_up).cpu()
     for part in zip(*(column.tensor_split(cuts) for column in spans), strict=True):
-        _draw(buffer, Spans(*part))
+        _draw(buffer, Spans(*part), cutout)
     return torch.where(buffer == EMPTY, -1, buffer & 0xFFFFFFFF)
 
 
@@ -148,14 +151,18 @@ def _edges_and_depth(
     return torch.cat([a_y, slope, left, right]), plane
 
 
-def _draw(buffer: Tensor, spans: Spans) -> None:
+def _draw(buffer: Tensor, spans: Spans, cutout: Cutout | None) -> None:
     """Keep the nearest of `buffer` [H * W] and the spans at every pixel of theirs."""
     span, along = _expanded(spans.count)  # [N]
     pixel = spans.pixel.index_select(0, span) + along
     inverse = spans.inverse.index_select(0, span) + spans.slope.index_select(0, span) * along
     # The bits of a positive float grow with its value, so depth and index compare as one integer.
     depth = (1 / inverse.clamp(min=1e-12)).view(torch.int32).long()
-    buffer.scatter_reduce_(0, pixel, (depth << 32) | spans.owner.index_select(0, span), "amin")
+    owner = spans.owner.index_select(0, span)
+    packed = (depth << 32) | owner
+    if cutout is not None:
+        packed = torch.where(cutout(owner, pixel), packed, EMPTY)
+    buffer.scatter_reduce_(0, pixel, packed, "amin")
 
 
 def _perspective_weights(x: Tensor, y: Tensor, depth: Tensor) -> Tensor:
