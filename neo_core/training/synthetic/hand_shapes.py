@@ -64,31 +64,31 @@ class Manner:
 
 MANNERS = {
     "calm": Manner(
-        0.55, 0.95, 0.80, 0.10, (1.15, -2.05, 2.25), 0.22, 1.8, 0.36, 10.0, 0.5,
+        0.55, 0.95, 0.80, 0.10, (1.15, -1.70, 2.30), 0.22, 1.8, 0.36, 10.0, 0.5,
         {"beat": 0.5, "offer": 0.3, "press": 0.2},
     ),
     "neutral": Manner(
-        0.95, 0.95, 0.66, 0.45, (1.35, -1.90, 2.35), 0.5, 1.5, 0.30, 8.0, 0.85,
+        0.95, 0.95, 0.66, 0.45, (1.35, -1.60, 2.40), 0.5, 1.5, 0.30, 8.0, 0.85,
         {"beat": 0.4, "offer": 0.2, "open": 0.2, "press": 0.1, "chop": 0.1},
     ),
     "explaining": Manner(
-        1.2, 1.0, 0.58, 0.65, (1.70, -1.80, 2.35), 1.0, 2.2, 0.28, 7.5, 0.9,
+        1.2, 1.0, 0.58, 0.65, (1.65, -1.45, 2.40), 1.0, 2.2, 0.28, 7.5, 0.9,
         {"open": 0.26, "offer": 0.2, "frame": 0.2, "count": 0.17, "point": 0.1, "beat": 0.07},
     ),
     "emphatic": Manner(
-        1.75, 1.0, 0.46, 0.88, (1.45, -1.62, 2.30), 0.9, 1.1, 0.21, 5.5, 1.5,
+        1.75, 1.0, 0.46, 0.88, (1.45, -1.35, 2.35), 0.9, 1.1, 0.21, 5.5, 1.5,
         {"beat": 0.3, "chop": 0.25, "open": 0.2, "press": 0.13, "point": 0.12},
     ),
 }  # fmt: skip
 
 AT_SIDE = (2.35, -4.22, 0.45)
 RESTS = {  # where the left and the right hand rest: outward, above the shoulder, to the front
-    "together": ((1.22, -2.62, 2.05), (1.22, -2.62, 2.05)),
-    "apart": ((1.75, -2.75, 1.95), (1.75, -2.75, 1.95)),
-    "one": ((1.12, -2.58, 2.05), AT_SIDE),
+    "together": ((1.15, -2.08, 2.15), (1.15, -2.08, 2.15)),
+    "apart": ((1.70, -2.15, 2.05), (1.70, -2.15, 2.05)),
+    "one": ((1.10, -2.05, 2.15), AT_SIDE),
     "sides": (AT_SIDE, AT_SIDE),
 }
-REST_SHARES = {"together": 0.58, "apart": 0.22, "one": 0.13, "sides": 0.07}
+REST_SHARES = {"together": 0.62, "apart": 0.26, "one": 0.09, "sides": 0.03}
 
 
 def finger_rotations(axes: dict[str, np.ndarray], palm: np.ndarray, curls: np.ndarray, about) -> dict[str, np.ndarray]:
