@@ -52,12 +52,13 @@ class DiTConfig:
     side_width: int = 128
     side_ratio: float = 1.0
     patch: int = 4  # a token is a square of so many cells
-    rotary_time: int = 24  # numbers of a head that turn with time
-    rotary_place: int = 16  # with the row, and as many with the column
+    rotary_time: int = 16  # numbers of a head that turn with time
+    rotary_place: int = 12  # with the row, and as many with the column
     rotary_base: float = 100.0
     audio_mixes: int = 3  # learned blends of the encoder's layers, side by side
     text_width: int = 96
     text_depth: int = 2
+    text_tokens: int = 8
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.rotary_time % 2 or self.rotary_place % 2 or self.turning > self.head_width:
@@ -230,8 +231,10 @@ class DiT(nn.Module):
         self.audio_input = AudioInput(config)
         self.latent_sound = LatentSound(config)
         self.sound_input = nn.Linear(width, width)
-        self.text_encoder = TextEncoder(TextConfig(config.text_width, config.text_depth, outputs=side))
-        self.prompt = nn.Linear(side, width)
+        self.text_encoder = TextEncoder(
+            TextConfig(config.text_width, config.text_depth, tokens=config.text_tokens, outputs=side)
+        )
+        self.prompt = nn.Linear(config.text_tokens * side, width)
         self.time = TimestepEmbedding(width)
         self.modulations = nn.ModuleList(nn.Linear(width, 6 * out) for out in (width, side, side))
         for layer in self.modulations:
@@ -249,16 +252,16 @@ class DiT(nn.Module):
         first latent: it changes nothing but rounding."""
         base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)
         sound = self.audio_input(conditions.audio, conditions.heard)  # [B, A, E]
-        words, present = self.text_encoder(conditions.words, conditions.prompted)
+        words = self.text_encoder(conditions.words, conditions.prompted)
         near = self.latent_sound(sound, self.audio_input.nothing)  # [B, T, D]
-        moment = self.time(t) + self.prompt(words[:, 0])  # [B, D]
+        moment = self.time(t) + self.prompt(words.flatten(1))  # [B, D]
         told = self._told(moment, near, conditions.context.shape[1])  # [B, F, D]
         states = [self._pictures(x, base, near, conditions), sound[:, None], words[:, None]]
         said = [
             rearrange(layer(F.silu(c)), "b f (six d) -> b f 1 six d", six=6)
             for layer, c in zip(self.modulations, (told, moment[:, None], moment[:, None]), strict=True)
         ]
-        table, mask = self._table(x, conditions, words.shape[1], first), self._mask(states, conditions, present)
+        table, mask = self._table(x, conditions, first), self._mask(x, conditions)
         for block in self.blocks:
             states = block(states, said, table, mask)
         video = slice(0, x.shape[1])
@@ -284,43 +287,44 @@ class DiT(nn.Module):
         video, before, anchor = (moment[:, None] + kind for kind in self.kind_conditions)
         return torch.cat((video + near, before.expand(-1, context, -1), anchor), dim=1)
 
-    def _table(self, x: Tensor, conditions: Conditions, words: int, first: Tensor | None) -> list[Tensor]:
-        """Where the tokens of each stream stand: [2, B, 1, n, R / 2] for pictures, sound, words."""
-        batch, length, rows, columns = x.shape[0], x.shape[1], *(n // self.config.patch for n in x.shape[-2:])
+    def _table(self, x: Tensor, conditions: Conditions, first: Tensor | None) -> Tensor:
+        """Rotary table of the tokens of all streams: [2, B, 1, N, R / 2]."""
+        batch, length = x.shape[:2]
         start = x.new_zeros(batch, 1) if first is None else first[:, None].to(x)
         latent = torch.arange(length, device=x.device) + 0.5
-        frame = (torch.arange(FRAMES * length, device=x.device) + 0.5) / FRAMES
-        turn = self._turn
-        timed = turn(
-            torch.cat((start + latent, start + conditions.context_time.to(x) + 0.5), 1), self.config.rotary_time
-        )
-        timed = torch.cat((timed, torch.zeros_like(timed[:, :, :1])), dim=2)  # the anchor has no time
-        count = timed.shape[2]
-        row = turn(torch.arange(rows, device=x.device)[None], self.config.rotary_place)
-        column = turn(torch.arange(columns, device=x.device)[None], self.config.rotary_place)
-        parts = (
-            timed[:, :, :, None, None].expand(-1, -1, -1, rows, columns, -1),
-            row[:, :, None, :, None].expand(-1, batch, count, -1, columns, -1),
-            column[:, :, None, None].expand(-1, batch, count, rows, -1, -1),
-        )
-        pictures = rearrange(torch.cat(parts, dim=-1), "two b f y x r -> two b 1 (f y x) r")
-        sound = F.pad(turn(start + frame, self.config.rotary_time), (0, self.config.rotary_place))[:, :, None]
-        return torch.cat((pictures, sound, sound.new_zeros(2, batch, 1, words, sound.shape[-1])), dim=3)
+        latents = torch.cat((start + latent, start + conditions.context_time.to(x) + 0.5), dim=1)
+        frames = start + (torch.arange(FRAMES * length, device=x.device) + 0.5) / FRAMES
+        pictures = self._places(self._turn(latents, self.config.rotary_time), x)
+        sound = F.pad(self._turn(frames, self.config.rotary_time), (0, self.config.rotary_place))
+        words = sound.new_zeros(2, batch, self.config.text_tokens, sound.shape[-1])
+        return torch.cat((pictures, sound, words), dim=2)[:, :, None]
+
+    def _places(self, timed: Tensor, x: Tensor) -> Tensor:
+        """The turns of video and context [2, B, F - 1, r], and of the anchor, which has no time, with those of rows and
+        columns: [2, B, F S, R / 2]."""
+        rows, columns = (torch.arange(n // self.config.patch, device=x.device)[None] for n in x.shape[-2:])
+        timed = F.pad(timed, (0, 0, 0, 1))
+        down, right = (self._turn(places, self.config.rotary_place) for places in (rows, columns))
+        size = (*timed.shape[:3], rows.shape[1], columns.shape[1], -1)
+        parts = (timed[:, :, :, None, None], down[:, :, None, :, None], right[:, :, None, None])
+        return torch.cat([part.expand(size) for part in parts], dim=-1).flatten(2, 4)
 
     def _turn(self, positions: Tensor, width: int) -> Tensor:
         """[B, n] -> [2, B, n, width / 2]"""
         table = rotary_table(positions.flatten(), width, self.config.rotary_base)
         return table.unflatten(1, positions.shape)
 
-    def _mask(self, states: list[Tensor], conditions: Conditions, present: Tensor) -> Tensor | None:
-        """Which keys may be seen: [B, 1, 1, N], or None where all may."""
-        batch, pictures, tokens = states[0].shape[:3]
-        seen = torch.ones(batch, pictures, dtype=torch.bool, device=present.device)
-        context = conditions.context.shape[1]
-        seen[:, pictures - 1 - context : pictures - 1] = conditions.contextual[:, None]
-        sound = seen.new_ones(batch, states[1].shape[2])
-        seen = torch.cat((seen.repeat_interleave(tokens, dim=1), sound, present), dim=1)
-        return None if seen.all() else seen[:, None, None]
+    def _mask(self, x: Tensor, conditions: Conditions) -> Tensor | None:
+        """Which keys may be seen: [B, 1, 1, N], or None where all may. Only context is ever hidden: all else that is
+        left out has learned tokens in its place."""
+        count = conditions.context.shape[1]
+        if not count or conditions.contextual.all():
+            return None
+        length = x.shape[1]
+        tokens = x.shape[-2] * x.shape[-1] // self.config.patch**2
+        before, after = length * tokens, tokens + FRAMES * length + self.config.text_tokens
+        seen = conditions.contextual[:, None].expand(-1, count * tokens)
+        return F.pad(seen, (before, after), value=True)[:, None, None]
 
     def _clean(self, x: Tensor, t: Tensor, base: Tensor, read: Tensor) -> Tensor:
         """Clean latents = anchor + offset + as much of what x_t itself says as each token believes it, mixed so that

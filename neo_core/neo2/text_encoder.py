@@ -4,7 +4,7 @@ A word is the bag of its letter trigrams, each hashed to a row of one table (as 
 vocabulary, so a new word is read by what it shares with known ones, and any script has trigrams. Two transformer
 layers then read the words in their order.
 
-Letters: B batch, W words, G trigrams of a word, D width inside, E width of the tokens that leave.
+Letters: B batch, W words, G trigrams of a word, D width inside, P tokens that leave, E their width.
 """
 
 import re
@@ -52,7 +52,8 @@ class TextConfig:
     width: int = 96
     depth: int = 2
     heads: int = 3
-    outputs: int = 128  # width of the tokens that leave
+    tokens: int = 8  # that leave
+    outputs: int = 128  # their width
 
 
 class TextLayer(nn.Module):
@@ -73,30 +74,34 @@ class TextLayer(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Tokenised prompts -> one token for the whole prompt, then one per word.
+    """Tokenised prompts -> a fixed number of tokens, which learned questions gather from the words.
 
-    A prompt that is left out, or has no words, is the learned token alone; empty words are marked as absent, and
-    whoever attends to the tokens must not see them.
+    Beside the words stands a learned "nothing": it is all there is of a prompt that is left out or has no words. Empty
+    words are not seen, so however a batch is padded, the tokens are the same and none of them needs a mask.
     """
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        self.trigrams = nn.Embedding(BUCKETS, config.width, padding_idx=0)
-        self.places = nn.Parameter(0.02 * torch.randn(1 + WORDS, config.width))
-        self.whole = nn.Parameter(0.02 * torch.randn(config.width))
-        self.nothing = nn.Parameter(0.02 * torch.randn(config.width))
+        width = config.width
+        self.heads = config.heads
+        self.trigrams = nn.Embedding(BUCKETS, width, padding_idx=0)
+        self.places = nn.Parameter(0.02 * torch.randn(WORDS, width))
+        self.nothing = nn.Parameter(torch.randn(width))
         self.layers = nn.ModuleList(TextLayer(config) for _ in range(config.depth))
-        self.norm = RMSNorm(config.width)
-        self.out = nn.Linear(config.width, config.outputs)
+        self.norm = RMSNorm(width)
+        self.questions = nn.Parameter(torch.randn(config.tokens, width))
+        self.answers = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, config.outputs)
 
-    def forward(self, words: Tensor, prompted: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, W, G], [B] bool -> tokens [B, 1 + W, E] and which of them are there [B, 1 + W]."""
+    def forward(self, words: Tensor, prompted: Tensor) -> Tensor:
+        """[B, W, G], [B] bool -> [B, P, E]"""
         filled = (words > 0).any(-1) & prompted[:, None]  # [B, W]
         letters = (words > 0).sum(-1, keepdim=True).clamp(min=1)
-        named = self.trigrams(words).sum(-2) * letters.rsqrt()  # [B, W, D]
-        first = torch.where(filled.any(-1)[:, None], self.whole, self.nothing)[:, None]
-        present = torch.cat((torch.ones_like(filled[:, :1]), filled), dim=1)
-        x = torch.cat((first, named), dim=1) + self.places[: 1 + words.shape[1]]
+        named = self.trigrams(words).sum(-2) * letters.rsqrt() + self.places[: words.shape[1]]
+        x = torch.cat((self.nothing.expand(len(words), 1, -1), named), dim=1)
+        present = torch.cat((torch.ones_like(prompted)[:, None], filled), dim=1)
         for layer in self.layers:
             x = layer(x, present)
-        return self.out(self.norm(x)), present
+        k, v = (split_heads(part, self.heads) for part in self.answers(self.norm(x)).chunk(2, dim=-1))
+        q = split_heads(self.questions.to(k.dtype).expand(len(words), -1, -1), self.heads)
+        return self.out(join_heads(attention(q, k, v, mask=present[:, None, None])))

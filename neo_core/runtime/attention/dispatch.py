@@ -7,7 +7,7 @@ from .reference import eager_attention, eager_difference, reference_attention
 from .sdpa import sdpa_attention
 
 BACKENDS = {"sdpa": sdpa_attention, "eager": eager_attention, "reference": reference_attention}
-SHORT = 512  # keys up to which the written-out map beats the fused kernel on a CPU
+SHORT = {torch.float32: 512, torch.bfloat16: 1200}  # keys up to which a written-out map beats the fused CPU kernel
 
 
 def attention(
@@ -44,4 +44,4 @@ def differential_attention(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, *, b
 
 
 def _fitting(k: Tensor) -> str:
-    return "eager" if k.device.type == "cpu" and k.shape[-2] <= SHORT else "sdpa"
+    return "eager" if k.device.type == "cpu" and k.shape[-2] <= SHORT.get(k.dtype, 0) else "sdpa"
