@@ -6,7 +6,7 @@ import numpy as np
 
 from ..makehuman import ADULT_AGES, DETAILS, ETHNICITIES, UNUSED
 from .body_pack import Pack
-from .wardrobe import Cloth, Color, choose_outfit, dye
+from .wardrobe import Cloth, Color, choose_outfit, dress
 
 LIGHT_SKIN = {
     ("female", "young"): ("young_lightskinned_female2", "young_lightskinned_female3"),
@@ -25,9 +25,9 @@ DARK_SKIN = {
     ("male", "old"): ("old_darkskinned_male",),
 }
 HAIR = {  # style -> (share among women, share among men)
-    "short01": (0.02, 0.24), "short02": (0.03, 0.24), "short03": (0.14, 0.05), "short04": (0.02, 0.26),
-    "bob01": (0.15, 0.0), "bob02": (0.15, 0.0), "long01": (0.16, 0.02), "braid01": (0.12, 0.0),
-    "ponytail01": (0.16, 0.01), "afro01": (0.05, 0.04), "": (0.0, 0.14),
+    "short01": (0.02, 0.26), "short02": (0.03, 0.26), "short03": (0.03, 0.01), "short04": (0.02, 0.26),
+    "bob01": (0.06, 0.0), "bob02": (0.22, 0.0), "long01": (0.22, 0.02), "braid01": (0.12, 0.0),
+    "ponytail01": (0.18, 0.01), "afro01": (0.05, 0.04), "": (0.0, 0.14),
 }  # fmt: skip
 HAIR_COLORS = {
     "black": (0.07, 0.06, 0.06), "darkbrown": (0.15, 0.10, 0.07), "brown": (0.27, 0.18, 0.11),
@@ -59,11 +59,11 @@ def sample_appearance(rng: np.random.Generator, pack: Pack) -> Appearance:
     female, age = bool(rng.uniform() < 0.5), float(rng.beta(1.1, 1.7))
     main = int(rng.integers(3))
     origin = 0.25 * rng.dirichlet([0.6] * 3) + 0.75 * np.eye(3)[main]
-    targets = {**_macro(rng, female, age, origin), **_details(rng, pack)}
+    targets = {**_macro(rng, female, age, origin), **_details(rng, pack), **_at_ease(rng)}
     darkness, tone = _skin_tone(rng, main)
     hair = _style(rng, female, main)
     color = _hair_color(rng, age, main)
-    outfit = choose_outfit(pack, rng, female)
+    outfit = choose_outfit(rng, female)
     parts = int(pack.proxies[outfit].component.max()) + 1
     return Appearance(
         targets=targets,
@@ -76,7 +76,7 @@ def sample_appearance(rng: np.random.Generator, pack: Pack) -> Appearance:
         hair_color=color,
         brow_color=tuple(0.75 * c for c in (color if age < 0.75 else HAIR_COLORS["brown"])),
         iris=_iris(rng, main),
-        outfit=tuple(dye(rng, outfit, part) for part in range(parts)),
+        outfit=dress(rng, outfit, parts),
     )
 
 
@@ -112,6 +112,13 @@ def _details(rng: np.random.Generator, pack: Pack) -> dict[str, float]:
         if "/l-" in name:
             out[str(name).replace("/l-", "/r-")] = amount
     return out
+
+
+def _at_ease(rng: np.random.Generator) -> dict[str, float]:
+    """A friendly face: the neutral one of the pack looks stern."""
+    smile, brows = float(rng.uniform(0.08, 0.25)), float(rng.uniform(0.25, 0.6))
+    sides = {"mouthSmile": smile, "browDown": -brows, "eyeWide": 0.12, "browOuterUp": 0.1}
+    return {"browInnerUp": 0.1, **{name + side: value for name, value in sides.items() for side in ("Left", "Right")}}
 
 
 def _skin_tone(rng: np.random.Generator, main: int) -> tuple[float, Color]:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from ... import motion_space
-from ...geometry.camera import rotation_angles, rotation_matrix
-from .body import Body, Skeleton
+from ...geometry.camera import rotation_matrix
+from .body import Body
 from .body_pose import axis_rotation
 
 NECK = {"neck01": 0.15, "neck02": 0.15, "neck03": 0.2, "head": 0.5}  # share of the turn of the head
@@ -13,10 +13,11 @@ LEAN = "spine02"  # bone that carries the head forward and sideways
 EYES = {"eye.L": ("gaze_yaw_L", "gaze_pitch_L"), "eye.R": ("gaze_yaw_R", "gaze_pitch_R")}
 
 
-def performed(body: Body, rotations: Tensor, motion: Tensor) -> Tensor:
+def performed(body: Body, rotations: Tensor, motion: Tensor, facing: Tensor | None = None) -> Tensor:
     """Rotations with the head's pose split over the neck, a lean for its shift, and turned eyes. [..., B, 3, 3]
 
-    rotations [..., B, 3, 3], motion [..., 63].
+    rotations [..., B, 3, 3], motion [..., 63]; `facing` [3, 3] is the turn of a head that looks into the lens, to which
+    the motion adds.
     """
     out = rotations.clone()
     angles = motion[..., motion_space.POSE]
@@ -25,6 +26,8 @@ def performed(body: Body, rotations: Tensor, motion: Tensor) -> Tensor:
     sway = rotation_matrix(*torch.rad2deg(torch.stack([angles[..., 5], 0 * angles[..., 3], -angles[..., 3]]) / reach))
     out[..., lean, :, :] = out[..., lean, :, :] @ sway
     turn = sway.mT @ rotation_matrix(*angles[..., :3].unbind(-1))
+    if facing is not None:
+        turn = turn @ facing
     axis, angle = _axis_angle(turn)
     for name, share in NECK.items():
         bone = body.bone(name)
@@ -48,8 +51,3 @@ def expressed(rest: Tensor, moving: Tensor, expression: Tensor, motion: Tensor) 
     """Rest vertices with an expression. rest [V, 3], moving [A], expression [53, A, 3], motion [63] -> [V, 3]"""
     weights = motion[motion_space.EXPRESSION].clamp(0, 1)
     return rest.index_add(0, moving, (weights @ expression.flatten(1)).view(-1, 3))
-
-
-def head_angles(body: Body, skeleton: Skeleton) -> Tensor:
-    """Pitch, yaw, roll of the head in degrees. [..., 3]"""
-    return rotation_angles(skeleton.rotation[..., body.bone("head"), :, :])

@@ -51,7 +51,7 @@ def render(
     """One frame: rotations [B, 3, 3] of the body, motion [63] of the face. The first frame of a shot sets it up."""
     stage = _stage(human, shot, size, supersample)
     rest = expressed(stage.body.rest, stage.moving, stage.expression, motion)
-    skeleton = stage.body.skeleton(performed(stage.body, rotations, motion))
+    skeleton = stage.body.skeleton(performed(stage.body, rotations, motion, shot.facing()))
     maps = stage.body.blend(skeleton)
     points = apply(maps, rest)
     normal = _normals(stage, maps, rest)

@@ -63,7 +63,7 @@ MATERIAL = {  # wrap r, g, b; shine; power; share of ambient light
     "tongue": (0.3, 0.15, 0.15, 0.3, 25.0, 0.8),
     "brow": (0.4, 0.35, 0.3, 0.0, 10.0, 1.0),
     "lash": (0.2, 0.2, 0.2, 0.0, 10.0, 0.6),
-    "hair": (0.25, 0.22, 0.2, 0.10, 14.0, 1.0),
+    "hair": (0.25, 0.22, 0.2, 0.03, 14.0, 1.0),
     "cloth": (0.12, 0.12, 0.12, 0.015, 6.0, 1.0),
 }
 
@@ -182,9 +182,9 @@ def _openness(human: Human, body: Body, normal: Tensor, triangles: Tensor, part:
             depth = body.rest[vertices, 2]
             share[vertices] = 0.75 * ((depth - depth.max() + 0.55) / 0.5).clamp(0.06, 1)
         if one.kind == "eye":
-            share[vertices] = share[vertices].clamp(min=0.55)
+            share[vertices] = share[vertices].clamp(min=0.8)
         if one.kind in ("brow", "lash"):
-            share[vertices] = share[vertices].clamp(min=0.5)
+            share[vertices] = share[vertices].clamp(min=0.8)
     return (0.06 + 0.94 * share).clamp(0, 1)
 
 

@@ -80,7 +80,8 @@ def _paint(human: Human, part: Part, side: int, place: Tensor) -> Tensor:
         image = _plain_hair(look.hair_color, side)
     elif part.kind in ("hair", "brow", "lash"):
         color = {"hair": look.hair_color, "brow": look.brow_color, "lash": (0.05, 0.04, 0.04)}[part.kind]
-        return _dyed(_read(human, f"{part.name}{'_diffuse' if part.kind == 'hair' else ''}.png", side), color)
+        image = _dyed(_read(human, f"{part.name}{'_diffuse' if part.kind == 'hair' else ''}.png", side), color)
+        return image * image.new_tensor([1.0, 1.0, 1.0, 0.6 if part.kind == "lash" else 1.0])
     else:
         name = {"eye": look.iris, "teeth": "teeth.png", "tongue": "tongue01_diffuse.png"}[part.kind]
         image = _read(human, name, side)[..., :3] ** 2.2
@@ -106,6 +107,9 @@ def _skin(human: Human, side: int) -> Tensor:
     folder = "skins_2048/" if side > 1024 else ""
     light, dark = (_read(human, f"{folder}skin_{name}.jpg", side)[..., :3].clamp(min=0.01) for name in look.skins)
     mixed = torch.exp(torch.lerp(light.log(), dark.log(), look.darkness))
+    # Half-way between two photographs of skin is redder than skin.
+    calm = 0.9 * look.darkness * (1 - look.darkness)
+    mixed = mixed + calm * (mixed.mean(-1, keepdim=True) * mixed.new_tensor([1.12, 0.98, 0.88]) - mixed)
     return (mixed * mixed.new_tensor(look.tone)).clamp(0, 1) ** 2.2
 
 

@@ -47,6 +47,10 @@ class Shot:
         focal = torch.tensor(size * self.distance / self.span)
         return Camera(focal, torch.tensor([size / 2, size / 2]), rotation, away - rotation @ torch.tensor(self.middle))
 
+    def facing(self) -> Tensor:
+        """The turn of a head on this body that looks into the lens. [3, 3]"""
+        return rotation_matrix(self.turn[0], self.turn[1], 0.0).mT
+
 
 def sample_shot(human: Human, seed: int, framing: str) -> Shot:
     """A random shot of a person in a framing; the same seed gives the same one."""
