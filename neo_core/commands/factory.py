@@ -14,6 +14,8 @@ FACTORIES = {  # name -> module below `training`
     "talking-people": "talking_people",
     "speech": "synthetic.speech",
     "performances": "synthetic.performances",
+    "films": "synthetic.filming",
+    "films-sheet": "films_sheet",
 }
 
 
