@@ -158,7 +158,7 @@ def noise_field(seed: int, first: int, count: int, shape: tuple[int, ...]) -> Te
 def _dice(seed: int, latent: int) -> torch.Generator:
     """The generator keeps 32 bits of its seed: those of a digest differ wherever seed or latent do."""
     digest = hashlib.blake2b(f"{seed} {latent}".encode(), digest_size=4).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest))
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big"))
 
 
 @torch.no_grad()

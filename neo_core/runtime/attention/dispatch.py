@@ -7,7 +7,8 @@ from .reference import eager_attention, eager_difference, reference_attention
 from .sdpa import sdpa_attention
 
 BACKENDS = {"sdpa": sdpa_attention, "eager": eager_attention, "reference": reference_attention}
-SHORT = {torch.float32: 512, torch.bfloat16: 1200}  # keys up to which a written-out map beats the fused CPU kernel
+SHORT = 512  # keys up to which the written-out map beats the fused kernel on a CPU
+SHORT_BFLOAT16 = 1200  # the same in bfloat16, where the fused kernel is slower
 
 
 def attention(
@@ -44,4 +45,5 @@ def differential_attention(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, *, b
 
 
 def _fitting(k: Tensor) -> str:
-    return "eager" if k.device.type == "cpu" and k.shape[-2] <= SHORT.get(k.dtype, 0) else "sdpa"
+    short = SHORT_BFLOAT16 if k.dtype == torch.bfloat16 else SHORT
+    return "eager" if k.device.type == "cpu" and k.shape[-2] <= short else "sdpa"
