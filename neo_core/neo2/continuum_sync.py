@@ -37,13 +37,14 @@ from .sampler import Sampling, advance, begin, noise_field, times
 from .window_fusion import Prediction, fuse
 from .window_layout import Group, Sync, groups, join_frames, windows
 
+Predict = DitPredict  # the network itself, without guidance
 Sound = Callable[[int, int], Tensor]  # (first, last) latent -> hidden states [L, 8 (last - first), D], zeros beyond
 CONTEXT = 2  # latents before a window that it is told
 AUDIO = 8  # feature frames per latent
 ROUGH = 0.7  # flow time above which clean predictions are too rough for flow at full size
 CHUNK_SEED = 1_000_003  # between the seeds of chunks with noise of their own
 
-__all__ = ["CONTEXT", "Sound", "Sync", "continuum", "join_frames"]
+__all__ = ["CONTEXT", "Predict", "Sound", "Sync", "continuum", "join_frames"]
 
 
 @torch.no_grad()
