@@ -46,6 +46,12 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[dict[str
         return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file, "config")  # noqa: SIM118 - not a dict
 
 
+def load_rows(path: str | Path, name: str, first: int | None = None, last: int | None = None) -> Tensor:
+    """Rows first .. last - 1 of one tensor of a file; nothing else is read. [last - first, ...]"""
+    with _opened(path) as file:
+        return file.get_slice(name)[first:last]
+
+
 def load_config(path: str | Path) -> dict:
     """Only the config of a file: build the model from it, then `load_into`."""
     with _opened(path) as file:

@@ -89,6 +89,14 @@ def at_rest(body: Body, seed: int, moment: int = 0) -> np.ndarray:
     return _assemble(read_figure(body), plan, trunk, np.zeros(1), _elbows(seed, 1, rng))[0]
 
 
+def prosody_energy(score: Score) -> np.ndarray:
+    """How much a voice does: loudness while it speaks, and its accents. [T]"""
+    beats = np.zeros(score.frames)
+    for time, strength in score.accents:
+        beats[min(int(time * MOTION_RATE), score.frames - 1)] += strength
+    return score.level * np.minimum(score.speaking, 1) + 3 * smooth(beats, 0.3)
+
+
 def rest_places(rng: np.random.Generator) -> np.ndarray:
     """Where the left and the right hand rest: outward, above the shoulder, to the front. [2, 3]"""
     kind = str(rng.choice(list(REST_SHARES), p=list(REST_SHARES.values())))
