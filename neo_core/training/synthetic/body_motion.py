@@ -36,6 +36,7 @@ MIDLINE = 0.06  # finger tips stay this far on their side (dm)
 THICK = 0.5  # from the skin of the trunk to the middle of a wrist (dm)
 LEAST_STRESS, ACCENTED = -0.4, 0.5  # vowels between them are worth a small beat
 PULSE = 0.9  # how far raised hands follow the loudness of syllables, as a part of a stroke
+LOWEST = -2.2  # strokes end above this (dm from the shoulder), in the picture of a half body
 WIDEST = 2.75  # wrists stay in the picture of a half body
 
 
@@ -223,6 +224,7 @@ def _pose(home: np.ndarray, stroke: Stroke, shape: Shape, phase: float, flexion:
     """A hand at home (phase 0), ready (-1) or at the stroke's end (1). [CHANNELS]"""
     offset = np.array(shape.stroke if phase > 0 else shape.ready) * stroke.amount * abs(phase)
     place = home + offset + (stroke.shift, 0.0, 0.0)
+    place[1] = max(place[1], LOWEST)
     return np.concatenate([place, arms.unit(np.array(shape.palm)), [flexion], FINGERS[shape.fingers]])
 
 
