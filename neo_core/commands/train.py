@@ -17,6 +17,7 @@ RECIPES = {  # name -> module below `training`
     "emotion-exam": "emotion_exam",
     "live-exam": "live_exam",
     "refiner": "refiner",
+    "neo2-vae": "video_vae",
     "age": "age",
     "age-exam": "age_exam",
     "sample-consent": "sample_consent",
