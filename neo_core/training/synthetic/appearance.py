@@ -25,8 +25,8 @@ DARK_SKIN = {
     ("male", "old"): ("old_darkskinned_male",),
 }
 HAIR = {  # style -> (share among women, share among men)
-    "short01": (0.02, 0.26), "short02": (0.03, 0.26), "short03": (0.03, 0.01), "short04": (0.02, 0.26),
-    "bob01": (0.06, 0.0), "bob02": (0.22, 0.0), "long01": (0.22, 0.02), "braid01": (0.12, 0.0),
+    "short01": (0.02, 0.26), "short02": (0.03, 0.26), "short03": (0.08, 0.02), "short04": (0.02, 0.26),
+    "bob01": (0.14, 0.0), "bob02": (0.16, 0.0), "long01": (0.22, 0.02), "braid01": (0.12, 0.0),
     "ponytail01": (0.18, 0.01), "afro01": (0.05, 0.04), "": (0.0, 0.14),
 }  # fmt: skip
 HAIR_COLORS = {
@@ -118,7 +118,8 @@ def _at_ease(rng: np.random.Generator) -> dict[str, float]:
     """A friendly face: the neutral one of the pack looks stern."""
     smile, brows = float(rng.uniform(0.08, 0.25)), float(rng.uniform(0.25, 0.6))
     sides = {"mouthSmile": smile, "browDown": -brows, "eyeWide": 0.12, "browOuterUp": 0.1}
-    return {"browInnerUp": 0.1, **{name + side: value for name, value in sides.items() for side in ("Left", "Right")}}
+    inner = float(rng.uniform(0.1, 0.35))
+    return {"browInnerUp": inner, **{name + side: value for name, value in sides.items() for side in ("Left", "Right")}}
 
 
 def _skin_tone(rng: np.random.Generator, main: int) -> tuple[float, Color]:

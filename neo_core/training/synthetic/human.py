@@ -83,12 +83,15 @@ def make_human(seed: int, pack: Pack, appearance: Appearance) -> Human:
     parts.append(Part("skin", "body", 0, 0, int(skin.sum())))
     rng = np.random.default_rng([seed, 72])
     start, first = len(used), int(skin.sum())
+    eyes = np.stack([base[pack.head_vertices[pack.bones.index(f"eye.{side}")]].mean(0) for side in "LR"])
     for kind, piece in pieces:
         fitted = piece.fitted(base).astype(np.float32)
         points.append(_folds(rng, piece, fitted) if kind == "cloth" else fitted)
         weights.append(piece.following(pack.weight))
         for number in range(piece.component.max() + 1 if kind == "cloth" else 1):
-            chosen = piece.component == number if kind == "cloth" else slice(None)
+            chosen = piece.component == number if kind == "cloth" else np.ones(len(piece.triangles), bool)
+            if kind == "hair":
+                chosen = _trimmed(fitted[piece.triangles].mean(1), eyes)
             triangles.append(piece.triangles[chosen] + start)
             corner_uv.append(piece.corner_uv[chosen])
             parts.append(Part(kind, piece.name, number, first, first + len(triangles[-1])))
@@ -134,13 +137,20 @@ def _uncovered(pack: Pack, pieces: list[Proxy]) -> np.ndarray:
     return ~hidden[pack.triangles].any(1)
 
 
+def _trimmed(middle: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """Triangles of the hair [F, 3] that do not hang over the eyes [2, 3] or the cheeks beneath them. [F] bool"""
+    apart = np.abs(eyes[0, 0] - eyes[1, 0])
+    over = (np.abs(middle[:, 0]) < 0.92 * apart) & (middle[:, 2] > eyes[:, 2].mean() - 0.1)
+    return ~(over & (middle[:, 1] < eyes[:, 1].mean() + 0.30 * apart))
+
+
 def _folds(rng: np.random.Generator, piece: Proxy, points: np.ndarray) -> np.ndarray:
     """Cloth with shallow folds: moved outwards by noise in space. [P, 3]"""
     at = torch.from_numpy(points)
     normal = vertex_normals(at, torch.from_numpy(piece.triangles))
     stretched = at * at.new_tensor([1.0, 0.55, 1.0])
     height = noise(rng, stretched[None], 1.6)[0] + 0.6 * noise(rng, stretched[None], 3.7)[0]
-    return (at + 0.045 * (height[0].clamp(-1.2, 1.8) + 0.3)[:, None] * normal).numpy()
+    return (at + 0.045 * (height[0].clamp(-0.4, 1.8) + 0.6)[:, None] * normal).numpy()
 
 
 def _expressions(pack: Pack, base: np.ndarray, used: np.ndarray, pieces: list) -> tuple[Tensor, Tensor]:

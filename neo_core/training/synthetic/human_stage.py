@@ -5,6 +5,7 @@ Letters: V vertices on the stage, F triangles that may be seen, M parts.
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -112,8 +113,31 @@ def build_stage(human: Human, shot: Shot, size: int, factor: int) -> Stage:
         mouth=number[human.mouth],
         skull=number[human.skull],
         hands=(number[human.hands[0]], number[human.hands[1]]),
-        room=paint_backdrop(shot.room, shot.seed, size),
+        room=paint_room(shot, project(camera, _soles(human)[None])[0, :2] / factor, size),
     )
+
+
+def _soles(human: Human) -> Tensor:
+    """Middle of the ground that a person stands on. [3]"""
+    rest = human.body.rest
+    return torch.stack([rest[:, 0].mean() * 0, rest[:, 1].min(), rest[:, 2].mean()])
+
+
+def paint_room(shot: Shot, soles: Tensor, size: int) -> Tensor:
+    """The room in muted colors; a floor where feet [2] (pixels) are in the picture. [size, size, 3] display values"""
+    rng = np.random.default_rng([shot.seed, 82])
+    room = paint_backdrop(shot.room, shot.seed, size)
+    room = torch.lerp(room.mean(-1, keepdim=True), room, float(rng.uniform(0.35, 0.9)))
+    room = 0.06 + 0.88 * room
+    if float(soles[1]) > size:
+        return room
+    row, column = torch.arange(size)[:, None] + 0.5, torch.arange(size)[None] + 0.5
+    edge = soles[1] - size * float(rng.uniform(0.05, 0.10))
+    plank = torch.tensor(rng.uniform(0.25, 0.65) * np.array([1.0, 0.9, 0.78]), dtype=torch.float32)
+    light = 0.75 + 0.35 * ((row - edge) / (size - edge)).clamp(0, 1)
+    contact = ((column - soles[0]) / (0.17 * size)) ** 2 + ((row - soles[1] + 0.012 * size) / (0.028 * size)) ** 2
+    floor = (light * (1 - 0.5 * torch.exp(-contact)))[..., None] * plank
+    return torch.lerp(room, floor, ((row - edge).clamp(0, 1))[..., None])
 
 
 def _on_stage(human: Human, screen: Tensor, side: int) -> Tensor:
@@ -180,7 +204,8 @@ def _openness(human: Human, body: Body, normal: Tensor, triangles: Tensor, part:
         vertices = torch.unique(triangles[part == k])
         if one.kind in ("teeth", "tongue"):
             depth = body.rest[vertices, 2]
-            share[vertices] = 0.75 * ((depth - depth.max() + 0.55) / 0.5).clamp(0.06, 1)
+            bright = 0.75 if one.kind == "teeth" else 0.4
+            share[vertices] = bright * ((depth - depth.max() + 0.55) / 0.5).clamp(0.06, 1)
         if one.kind == "eye":
             share[vertices] = share[vertices].clamp(min=0.8)
         if one.kind in ("brow", "lash"):

@@ -132,7 +132,7 @@ def paint_cloth(cloth: Cloth, place: Tensor) -> Tensor:
         color = first.expand_as(place)
     if cloth.tie is not None:
         color = _shirt_and_tie(place, color, place.new_tensor(cloth.tie))
-    grain = noise(rng, place, 23.0)[0] * (0.07 if cloth.pattern in ("melange", "knit") else 0.02)
+    grain = noise(rng, place, 23.0)[0] * (0.045 if cloth.pattern in ("melange", "knit") else 0.015)
     return (color * (1 + grain + _creases(rng, place))[..., None]).clamp(0.02, 0.98)
 
 
