@@ -5,12 +5,14 @@ from torch import Tensor
 from .human import Human
 from .prompts import Facts, color_word
 from .shot import Shot
+from .wardrobe import OUTFITS
 
-GARMENTS = {  # outfit -> what its top is, and which part of the outfit that is
-    "female_casualsuit01": ("t-shirt", 0), "female_casualsuit02": ("t-shirt", 1), "female_elegantsuit01": ("blouse", 0),
-    "female_sportsuit01": ("top", 0), "male_casualsuit01": ("shirt", 0), "male_casualsuit02": ("sweater", 0),
-    "male_casualsuit03": ("shirt", 0), "male_casualsuit04": ("t-shirt", 0), "male_casualsuit05": ("jacket", 0),
-    "male_casualsuit06": ("t-shirt", 0), "male_elegantsuit01": ("shirt", 0), "male_worksuit01": ("overalls", 0),
+GARMENTS = {  # outfit -> what is seen of it first, and the role of that part
+    "female_casualsuit01": ("t-shirt", "top"), "female_casualsuit02": ("t-shirt", "top"),
+    "female_elegantsuit01": ("blouse", "top"), "male_casualsuit02": ("sweater", "top"),
+    "male_casualsuit03": ("shirt", "top"), "male_casualsuit04": ("t-shirt", "top"),
+    "male_casualsuit05": ("jacket", "coat"), "male_casualsuit06": ("t-shirt", "top"),
+    "male_elegantsuit01": ("suit", "suit"), "male_worksuit01": ("overalls", "bottom"),
 }  # fmt: skip
 PATTERNS = {"stripes": "striped", "pinstripes": "pinstriped", "checks": "checked"}
 ROOMS = {
@@ -42,8 +44,8 @@ def clothes(human: Human) -> str:
     outfit = next((name for kind, name in human.appearance.pieces if kind == "cloth"), "")
     if outfit not in GARMENTS:
         return ""
-    kind, part = GARMENTS[outfit]
-    cloth = human.appearance.outfit[part]
+    kind, role = GARMENTS[outfit]
+    cloth = human.appearance.outfit[OUTFITS[outfit].roles.index(role)]
     word = PATTERNS.get(cloth.pattern) or color_word(cloth.color)
     return f"{word} {kind}".strip()
 

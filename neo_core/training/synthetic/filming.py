@@ -44,7 +44,6 @@ TWICE = 0.3  # scenes that come in two manners
 MANNER_SHARES = {"neutral": 0.3, "calm": 0.2, "emphatic": 0.25, "explaining": 0.25}
 HELD_OUT_ROOMS = 8  # every so many recordings of an empty room is held out
 FRIENDLY = ("brow", "mouthSmile", "cheekSquint")  # what a portrait keeps of a face at rest
-TOWARDS = 0.6  # share of the turn to the lens that the head takes; the eyes take the rest
 log = logging.getLogger(__name__)
 
 
@@ -162,9 +161,9 @@ def film(world: World, scene: Scene, out: Path) -> None:
     shot = sample_shot(human, scene.shot, scene.framing)
     score = read_score(utterance)
     body = torch.from_numpy(gestures(score, human.body, scene.manner, scene.seed))
-    face = facing(take.motion.float(), shot)
+    face = take.motion.float()
     rest = torch.from_numpy(at_rest(human.body, scene.seed))
-    shared = {"anchor": _bytes(_picture(world, human, shot, rest, facing(portrait(take, scene.seed), shot)).image)}
+    shared = {"anchor": _bytes(_picture(world, human, shot, rest, portrait(take, scene.seed)).image)}
     heard = encode(world.encoder, Waveform(utterance.samples[None], RATE)).hidden_states
     frames = min(len(face), len(body))
     parts = min((frames - scene.start) // FRAMES, PARTS)
@@ -178,17 +177,6 @@ def film(world: World, scene: Scene, out: Path) -> None:
 
 def _picture(world: World, human: Human, shot: Shot, body: Tensor, face: Tensor) -> Picture:
     return render(human, body, face, shot, world.size, world.supersample)
-
-
-def facing(motion: Tensor, shot: Shot) -> Tensor:
-    """A performance played to the lens: head and eyes take back how the person is turned. [..., 63]"""
-    turned = motion.clone()
-    pitch, yaw = shot.turn
-    for channel, angle in (("pitch", pitch), ("yaw", yaw)):
-        turned[..., motion_space.INDEX[channel]] -= TOWARDS * angle
-        for eye in ("L", "R"):
-            turned[..., motion_space.INDEX[f"gaze_{channel}_{eye}"]] -= (1 - TOWARDS) * angle
-    return motion_space.clamp(turned)
 
 
 def portrait(take: Take, seed: int) -> Tensor:
