@@ -13,11 +13,16 @@ SMALLEST_T = 0.05  # v = (x_t - x_0) / t is not asked closer to the data than th
 
 
 def interpolate(data: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-    """x_t on the straight path; t [B] against [B, T, C]."""
-    t = t[:, None, None]
+    """x_t on the straight path; t [B] against [B, ...]."""
+    t = _each(t, data)
     return (1 - t) * data + t * noise
 
 
 def velocity_from_data(x: Tensor, data: Tensor, t: Tensor) -> Tensor:
     """The velocity at x_t that a prediction of x_0 stands for; t [B]."""
-    return (x - data) / t.clamp(min=SMALLEST_T)[:, None, None]
+    return (x - data) / _each(t.clamp(min=SMALLEST_T), x)
+
+
+def _each(t: Tensor, x: Tensor) -> Tensor:
+    """[B] -> [B, 1, ...], to be broadcast over x [B, ...]"""
+    return t.view(-1, *(1,) * (x.ndim - 1))

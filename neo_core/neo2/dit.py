@@ -99,6 +99,10 @@ class Conditions:
     def to(self, device: torch.device | str) -> "Conditions":
         return Conditions(*(getattr(self, f.name).to(device) for f in fields(self)))
 
+    def take(self, part: slice) -> "Conditions":
+        """Some of the batch."""
+        return Conditions(*(getattr(self, f.name)[part] for f in fields(self)))
+
     @staticmethod
     def stack(several: "list[Conditions]") -> "Conditions":
         """Several sets as one batch, in order. They agree in all sizes but the number of words, and those without

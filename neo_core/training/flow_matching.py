@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 def velocity_error(x: Tensor, predicted: Tensor, data: Tensor, t: Tensor) -> Tensor:
-    """Squared error of the velocity, elementwise: [B, T, C]."""
+    """Squared error of the velocity, elementwise: [B, T, ...]."""
     return (velocity_from_data(x, predicted, t) - velocity_from_data(x, data, t)).square()
 
 
 def difference_error(predicted: Tensor, data: Tensor, before: Tensor, order: int) -> Tensor:
-    """Squared error of the frame differences of `order`, the seam to the frames `before` included: [B, T, C]."""
+    """Squared error of the frame differences of `order`, the seam to the frames `before` included: [B, T, ...]."""
     joined = (torch.cat((before[:, -order:], motion), dim=1) for motion in (predicted, data))
     first, second = (motion.diff(n=order, dim=1) for motion in joined)
     return (first - second).square()
