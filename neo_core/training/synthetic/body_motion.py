@@ -18,7 +18,7 @@ from .arms import Arm, Reach
 from .body import Body
 from .curves import FRAME, bump, frame_times, settle, smooth, wander
 from .gestures import OVERSAMPLING, STEP, least_effort
-from .hand_shapes import FINGERS, MANNERS, REST_SHARES, RESTS, SHAPES, Manner, Shape, finger_rotations
+from .hand_shapes import FINGERS, MANNERS, ONE_HANDED, REST_SHARES, RESTS, SHAPES, Manner, Shape, finger_rotations
 from .phones import VOWELS
 from .prosody import Score
 
@@ -123,6 +123,7 @@ def plan_strokes(score: Score, manner: Manner, rng: np.random.Generator) -> list
         anew = not strokes or time - strokes[-1].time > manner.linger or rng.uniform() < 0.45
         if anew:
             shape, both = str(rng.choice(names, p=odds)), bool(rng.uniform() < manner.both)
+            both = both and shape not in ONE_HANDED
             leading = leading if rng.uniform() < 0.75 else 1 - leading
             counted = 0
         hands = (both or leading == 0, both or leading == 1)

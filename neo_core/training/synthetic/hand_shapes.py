@@ -33,6 +33,7 @@ class Shape:
     step: float = 0.0  # how far the next of its kind is shifted outward
 
 
+ONE_HANDED = ("point", "count")
 SHAPES = {
     "beat": Shape((0.0, 0.60, -0.10), (0.08, -0.42, 0.22), (-0.85, -0.25, 0.0), "relaxed"),
     "chop": Shape((0.05, 0.70, -0.10), (0.0, -0.52, 0.30), (-1.0, 0.0, 0.0), "flat", (-0.15, 0.05)),
@@ -88,7 +89,7 @@ RESTS = {  # where the left and the right hand rest: outward, above the shoulder
     "one": ((1.10, -2.05, 2.15), AT_SIDE),
     "sides": (AT_SIDE, AT_SIDE),
 }
-REST_SHARES = {"together": 0.62, "apart": 0.26, "one": 0.09, "sides": 0.03}
+REST_SHARES = {"together": 0.64, "apart": 0.28, "one": 0.06, "sides": 0.02}
 
 
 def finger_rotations(axes: dict[str, np.ndarray], palm: np.ndarray, curls: np.ndarray, about) -> dict[str, np.ndarray]:
