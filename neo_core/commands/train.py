@@ -18,6 +18,7 @@ RECIPES = {  # name -> module below `training`
     "live-exam": "live_exam",
     "refiner": "refiner",
     "neo2-vae": "video_vae",
+    "neo2": "neo2",
     "age": "age",
     "age-exam": "age_exam",
     "sample-consent": "sample_consent",

@@ -1,0 +1,169 @@
+"""Train the diffusion transformer of NEO 2 on films of synthetic people.
+
+    python -m neo_core train neo2 --films DIR... --exam DIR --minutes 100 --picture neo2.png
+
+encodes the films once (`neo2_clips`), then learns to denoise windows of them. Times lean to the noise, where a walk of
+three steps lives. The loss is on the velocity that the prediction stands for and, near the data, on the differences of
+successive latents; every channel counts as far as it is seen in the pixels, mouths and hands count more. Signals are
+dropped as guidance will leave them out; half of the batches know the latents before the window, disturbed by noise.
+
+Every five minutes the averaged network is saved and asked how it does on films of people and voices it never saw, in
+three steps (`neo2_exam`). The data of a step depends on the seed and its number alone, so a run that was put down goes
+on as it would have.
+"""
+
+import argparse
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..flow.path import interpolate
+from ..flow.schedule import logit_normal
+from ..media.image import write_image
+from ..neo2.dit import SIZES, DiT, DiTConfig
+from ..neo2.loading import load_video_vae
+from ..neo2.video_vae import VideoVAE
+from ..weights.manifest import FOLDER
+from ..weights.safetensors_io import save
+from .films import load_films
+from .flow_matching import Plan, Run, difference_error, train, velocity_error
+from .neo2_clips import (
+    CONTEXT,
+    HANDS,
+    MOUTH,
+    NONE,
+    Clip,
+    Windows,
+    channel_weight,
+    disturb,
+    draw,
+    drop,
+    hush,
+    load_clips,
+)
+from .neo2_exam import comparison, exam_windows, health
+
+LENGTHS = (10, 10, 10, 10, 10, 10, 6, 7, 8, 9, 11, 12)  # latents of a window, one for all of a batch
+CONTEXTUAL = 0.5  # of the batches know what was before
+LAGS = (0, 0, 0, 1, 2, 4)  # latents between the context and the window
+DISTURBED = 0.7  # strength of the noise over the context, at most
+DROP = 0.1  # of the windows have no sound; as many no prompt, no anchor
+HUSHED = 0.15  # of the windows lose their sound before or after some moment
+TIME_MEAN, TIME_DEVIATION = 1.2, 1.3  # of the logit of the flow times
+FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked for in a share of the windows
+SHARES = {NONE: 1.0, HANDS: 4.0, MOUTH: 10.0}  # what a cell counts, by what it shows
+SPEED_SHARE = 1.0  # of the differences of successive latents
+EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
+SAVE_EVERY = 300.0  # seconds
+STEP_SEED = 1_000_003  # between the dice of two seeds
+OPTIONS = ("minutes", "steps", "rate", "batch", "size", "seed")  # that a file tells of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `train neo2`."""
+    parser.add_argument("--films", type=Path, nargs="+", required=True, help="folders made by `factory films`")
+    parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people, to judge by")
+    parser.add_argument("--vae", type=Path, help="weights of the video autoencoder (default: the embedded ones)")
+    parser.add_argument("--minutes", type=float, default=100.0, help="of the processor's time")
+    parser.add_argument("--steps", type=float, default=Plan.steps, help="end after so many steps")
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--size", choices=tuple(SIZES), default="mini")
+    parser.add_argument("--out", type=Path, default=FOLDER / "neo2_dit.safetensors")
+    parser.add_argument("--picture", type=Path, help="where to paint sampled frames below the true ones")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Encode the films, train, save the averaged network as it goes."""
+    device = torch.device(arguments.device)
+    vae = load_video_vae(arguments.vae, device)
+    clips = load_clips([film for film in load_films(arguments.films) if not film.held_out], vae, device)
+    exam = exam_windows(load_clips(load_films(arguments.exam), vae, device), EXAM)
+    torch.manual_seed(arguments.seed)
+    net = DiT(DiTConfig(**SIZES[arguments.size]))
+    plan = Plan(arguments.minutes, arguments.rate, steps=arguments.steps, report=SAVE_EVERY)
+    state = Run(net.to(device), plan)
+    if arguments.resume:
+        state.load(_resume_path(arguments.out))
+    seen = channel_weight(vae).to(device)
+    loss = partial(step_loss, state=state, clips=clips, count=arguments.batch, seen=seen, seed=arguments.seed)
+    train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, seen=seen))
+    _resume_path(arguments.out).unlink(missing_ok=True)
+
+
+def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, seen: Tensor, seed: int) -> Tensor:
+    """The loss of the batch that belongs to the step which `state` is at."""
+    dice = torch.Generator().manual_seed(STEP_SEED * seed + state.step)
+    return windows_loss(net, draw_windows(clips, count, dice), seen, dice)
+
+
+def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Windows:
+    """Windows of one length, with or without context, some of their signals left out."""
+    contextual = float(torch.rand((), generator=dice)) < CONTEXTUAL
+    context, lag = (CONTEXT, _one_of(LAGS, dice)) if contextual else (0, 0)
+    room = min(len(clip.latents) for clip in clips) - context - lag
+    length = min(_one_of(LENGTHS, dice), room)
+    windows = draw(clips, count, length, context, lag, dice)
+    return disturb(hush(drop(windows, DROP, dice), HUSHED, dice), DISTURBED, dice)
+
+
+def windows_loss(net: nn.Module, windows: Windows, seen: Tensor, dice: torch.Generator) -> Tensor:
+    """The loss of windows at random flow times. seen [C]"""
+    count, device = len(windows.latents), seen.device
+    t, noise = draw_times(count, dice).to(device), torch.randn(windows.latents.shape, generator=dice).to(device)
+    windows = windows.to(device)
+    data = windows.latents
+    x = interpolate(data, noise, t)
+    with torch.autocast(device.type, torch.bfloat16):
+        predicted = net(x, t, windows.conditions)
+    clear = (1 - t)[:, None, None, None, None].square()
+    terms = velocity_error(x, predicted, data, t)
+    terms = terms + SPEED_SHARE * clear * difference_error(predicted, data, data[:, :1], order=1)
+    return weighted(terms, windows.shows, seen)
+
+
+def weighted(terms: Tensor, shows: Tensor, seen: Tensor) -> Tensor:
+    """Mean of [B, T, C, h, w] by what each cell shows [B, T, h, w] and how far each channel is seen [C]."""
+    shares = seen.new_tensor([SHARES[kind] for kind in sorted(SHARES)])
+    weight = shares[shows.long()][:, :, None] * seen[:, None, None]
+    return (weight * terms).sum() / weight.sum()
+
+
+def draw_times(count: int, dice: torch.Generator) -> Tensor:
+    """Flow times: logit-normal towards the noise, a share of them as the first of few steps has them. [count]"""
+    t = logit_normal(count, TIME_MEAN, TIME_DEVIATION, dice)
+    begun = torch.rand(count, generator=dice) < FIRST_SHARE
+    return torch.where(begun, FIRST + (1 - FIRST) * torch.rand(count, generator=dice), t)
+
+
+def _one_of(choices: tuple[int, ...], dice: torch.Generator) -> int:
+    return choices[int(torch.randint(len(choices), (), generator=dice))]
+
+
+def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Windows, seen: Tensor) -> str:
+    """Save, paint, and say how the averaged network does on people it never saw."""
+    options = [f"--{name} {value}" for name in OPTIONS if (value := getattr(arguments, name)) != Plan.steps]
+    made = {
+        "recipe": " ".join(("python -m neo_core train neo2 --films FILMS --exam EXAM", *options)),
+        "seed": arguments.seed,
+        "minutes": round(state.seconds / 60, 1),
+        "steps": state.step,
+        "data": "films of synthetic people (`factory films`)",
+        "licences": ["MakeHuman CC0", "LibriSpeech CC BY 4.0"],
+        "held_out": "people and voices of the films in EXAM",
+    }
+    save(arguments.out, state.average.state_dict(), asdict(state.net.config), made=made, dtype=torch.float16)
+    state.save(_resume_path(arguments.out))
+    if arguments.picture:
+        write_image(arguments.picture, comparison(state.average, vae, exam, SHOWN))
+    return ", ".join(f"{name} {value:.3f}" for name, value in health(state.average, exam, seen).items())
+
+
+def _resume_path(out: Path) -> Path:
+    return out.with_suffix(".resume")

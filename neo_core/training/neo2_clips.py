@@ -1,0 +1,206 @@
+"""Films as the DiT of NEO 2 learns from them: latents that are encoded once, and windows cut out of them.
+
+Beside the films of a folder lies `latents.safetensors`, made once per video autoencoder: the latents and the anchor of
+every film. A window has its own latents, the sound of exactly its frames, and the latents before it as context.
+
+Letters: n latents of a film, B batch, T latents of a window, K of context, C channels, h w cells, L layers of the audio
+encoder.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from einops import rearrange, reduce
+from torch import Tensor
+
+from ..data_types import InputError
+from ..neo2.dit import Conditions
+from ..neo2.latent_space import CELL, FRAMES
+from ..neo2.text_encoder import pad_words, tokenise
+from ..neo2.video_vae import VideoVAE
+from ..weights.safetensors_io import load, load_config, save
+from .films import Film
+from .video_crops import pixels
+
+CACHE = "latents.safetensors"
+SAVE_EVERY = 300.0  # seconds of encoding
+AUDIO = 2 * FRAMES  # feature frames per latent
+CONTEXT = 2  # latents before a window that it may be told
+NONE, HANDS, MOUTH = 0, 1, 2  # what a cell shows
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One film in latents."""
+
+    film: Film
+    latents: Tensor  # [n, C, h, w] float16
+    anchor: Tensor  # [C, h, w] float16
+    shows: Tensor  # [n, h, w] uint8: nothing in particular, a hand, the mouth
+    words: Tensor  # [W, G] the prompt
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch."""
+
+    latents: Tensor  # [B, T, C, h, w]
+    shows: Tensor  # [B, T, h, w] uint8
+    conditions: Conditions
+
+    def to(self, device: torch.device) -> "Windows":
+        return Windows(self.latents.to(device), self.shows.to(device), self.conditions.to(device))
+
+    def take(self, part: slice) -> "Windows":
+        """Some of the batch."""
+        return Windows(self.latents[part], self.shows[part], self.conditions.take(part))
+
+
+def load_clips(films: Sequence[Film], vae: VideoVAE, device: torch.device | str = "cpu") -> list[Clip]:
+    """Films with their latents: from the files beside them, or encoded now. Raises InputError where they disagree in
+    the number of latents that audio and boxes have."""
+    folders: dict[Path, list[Film]] = {}
+    for film in films:
+        folders.setdefault(film.path.parent, []).append(film)
+    return [clip for folder, here in folders.items() for clip in _load_folder(folder, here, vae.to(device))]
+
+
+def _load_folder(folder: Path, films: list[Film], vae: VideoVAE) -> list[Clip]:
+    """Encode what the file does not hold yet, saving as it goes."""
+    path, maker = folder / CACHE, digest(vae)
+    known = load(path)[0] if path.is_file() and load_config(path).get("vae") == maker else {}
+    missing = [film for film in films if f"{film.path.stem}/latents" not in known]
+    saved = time.monotonic()
+    for done, film in enumerate(missing, start=1):
+        latents, anchor = encode(film, vae)
+        known |= {f"{film.path.stem}/latents": latents, f"{film.path.stem}/anchor": anchor}
+        if done == len(missing) or time.monotonic() - saved > SAVE_EVERY:
+            save(path, known, {"vae": maker})
+            log.info("encoded %d of %d films of %s", done, len(missing), folder)
+            saved = time.monotonic()
+    return [_clip(film, known[f"{film.path.stem}/latents"], known[f"{film.path.stem}/anchor"]) for film in films]
+
+
+def digest(vae: VideoVAE) -> str:
+    """A name for the weights of an autoencoder: latents of another one mean something else."""
+    state = hashlib.sha256()
+    for name, value in vae.state_dict().items():
+        state.update(name.encode())
+        state.update(value.detach().cpu().float().numpy().tobytes())
+    return state.hexdigest()
+
+
+@torch.no_grad()
+def encode(film: Film, vae: VideoVAE) -> tuple[Tensor, Tensor]:
+    """Latents [n, C, h, w] and anchor [C, h, w] of a film, float16. Frames that fill no latent are left out."""
+    count = film.frames // FRAMES
+    device = vae.mean.device
+    video = pixels(film.video(0, FRAMES * count)).to(device)[None]
+    anchor = pixels(film.anchor()[None]).to(device)[:, 0][None]
+    return vae.encode(video)[0].half().cpu(), vae.encode_still(anchor)[0].half().cpu()
+
+
+def _clip(film: Film, latents: Tensor, anchor: Tensor) -> Clip:
+    if len(latents) != film.frames // FRAMES:
+        raise InputError(f"{film.path} has {film.frames} frames but {len(latents)} latents; expected {CACHE} made anew")
+    mouth = covered(film.mouth_box()[:, None], latents.shape[-2:])
+    hands = covered(film.hand_boxes(), latents.shape[-2:])
+    shows = torch.where(mouth, MOUTH, torch.where(hands, HANDS, NONE)).byte()[: len(latents)]
+    return Clip(film, latents, anchor, shows, tokenise(film.prompt))
+
+
+def covered(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The cells that any of N boxes touches in any frame of a latent: [4 n, N, 4] pixels -> bool [n, h, w].
+
+    A box is left, top, right, bottom; one that is empty or not a number touches nothing.
+    """
+    boxes = boxes[: len(boxes) // FRAMES * FRAMES].float() / CELL
+    left, top, right, bottom = (edge[..., None] for edge in boxes.unbind(-1))  # [4 n, N, 1]
+    row, column = (torch.arange(size) for size in grid)
+    down = (row + 1 > top) & (row < bottom)  # [4 n, N, h]
+    across = (column + 1 > left) & (column < right)
+    inside = down[..., None] & across[..., None, :] & ((right > left) & (bottom > top))[..., None]
+    return reduce(inside, "(n f) k h w -> n h w", "any", f=FRAMES)
+
+
+def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int = 0, lag: int = 0) -> Windows:
+    """The windows of `length` latents that begin at `starts`, with `context` latents that end `lag` before them."""
+    latents, shows, audio, before = [], [], [], []
+    for clip, start in zip(clips, starts, strict=True):
+        window = slice(start, start + length)
+        if start - lag < context or start + length > len(clip.latents):
+            raise ValueError(
+                f"a window at {start} of {length} with context {context} + {lag} is not in {clip.film.path}"
+            )
+        latents.append(clip.latents[window].float())
+        shows.append(clip.shows[window])
+        audio.append(clip.film.heard(FRAMES * start, FRAMES * (start + length)).float())
+        before.append(clip.latents[start - lag - context : start - lag].float())
+    given = torch.ones(len(clips), dtype=torch.bool)
+    conditions = Conditions(
+        anchor=torch.stack([clip.anchor for clip in clips]).float(),
+        audio=torch.stack(audio),
+        words=pad_words([clip.words for clip in clips]),
+        context=torch.stack(before),
+        context_time=(torch.arange(-context, 0) - lag).expand(len(clips), -1).float(),
+        heard=given,
+        prompted=given,
+        contextual=given & bool(context),
+        anchored=given,
+    )
+    return Windows(torch.stack(latents), torch.stack(shows), conditions)
+
+
+def draw(clips: Sequence[Clip], count: int, length: int, context: int, lag: int, dice: torch.Generator) -> Windows:
+    """Random windows of random films."""
+    chosen = [clips[int(k)] for k in torch.randint(len(clips), (count,), generator=dice)]
+    first = context + lag
+    lasts = [len(clip.latents) - length for clip in chosen]
+    starts = [int(torch.randint(first, last + 1, (), generator=dice)) for last in lasts]
+    return cut(chosen, starts, length, context, lag)
+
+
+def drop(windows: Windows, share: float, dice: torch.Generator) -> Windows:
+    """Leave each signal out in a share of the windows, each on its own."""
+    given = windows.conditions
+    keep = {name: _coins(given, share, dice) for name in ("heard", "prompted", "anchored")}
+    return replace(windows, conditions=replace(given, **{name: getattr(given, name) & k for name, k in keep.items()}))
+
+
+def hush(windows: Windows, share: float, dice: torch.Generator) -> Windows:
+    """In a share of the windows there is no sound before or after a random moment, as where a recording ends."""
+    audio = windows.conditions.audio
+    moment = torch.randint(1, audio.shape[2] // 2, (len(audio), 1), generator=dice)
+    after = torch.rand(len(audio), 1, generator=dice) < 0.5
+    frame = torch.arange(audio.shape[2] // 2)
+    quiet = ((frame >= moment) == after) & ~_coins(windows.conditions, share, dice)[:, None]
+    quiet = quiet.repeat_interleave(2, dim=1)[:, None, :, None]
+    return replace(windows, conditions=replace(windows.conditions, audio=audio.masked_fill(quiet, 0)))
+
+
+def disturb(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
+    """Noise over the context, of a strength up to `strength` that each window draws: at sampling it may be the clean
+    prediction of an earlier step, which is not quite what it will be."""
+    context = windows.conditions.context
+    level = strength * torch.rand(len(context), 1, 1, 1, 1, generator=dice)
+    noise = torch.randn(context.shape, generator=dice)
+    return replace(windows, conditions=replace(windows.conditions, context=(1 - level) * context + level * noise))
+
+
+def _coins(given: Conditions, share: float, dice: torch.Generator) -> Tensor:
+    """True but for a share of the batch. [B] bool"""
+    return torch.rand(len(given.anchor), generator=dice) >= share
+
+
+def channel_weight(vae: VideoVAE) -> Tensor:
+    """How far a unit of each latent channel is seen in the pixels, by the linear map that the decoder adds to: the root
+    mean square of the change, at a mean of 1. [C]"""
+    seen = rearrange(vae.linear_decoder.weight.detach(), "d c 1 1 1 -> c d").norm(dim=1) * vae.std
+    return (seen / seen.mean()).cpu()

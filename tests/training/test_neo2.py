@@ -1,0 +1,351 @@
+"""The training of NEO 2's DiT: windows that are what they say, losses that weigh what counts, runs that go on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from neo_core.data_types import InputError
+from neo_core.neo2.dit import DiT, DiTConfig
+from neo_core.neo2.latent_space import CHANNELS
+from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
+from neo_core.training import neo2_clips
+from neo_core.training.films import Film, load_films
+from neo_core.training.flow_matching import Plan, Run, train
+from neo_core.training.neo2 import SHARES, draw_times, draw_windows, step_loss, weighted, windows_loss
+from neo_core.training.neo2_clips import (
+    CACHE,
+    HANDS,
+    MOUTH,
+    NONE,
+    Clip,
+    channel_weight,
+    covered,
+    cut,
+    digest,
+    disturb,
+    drop,
+    hush,
+    load_clips,
+)
+from neo_core.training.neo2_exam import comparison, exam_windows, health
+from neo_core.weights.safetensors_io import save
+
+TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2)
+VAE = VideoVAEConfig(encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4)
+FRAMES, SIDE = 64, 32  # of a film
+GRID = SIDE // 4
+BOX = torch.tensor([8.0, 8.0, 16.0, 12.0])
+
+
+def write_film(folder: Path, number: int, held_out: bool = False) -> None:
+    """A grey film whose brightness, and sound, are the number of the frame."""
+    frame = torch.arange(FRAMES)
+    video = (frame * 2 + number).byte()[:, None, None, None].expand(-1, SIDE, SIDE, 3)
+    heard = (1 + torch.arange(2 * FRAMES) / 2).floor()[None, :, None].expand(2, -1, 6)
+    hands = torch.stack((torch.tensor([0.0, 20, 6, 26]), torch.full((4,), torch.nan)))
+    tensors = {
+        "video": video,
+        "anchor": video[0],
+        "heard": heard.half(),
+        "mouth": frame / FRAMES,
+        "hands": torch.zeros(FRAMES, 2, 3),
+        "mouth_box": BOX.expand(FRAMES, -1),
+        "hand_boxes": hands.expand(FRAMES, -1, -1),
+    }
+    config = {
+        "frames": FRAMES, "size": SIDE, "prompt": f"person {number}", "manner": "calm", "speaking": True,
+        "person": number, "scene": str(number), "part": 0, "voice": "v", "held_out": held_out, "framing": "half body",
+    }  # fmt: skip
+    save(folder / f"scene_{number:05d}.safetensors", tensors, config)
+
+
+@pytest.fixture
+def films(tmp_path) -> list[Film]:
+    for number in range(3):
+        write_film(tmp_path, number)
+    return load_films(tmp_path)
+
+
+@pytest.fixture
+def vae() -> VideoVAE:
+    torch.manual_seed(0)
+    return VideoVAE(VAE).eval()
+
+
+@pytest.fixture
+def clips(films) -> list[Clip]:
+    """Films with latents that say which they are."""
+    number = torch.arange(FRAMES // 4)[:, None, None, None]
+    latents = number.expand(-1, CHANNELS, GRID, GRID).half()
+    clips = [neo2_clips._clip(film, latents, torch.full_like(latents[0], -1)) for film in films]
+    return [replace(clip, latents=latents + 100 * k) for k, clip in enumerate(clips)]
+
+
+def dice(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_films_are_encoded_once(films, vae, monkeypatch):
+    first = load_clips(films, vae)
+    assert (films[0].path.parent / CACHE).is_file()
+    calls = []
+    encode = neo2_clips.encode
+    monkeypatch.setattr(neo2_clips, "encode", lambda film, vae: calls.append(film.path.stem) or encode(film, vae))
+    again = load_clips(films, vae)
+    assert not calls
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one.latents, other.latents)
+        assert torch.equal(one.anchor, other.anchor)
+    write_film(films[0].path.parent, 3)
+    assert len(load_clips(load_films(films[0].path.parent), vae)) == 4
+    assert calls == ["scene_00003"]
+
+
+def test_latents_of_another_autoencoder_are_made_anew(films, vae):
+    old = load_clips(films, vae)[0].latents
+    with torch.no_grad():
+        vae.std.mul_(2)
+    assert torch.allclose(load_clips(films, vae)[0].latents.float(), old.float() / 2, atol=2e-3)
+    assert digest(vae) != digest(VideoVAE(VAE))
+
+
+def test_latents_are_those_of_the_film(films, vae):
+    clip = load_clips(films, vae)[1]
+    video = films[1].video().permute(3, 0, 1, 2).float() / 127.5 - 1
+    assert torch.allclose(clip.latents.float(), vae.encode(video[None])[0], atol=5e-3)
+    assert torch.allclose(clip.anchor.float(), vae.encode_still(video[None, :, 0])[0], atol=5e-3)
+
+
+def test_a_cache_that_does_not_fit_is_refused(films, vae):
+    clips = load_clips(films, vae)
+    with pytest.raises(InputError, match="expected"):
+        neo2_clips._clip(films[0], clips[0].latents[:-1], clips[0].anchor)
+
+
+@pytest.mark.parametrize(("start", "length", "context", "lag"), [(0, 10, 0, 0), (3, 7, 2, 0), (6, 10, 2, 4)])
+def test_windows_hold_what_belongs_together(clips, start, length, context, lag):
+    """Latents say their number, feature frames 1 + that of their video frame: an error of one would show."""
+    windows = cut(clips[1:], [start] * 2, length, context, lag)
+    given = windows.conditions
+    assert windows.latents[0, :, 0, 0, 0].tolist() == [100 + k for k in range(start, start + length)]
+    heard = given.audio[0, 0, :, 0]
+    assert heard.tolist() == [1 + 4 * start + k // 2 for k in range(8 * length)]
+    assert given.context[0, :, 0, 0, 0].tolist() == [100 + start - lag - k for k in range(context, 0, -1)]
+    assert given.context_time[0].tolist() == [-lag - k for k in range(context, 0, -1)]
+    assert given.contextual.tolist() == [bool(context)] * 2
+
+
+@pytest.mark.parametrize(("start", "length", "context", "lag"), [(7, 10, 0, 0), (1, 8, 2, 0), (3, 8, 2, 2)])
+def test_windows_beyond_a_film_are_refused(clips, start, length, context, lag):
+    with pytest.raises(ValueError, match="not in"):
+        cut(clips[:1], [start], length, context, lag)
+
+
+def test_windows_are_drawn_from_all_places(clips):
+    seen = set()
+    for k in range(60):
+        windows = draw_windows(clips, 2, dice(k))
+        first = windows.latents[:, 0, 0, 0, 0] % 100
+        seen |= set(first.tolist())
+        assert windows.latents.shape[1] in range(6, 13)
+        assert windows.conditions.audio.shape[2] == 8 * windows.latents.shape[1]
+    assert seen >= set(range(7))
+
+
+def test_cells_show_mouth_and_hands(clips):
+    shows = clips[0].shows
+    assert shows.shape == (FRAMES // 4, GRID, GRID)
+    assert (shows[0] == MOUTH).nonzero().tolist() == [[2, 2], [2, 3]]
+    assert (shows[0] == HANDS).nonzero().tolist() == [[5, 0], [5, 1], [6, 0], [6, 1]]
+
+
+def test_a_box_counts_in_the_latent_of_its_frame():
+    boxes = torch.zeros(16, 1, 4)
+    boxes[7] = BOX
+    assert covered(boxes, (8, 8)).flatten(1).sum(1).tolist() == [0, 2, 0, 0]
+
+
+def test_shares_weigh_cells_and_channels():
+    shows = torch.full((1, 1, 4, 4), NONE, dtype=torch.uint8)
+    shows[..., 0, 0], shows[..., 0, 1] = MOUTH, HANDS
+    seen = torch.tensor([1.5, 0.5])
+    error = torch.zeros(1, 1, 2, 4, 4)
+    whole = 14 * SHARES[NONE] + SHARES[MOUTH] + SHARES[HANDS]
+    for (row, column), share in (((0, 0), SHARES[MOUTH]), ((0, 1), SHARES[HANDS]), ((2, 2), SHARES[NONE])):
+        for channel in (0, 1):
+            one = error.clone()
+            one[0, 0, channel, row, column] = 1
+            assert float(weighted(one, shows, seen)) == pytest.approx(share * float(seen[channel]) / (2 * whole))
+    assert float(weighted(torch.ones_like(error), shows, seen)) == pytest.approx(1)
+
+
+def test_channels_weigh_what_they_do_to_pixels():
+    """The change of pixels when a channel changes by one, while the decoder's networks are silent."""
+    torch.manual_seed(0)
+    vae = VideoVAE(VAE).eval()
+    vae.std.copy_(torch.linspace(0.1, 2, CHANNELS))
+    still = torch.zeros(1, 1, CHANNELS, 2, 2)
+    anchor = still[:, 0]
+    base = vae.paint(vae.plain(still), vae.remember(anchor))
+    changes = []
+    for channel in range(CHANNELS):
+        one = still.clone()
+        one[:, :, channel] = 1
+        changes.append((vae.paint(vae.plain(one), vae.remember(anchor)) - base).square().mean().sqrt())
+    changes = torch.stack(changes)
+    assert torch.allclose(channel_weight(vae), changes / changes.mean(), rtol=1e-3)
+
+
+def test_signals_are_dropped_each_on_its_own(clips):
+    windows = cut(clips * 100, [2] * 300, 6, 2)
+    given = drop(windows, 0.2, dice()).conditions
+    gone = torch.stack((~given.heard, ~given.prompted, ~given.anchored)).float()
+    assert gone.mean(1).tolist() == pytest.approx([0.2] * 3, abs=0.07)
+    assert gone.prod(0).mean() < 0.05
+    assert given.contextual.all()
+
+
+def test_hushed_windows_are_silent_at_one_end(clips):
+    windows = cut(clips * 20, [0] * 60, 6)
+    hushed = hush(windows, 0.5, dice()).conditions.audio
+    silent = (hushed == 0).all(1).all(-1)  # [B, 8 T]
+    assert 15 < silent.any(1).sum() < 45
+    for row in silent[silent.any(1)]:
+        assert row[0] != row[-1]
+        assert row.int().diff().abs().sum() == 1
+        assert row.sum() % 2 == 0
+    assert torch.equal(hushed[~silent.any(1)], windows.conditions.audio[~silent.any(1)])
+
+
+def test_context_is_disturbed_and_nothing_else(clips):
+    windows = cut(clips, [2] * 3, 6, 2)
+    other = disturb(windows, 0.5, dice()).conditions
+    assert not torch.equal(other.context, windows.conditions.context)
+    assert torch.equal(replace(other, context=windows.conditions.context).context, windows.conditions.context)
+    assert torch.equal(disturb(windows, 0.0, dice()).conditions.context, windows.conditions.context)
+
+
+def test_times_lean_to_the_noise():
+    t = draw_times(4000, dice())
+    assert 0.6 < t.median() < 0.9
+    assert (t > 0.95).float().mean() > 0.15
+    assert (t < 0.4).float().mean() > 0.03
+    assert ((t > 0) & (t < 1)).all()
+
+
+class Anchor(torch.nn.Module):
+    """Predicts what a function says."""
+
+    def __init__(self, say: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.say = say
+
+    def forward(self, x: Tensor, _: Tensor, conditions) -> Tensor:
+        return self.say(conditions.anchor[:, None].expand_as(x))
+
+
+def test_the_truth_has_no_loss(clips):
+    still = [replace(clip, latents=torch.zeros_like(clip.latents), anchor=0 * clip.anchor) for clip in clips]
+    windows, seen = cut(still, [0, 1, 2], 6), torch.ones(CHANNELS)
+    assert windows_loss(Anchor(lambda anchor: anchor), windows, seen, dice()) == 0
+    off = windows_loss(Anchor(lambda anchor: anchor + 0.1), windows, seen, dice())
+    assert off >= 0.1**2
+
+
+def learner(seed: int = 0, steps: int = 6) -> Run:
+    torch.manual_seed(seed)
+    return Run(DiT(TINY), Plan(rate=1e-3, warm_up=2, steps=steps))
+
+
+def test_a_run_goes_on_as_it_would_have(clips, tmp_path):
+    def go(state: Run) -> None:
+        train(state, partial(step_loss, state=state, clips=clips, count=2, seen=torch.ones(CHANNELS), seed=3), str)
+
+    whole = learner()
+    go(whole)
+    part = learner()
+    progress = Run.progress
+    try:  # the plan is of six steps, put down after three
+        Run.progress = property(lambda self: 1.0 if self.step >= 3 else self.step / 6)
+        go(part)
+    finally:
+        Run.progress = progress
+    part.save(tmp_path / "run.resume")
+    rest = learner(seed=1)
+    rest.load(tmp_path / "run.resume")
+    assert rest.step == 3
+    go(rest)
+    for name, value in rest.net.state_dict().items():
+        assert torch.equal(value, whole.net.state_dict()[name]), name
+    assert torch.equal(rest.average.final.weight, whole.average.final.weight)
+
+
+def test_a_tiny_network_learns_its_films(clips):
+    """Latents are the brightness of a film; from the anchor's they differ by a constant that can be learned."""
+    level = [replace(c, latents=torch.full_like(c.latents, 1.0), anchor=0 * c.anchor) for c in clips]
+    windows, seen = cut(level, [0, 1, 2], 6), torch.ones(CHANNELS)
+    state = learner(steps=60)
+    before = windows_loss(state.net, windows, seen, dice()).item()
+    train(state, partial(step_loss, state=state, clips=level, count=2, seen=seen, seed=0), str)
+    assert windows_loss(state.net, windows, seen, dice()).item() < before / 3
+
+
+def test_the_exam_tells_sound_that_matters(clips):
+    """A network that hears: it paints what the sound says, and another's sound makes it wrong."""
+
+    class Hearing(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x: Tensor, _: Tensor, conditions) -> Tensor:
+            level = conditions.audio[:, 0, ::8, 0]
+            return level[:, :, None, None, None].expand_as(x)
+
+    heard = []
+    for k, clip in enumerate(clips):
+        level = torch.arange(1.0, 65, 4) + 10 * k
+        states = (1 + torch.arange(2 * FRAMES) / 2).floor() + 10 * k
+        film = _Heard(**vars(clip.film), states=states[None, :, None].expand(2, -1, 6))
+        heard.append(replace(clip, film=film, latents=level[:, None, None, None].expand_as(clip.latents)))
+    report = health(Hearing(), exam_windows(heard, 3), torch.ones(CHANNELS))
+    assert report["mouth_gain"] > 100
+    assert report["mouth_error"] < 1e-3
+    assert report["all_motion"] == pytest.approx(1, abs=0.01)
+
+
+class _Heard(Film):
+    """A film with another sound."""
+
+    def __init__(self, states: Tensor, **values) -> None:
+        super().__init__(**values)
+        object.__setattr__(self, "states", states)
+
+    def heard(self, first: int | None = None, last: int | None = None) -> Tensor:
+        return self.states[:, 2 * first : 2 * last]
+
+
+def test_a_network_that_moves_nothing_has_no_motion(clips):
+    report = health(DiT(TINY).eval(), exam_windows(clips, 3), torch.ones(CHANNELS))
+    assert report["error"] == pytest.approx(1)
+    assert report["mouth_gain"] == pytest.approx(1)
+    assert report["all_motion"] == pytest.approx(0)
+
+
+def test_exam_windows_are_spread(clips):
+    quiet = [replace(clip, film=replace(clip.film, speaking=False)) for clip in clips]
+    windows = exam_windows([*quiet, *clips], 2)
+    assert windows.latents[:, 0, 0, 0, 0].tolist() == [6, 106]
+
+
+def test_the_picture_has_true_and_sampled_frames(films, vae):
+    windows = exam_windows(load_clips(films, vae), 2)
+    sheet = comparison(DiT(TINY).eval(), vae, windows, 2)
+    assert sheet.shape == (4 * SIDE, 6 * SIDE, 3)
+    assert sheet.dtype == torch.uint8
+    assert torch.equal(sheet[:SIDE, :SIDE], sheet[SIDE : 2 * SIDE, :SIDE])
