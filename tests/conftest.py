@@ -26,12 +26,12 @@ def ledger(tmp_path):
 
 @pytest.fixture
 def grant_for(ledger):
-    """A function (image u8 [H, W, 3], landmarks68 [68, 2]) -> Grant for talking heads."""
+    """A function (image u8 [H, W, 3], landmarks68 [68, 2], use) -> Grant for talking heads, or another use."""
 
-    def grant(image, landmarks68):
+    def grant(image, landmarks68, use="talking-head"):
         portrait = fingerprint(image, landmarks68)
-        record = new_record("synthetic", "nobody", portrait, adult=True, issued=int(time.time()))
+        record = new_record("synthetic", "nobody", portrait, adult=True, issued=int(time.time()), scope=(use,))
         ledger.add(record)
-        return authorise(portrait, "talking-head", source="picture.png", ledger=ledger)
+        return authorise(portrait, use, source="picture.png", ledger=ledger)
 
     return grant

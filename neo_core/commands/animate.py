@@ -1,7 +1,12 @@
-"""`animate PHOTO AUDIO -o OUT.mp4`: the person in the photo speaks the sound; with `--idle`, waits without one."""
+"""`animate PHOTO AUDIO -o OUT.mp4`: the person in the photo speaks the sound; with `--idle`, waits without one.
+
+`--model neo2` moves the whole body; it has options of its own, and most of the talking head's mean nothing to it.
+"""
 
 import argparse
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..data_types import InputError
@@ -10,13 +15,23 @@ from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pipelines import motion_file
-from ..pipelines.clip import make_idle, make_video
+from ..pipelines.clip import make_full_body, make_idle, make_video
+from ..pipelines.full_body import FPS, FullBodySettings
 from ..pipelines.idle import idle, idle_loop
 from ..pipelines.talking_head import Settings
 from . import options
 from .progress import ProgressBar, clock
 
-DEFAULTS = Settings()
+DEFAULTS, NEO_2_DEFAULTS = Settings(), FullBodySettings(scale=4)
+TALKING_HEAD, NEO_2 = "neo-1.5", "neo2"
+OWN = {  # options that only one of the models has
+    TALKING_HEAD: (
+        *("idle", "loop", "size", "emotion", "emotion_strength", "amplitude", "audio_encoder", "vocal", "save_motion"),
+        *("guidance_audio", "guidance_identity", "guidance_reference", "guidance_start", "guidance_end"),
+        *("guidance_form", "guidance_rescale", "guidance_interval"),
+    ),
+    NEO_2: ("prompt", "scale", "vae", "dit"),
+}
 STEERING = {"audio": "the voice", "identity": "the person", "reference": "the photo's own pose and expression"}
 
 
@@ -28,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_size(parser)
     parser.add_argument("--fps", type=options.fps, default=DEFAULTS.fps, help="25, 29.97, 30000/1001 (default: 25)")
-    options.add_performance(parser, DEFAULTS.steps)
+    options.add_performance(parser, {TALKING_HEAD: DEFAULTS.steps, NEO_2: NEO_2_DEFAULTS.sampling.steps})
     for signal in SIGNALS:
         share = BEYOND[SIGNALS.index(signal)]
         beyond = "its weight beyond 1, too" if share == 1 else f"beyond 1 it weighs 1 + {share} (S - 1)"
@@ -47,18 +62,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vocal", type=Path, metavar="FILE", help="a VOCAL trained on it (default: the embedded one)")
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
+    _add_full_body(parser)
+
+
+def _add_full_body(parser: argparse.ArgumentParser) -> None:
+    text = f"{TALKING_HEAD}: a talking head, every pixel from the photo; {NEO_2}: head, hands and body, small pictures"
+    parser.add_argument("--model", choices=tuple(OWN), default=TALKING_HEAD, help=f"{text} (default: {TALKING_HEAD})")
+    own = parser.add_argument_group(f"options of --model {NEO_2}")
+    own.add_argument("--prompt", metavar="TEXT", default="", help="manner, clothes and scene, in words")
+    text = f"pixels of the file per pixel of the model, on each side (default: {NEO_2_DEFAULTS.scale})"
+    own.add_argument("--scale", type=options.scale, default=NEO_2_DEFAULTS.scale, metavar="N", help=text)
+    for name, what in (("vae", "video autoencoder"), ("dit", "diffusion transformer")):
+        own.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"another {what} (default: the embedded one)")
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    _check_model(arguments)
+    return (_full_body if arguments.model == NEO_2 else _talking_head)(arguments)
+
+
+def _full_body(arguments: argparse.Namespace) -> int:
+    photo, audio, prompt = arguments.photo, arguments.audio, arguments.prompt
+    if audio is None:
+        raise InputError(f"no sound found for --model {NEO_2}, expected one: PHOTO AUDIO")
+    if arguments.fps != FPS:
+        raise InputError(f"--fps {arguments.fps} found with --model {NEO_2}, expected none: it makes {FPS} a second")
+    output = _output(arguments.output, photo, audio)
+    steps = arguments.steps or NEO_2_DEFAULTS.sampling.steps
+    sampling = replace(NEO_2_DEFAULTS.sampling, seed=arguments.seed, steps=steps)
+    settings = replace(NEO_2_DEFAULTS, sampling=sampling, scale=arguments.scale)
+    weights = (arguments.vae, arguments.dit)
+    with ProgressBar("rendering") as progress:
+        report = make_full_body(
+            photo, audio, output, prompt, settings, face=arguments.face, weights=weights, progress=progress
+        )
+    if report["missing"]:
+        told = f"neo: {report['missing']:.0%} of the body lies below the photo and is made up; more of it would help"
+        print(told, file=sys.stderr)
+    return _tell(arguments, report)
+
+
+def _talking_head(arguments: argparse.Namespace) -> int:
     guidance = _guidance(arguments)
     emotion = options.emotion(arguments)
-    settings = Settings(arguments.fps, arguments.seed, arguments.steps, guidance, emotion, arguments.amplitude)
+    steps = arguments.steps or DEFAULTS.steps
+    settings = Settings(arguments.fps, arguments.seed, steps, guidance, emotion, arguments.amplitude)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     _check_wish(audio, arguments.idle, arguments.loop, guidance)
     inputs = (photo, audio) if audio else (photo,)
-    output = check_writable(arguments.output, SUFFIXES, inputs)
-    if audio and audio.suffix.lower() in WRITABLE:
-        raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
+    output = _output(arguments.output, *inputs)
     weights = (arguments.audio_encoder, arguments.vocal)
     if motion:
         check_writable(motion, motion_file.SUFFIXES, (*inputs, *filter(None, weights)))
@@ -69,11 +121,36 @@ def execute(arguments: argparse.Namespace) -> int:
         else:
             perform = idle_loop if arguments.loop else idle
             report = make_idle(photo, arguments.idle, output, settings, perform, **chosen, progress=progress)
+    return _tell(arguments, report)
+
+
+def _output(output: Path, photo: Path, audio: Path | None = None) -> Path:
+    """Where the video goes, after proving that it can be written and that the sound is none of the pictures."""
+    checked = check_writable(output, SUFFIXES, (photo, audio) if audio else (photo,))
+    if audio and audio.suffix.lower() in WRITABLE:
+        raise InputError(f"{audio}, given as the sound, is named like a picture; expected the order PHOTO AUDIO")
+    return checked
+
+
+def _tell(arguments: argparse.Namespace, report: dict) -> int:
+    """Say what was made; returns the exit code."""
     if arguments.json:
         print(json.dumps(report))
     else:
-        print(f"{output}: {report['frames']} frames, {clock(report['seconds'])}{' of sound' if audio else ''}")
+        length = f"{clock(report['seconds'])}{' of sound' if arguments.audio else ''}"
+        print(f"{report['output']}: {report['frames']} frames, {length}")
     return 0
+
+
+def _check_model(arguments: argparse.Namespace) -> None:
+    """Raise InputError for an option of a model that was not asked for."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    for model, names in OWN.items():
+        given = [name for name in names if getattr(arguments, name) != parser.get_default(name)]
+        if given and model != arguments.model:
+            option = f"--{given[0].replace('_', '-')}"
+            raise InputError(f"{option} found with --model {arguments.model}, expected --model {model}")
 
 
 def _guidance(arguments: argparse.Namespace) -> Guidance:

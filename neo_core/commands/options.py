@@ -6,6 +6,7 @@ from fractions import Fraction
 from ..data_types import EMOTIONS, Emotion, InputError
 from ..flow.guidance import LARGEST_SLIDER
 from ..pictar.expression import parse_amplitudes
+from ..pipelines.full_body import SCALES
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
 
@@ -22,11 +23,14 @@ def add_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--face", type=int, metavar="K", help="which face, when the photo shows several")
 
 
-def add_performance(parser: argparse.ArgumentParser, usual_steps: int) -> None:
-    """Options of every performance."""
+def add_performance(parser: argparse.ArgumentParser, usual_steps: int | dict[str, int]) -> None:
+    """Options of every performance. Where several models can perform, the usual steps are theirs by name, and no steps
+    are left to the command: None."""
     parser.add_argument("--seed", type=seed, default=0, help="another seed, another performance (default: 0)")
-    text = f"Euler steps (default: {usual_steps})"
-    parser.add_argument("--steps", type=steps, default=usual_steps, help=text)
+    several = isinstance(usual_steps, dict)
+    told = ", ".join(f"{name} {count}" for name, count in usual_steps.items()) if several else usual_steps
+    text = f"Euler steps (default: {told})"
+    parser.add_argument("--steps", type=steps, default=None if several else usual_steps, help=text)
     text = f"the state to act: {', '.join(EMOTIONS)} (default: as the voice sounds)"
     parser.add_argument("--emotion", choices=EMOTIONS, metavar="STATE", help=text)
     text = "how much of it, 0 to 1 (default: 1)"
@@ -56,6 +60,10 @@ def size(text: str) -> int:
 
 def steps(text: str) -> int:
     return _whole_number(text, 1, 100, "steps")
+
+
+def scale(text: str) -> int:
+    return _whole_number(text, *SCALES, "scale")
 
 
 def seed(text: str) -> int:

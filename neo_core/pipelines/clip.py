@@ -8,14 +8,16 @@ from pathlib import Path
 import torch
 
 from ..data_types import Identity, MotionLatents, Progress
-from ..governance import TALKING_HEAD, authorise, fingerprint
+from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
+from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
 from .motion_file import save_motion
-from .portrait import open_portrait
+from .portrait import Portrait, open_portrait
 from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
 
 Weights = tuple[Path | None, Path | None]  # of the audio encoder and of VOCAL
 EMBEDDED: Weights = (None, None)
+Neo2Weights = tuple[Path | None, Path | None]  # of the video autoencoder and of the DiT
 Idling = Callable[[Models, Identity, float, Settings], MotionLatents]
 
 
@@ -67,6 +69,39 @@ def make_idle(
     return _report(output, frames, float(frames / settings.fps), settings, avatar, started)
 
 
+def make_full_body(
+    photo: Path,
+    audio: Path,
+    output: Path,
+    prompt: str,
+    settings: FullBodySettings,
+    *,
+    face: int | None = None,
+    weights: Neo2Weights = EMBEDDED,
+    progress: Progress,
+) -> dict:
+    """NEO 2: the person in a photo speaks a sound with head, hands and body; returns a report of plain values."""
+    started = time.monotonic()
+    sound = inspect_sound(audio)
+    models = load_full_body(*weights)
+    portrait = open_portrait(models.analyser, photo, face)
+    anchor = encode_anchor(models, portrait, grant=_permission(portrait, FULL_BODY, photo, face))
+    frames = perform_full_body(models, anchor, sound, prompt, output, settings, progress)
+    return {
+        "output": str(output),
+        "frames": frames,
+        "fps": str(FPS),
+        "seconds": sound.seconds,
+        "width": settings.scale * anchor.picture.shape[1],
+        "height": settings.scale * anchor.picture.shape[0],
+        "prompt": prompt,
+        "missing": round(anchor.missing, 3),
+        "joins": list(joins_of(frames, settings)),
+        **asdict(settings),
+        "elapsed": round(time.monotonic() - started, 2),
+    }
+
+
 def _report(
     output: Path, frames: int, seconds: float, settings: Settings, avatar: Avatar, started: float
 ) -> dict[str, object]:
@@ -89,10 +124,12 @@ def _report(
 def enrol_photo(models: Models, photo: Path, face: int | None, size: int | None) -> Avatar:
     """Find the face, ask for consent, lift."""
     portrait = open_portrait(models.analyser, photo, face)
-    grant = authorise(
-        fingerprint(portrait.photo, portrait.face.landmarks68), TALKING_HEAD, source=str(photo), face=face
-    )
-    return enrol(models, portrait, size, grant=grant)
+    return enrol(models, portrait, size, grant=_permission(portrait, TALKING_HEAD, photo, face))
+
+
+def _permission(portrait: Portrait, scope: str, photo: Path, face: int | None) -> Grant:
+    """What the consent records say to a use of the picture in a file."""
+    return authorise(fingerprint(portrait.photo, portrait.face.landmarks68), scope, source=str(photo), face=face)
 
 
 def describe(avatar: Avatar) -> dict:

@@ -1,5 +1,7 @@
 """A drawn head instead of a photo, and networks too small to have learnt anything."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,8 +9,10 @@ from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.geometry.camera import Camera, project
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, vertex_normals
 from neo_core.geometry.rasteriser import interpolate, rasterise
+from neo_core.neo2.dit import DiT, DiTConfig
+from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.pictar.analysis import Face
-from neo_core.pipelines import talking_head
+from neo_core.pipelines import full_body, talking_head
 from neo_core.pipelines.portrait import Portrait
 from neo_core.vocal.unified_mmdit import UnifiedConfig, UnifiedMMDiT
 
@@ -49,3 +53,33 @@ def models(monkeypatch, portrait) -> talking_head.Models:
 def avatar(models, portrait, grant_for) -> talking_head.Avatar:
     grant = grant_for(portrait.photo, portrait.face.landmarks68)
     return talking_head.enrol(models, portrait, None, grant=grant)
+
+
+@pytest.fixture(scope="session")
+def person(portrait) -> Portrait:
+    """The same head in front of more grey: as much below it as a body would take."""
+    photo = portrait.photo[:1, :1].expand(4 * SIZE, 4 * SIZE, 3).clone()
+    photo[SIZE // 4 : SIZE + SIZE // 4, SIZE : 2 * SIZE] = portrait.photo
+    face = replace(portrait.face, landmarks=portrait.face.landmarks + torch.tensor([SIZE, SIZE / 4]))
+    return Portrait(photo, face)
+
+
+@pytest.fixture
+def body() -> full_body.FullBodyModels:
+    """Every network tiny and untrained, and none of their weights zero: an untrained DiT would keep everybody still."""
+    encoder = EmbeddedEncoder(AudioEncoderConfig(width=16, inner=16, dilations=(1, 2)))
+    vae = VideoVAE(
+        VideoVAEConfig(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1, anchor_depth=1, fine_width=4)
+    )
+    sizes = {"width": 32, "depth": 1, "heads": 2, "side_width": 16, "patch": 8, "text_width": 12, "text_depth": 1}
+    dit = DiT(DiTConfig(3, 16, mlp_ratio=2.0, rotary_time=8, rotary_place=4, **sizes))
+    with torch.no_grad():
+        for parameter in (*vae.parameters(), *dit.parameters()):
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return full_body.joined(None, encoder.eval(), vae, dit)
+
+
+@pytest.fixture
+def anchor(body, person, grant_for) -> full_body.Anchor:
+    grant = grant_for(person.photo, person.face.landmarks68, "full-body")
+    return full_body.encode_anchor(body, person, grant=grant)

@@ -1,4 +1,4 @@
-"""A person is framed as NEO 2 was trained: head a third of the picture, crown just below the upper edge."""
+"""A person is framed as NEO 2 was trained: head three tenths of the picture, crown just below the upper edge."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.pipelines.half_body import AIR, HEADS, MOST_MISSING, frame_half_body, square
+from neo_core.pipelines.half_body import AIR, CLOSEST, HEADS, MOST_MISSING, frame_half_body, square
 
 SIZE = 128
 CROWN, CHIN, MIDDLE = 100, 220, 300  # rows, column of the drawn head
@@ -29,14 +29,14 @@ def photo():
 
 
 def test_the_head_takes_a_third_below_a_little_air(face):
-    left, top, side = square(face.landmarks68)
-    assert side == HEADS * (CHIN - CROWN)
+    left, top, side = square(face.landmarks68, 600)
+    assert side == round(HEADS * (CHIN - CROWN))
     assert (CROWN - top) / side == pytest.approx(AIR, abs=0.01)
     assert left + side / 2 == MIDDLE
 
 
 def test_pixels_come_from_where_the_square_lies(face, photo):
-    left, top, side = square(face.landmarks68)
+    left, top, side = square(face.landmarks68, 600)
     framed = frame_half_body(photo, face, SIZE)
     assert framed.missing == 0
     assert framed.picture.shape == (SIZE, SIZE, 3)
@@ -47,23 +47,33 @@ def test_pixels_come_from_where_the_square_lies(face, photo):
 
 
 def test_the_photo_goes_on_beyond_its_edges(face, photo):
-    left, top, side = square(face.landmarks68)
+    left, top, side = square(face.landmarks68, 600)
+    side = round(CLOSEST * (CHIN - CROWN))
+    left, top = MIDDLE - side // 2, round(CROWN - AIR * side)
     cut = photo[: top + round(0.7 * side), left + 40 :]
     there = replace(face, landmarks=face.landmarks - torch.tensor([left + 40.0, 0.0]))
     framed = frame_half_body(cut, there, SIZE)
     assert framed.missing == pytest.approx(0.3, abs=0.01)
     assert framed.picture[-20:].float().std(0).max() < 1  # the last row goes on
     assert framed.picture[50, :12].float().std(0).max() < 1  # the first column
-    whole = frame_half_body(photo, face, SIZE).picture
-    assert (framed.picture[10:80, 20:].int() - whole[10:80, 20:].int()).abs().max() <= 2
+    expected = (top + 0.5 * side) * 255 / 600
+    assert abs(framed.picture[SIZE // 2, SIZE // 2, 0] - expected) < 2
 
 
 def test_a_photo_without_a_body_is_refused(face, photo):
-    _, top, side = square(face.landmarks68)
-    enough = top + round((1 - MOST_MISSING) * side)
+    side = CLOSEST * (CHIN - CROWN)
+    enough = round(CROWN - AIR * side + (1 - MOST_MISSING) * side) + 2
     frame_half_body(photo[:enough], face, SIZE)
     with pytest.raises(InputError, match=r"ends 1\.\d head heights below its crown; expected .* to the waist"):
         frame_half_body(photo[: enough - 10], face, SIZE)
+
+
+def test_a_photo_that_ends_a_little_early_is_seen_from_nearer(face, photo):
+    head, (_, top, side) = CHIN - CROWN, square(face.landmarks68, 600)
+    left, top, nearer = square(face.landmarks68, top + round(0.96 * side))
+    assert CLOSEST * head <= nearer < side
+    assert frame_half_body(photo[: top + nearer], face, SIZE).missing < 0.01
+    assert left + nearer / 2 == pytest.approx(MIDDLE, abs=1)
 
 
 def test_a_tilted_head_has_its_own_height(face):
@@ -71,4 +81,4 @@ def test_a_tilted_head_has_its_own_height(face):
     turn = torch.deg2rad(torch.tensor(25.0))
     matrix = torch.tensor([[turn.cos(), turn.sin()], [-turn.sin(), turn.cos()]])
     tilted = (face.landmarks68 - 200) @ matrix + 200
-    assert square(tilted)[2] == pytest.approx(square(face.landmarks68)[2], abs=1)
+    assert square(tilted, 600)[2] == pytest.approx(square(face.landmarks68, 600)[2], abs=1)

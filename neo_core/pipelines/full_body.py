@@ -1,0 +1,292 @@
+"""NEO 2, whole: a photo of a person, a sound and a prompt become a video of the body that speaks.
+
+    sound  -> audio encoder ----------+
+    prompt -> words ------------------+-> DiT in a few steps, chunk beside chunk -> latents -> VAE -> frames -> writer
+    photo  -> half body -> anchor ----+        (Neural Continuum Sync)                          |
+                             +------------------------------------------------------------------+
+
+`perform_full_body` does it in one go: a chain of generators in which a group of chunks is heard, denoised, decoded
+slice by slice and written before the next, so that half an hour takes no more memory than half a minute.
+`denoise_chunk`, `continuum_latents` and `write_latents` are the same stage by stage, with the whole of each result in
+between; latents are a small part of the video they stand for. A `progress` that raises stops any of them and leaves no
+file.
+
+Letters: C channels of a latent, T latents (25 / 4 Hz), h w cells, L layers and D width of the audio encoder.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..audio.encoder import AudioEncoder
+from ..audio.loading import load_audio_encoder
+from ..data_types import AudioFeatures, InputError, Progress, VideoLatents, Waveform, silent
+from ..governance import FULL_BODY, Grant, require_grant
+from ..media.audio import Sound
+from ..media.image import enlarged
+from ..media.video import VideoWriter
+from ..neo2 import loading
+from ..neo2.continuum_sync import Sync, continuum, join_frames
+from ..neo2.decoding import decode_stream
+from ..neo2.dit import Conditions, DiT
+from ..neo2.latent_space import CELL, FRAMES, RATE, SIZE, latent_count
+from ..neo2.sampler import Sampling, noise_field, sample_chunk
+from ..neo2.text_encoder import tokenise
+from ..neo2.video_vae import VideoVAE
+from ..pictar.analysis import Analyser, load_analyser
+from ..timebase import FEATURE_RATE, frame_count
+from .frame_progress import FrameProgress
+from .half_body import frame_half_body
+from .hearing import HeardSpan, heard, sample_count, usable
+from .portrait import Portrait, refuse_child
+
+FPS = Fraction(RATE)
+HEARD = FEATURE_RATE * FRAMES // RATE  # feature frames per latent
+SLICE = 4  # latents that are decoded at once, however long a piece is
+SCALES = (1, 8)  # the model's own pixels, and as many times as large in the file
+
+
+@dataclass(frozen=True)
+class FullBodyModels:
+    analyser: Analyser
+    audio_encoder: AudioEncoder
+    vae: VideoVAE
+    dit: DiT
+
+    def require_hearing(self, layers: int, width: int, encoder: str) -> None:
+        """Raise InputError unless this is sound as the DiT was trained to hear it."""
+        config = self.dit.config
+        if (layers, width) != (config.audio_layers, config.audio_width):
+            raise InputError(
+                f"the sound was heard by {encoder} ({layers} layers of {width} numbers); expected an encoder with "
+                f"{config.audio_layers} layers of {config.audio_width}, as this NEO 2 was trained with"
+            )
+
+
+@dataclass(frozen=True)
+class FullBodySettings:
+    sampling: Sampling = field(default_factory=Sampling)
+    sync: Sync = field(default_factory=Sync)
+    scale: int = 1  # pixels of the file per pixel of the model, on each side
+
+    def __post_init__(self) -> None:
+        if not SCALES[0] <= self.scale <= SCALES[1]:
+            raise InputError(f"scale is {self.scale}; expected a whole number from {SCALES[0]} to {SCALES[1]}")
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A person that may be moved, as NEO 2 knows them."""
+
+    latent: Tensor  # [C, h, w]
+    picture: Tensor  # u8 [SIZE, SIZE, 3] what was encoded
+    missing: float  # 0..1, of the picture's height that the photo does not show
+    grant: Grant
+
+    def __repr__(self) -> str:
+        return f"Anchor({self.picture.shape[1]} x {self.picture.shape[0]} pixels)"
+
+
+@dataclass(frozen=True, repr=False)
+class PerformedLatents(VideoLatents):
+    """A video in latents with the permission to show it."""
+
+    grant: Grant | None = None
+
+
+def load_full_body(vae: Path | None = None, dit: Path | None = None) -> FullBodyModels:
+    """The embedded weights, or others of the two networks of NEO 2. Raises InputError when there are none."""
+    return joined(load_analyser(), load_audio_encoder(), loading.load_video_vae(vae), loading.load_dit(dit))
+
+
+def joined(analyser: Analyser, audio_encoder: AudioEncoder, vae: VideoVAE, dit: DiT) -> FullBodyModels:
+    """Networks that were loaded before. Raises InputError when they do not go together."""
+    models = FullBodyModels(analyser, audio_encoder, vae.eval(), dit.eval())
+    models.require_hearing(audio_encoder.layers, audio_encoder.width, audio_encoder.name)
+    return models
+
+
+@torch.no_grad()
+def encode_anchor(models: FullBodyModels, portrait: Portrait, *, grant: Grant, progress: Progress = silent) -> Anchor:
+    """Frame the person in a photo as NEO 2 was trained and encode what is seen.
+
+    Raises ConsentRequired without consent to a full body, UnderAge for a child, InputError when the photo ends so high
+    that most of the body would be made up.
+    """
+    grant.require(FULL_BODY)
+    grant.require_portrait(portrait.photo, portrait.face.landmarks68)
+    refuse_child(portrait.face, "the photo")
+    progress(0, 1, None)
+    half = frame_half_body(portrait.photo, portrait.face, SIZE)
+    pixels = rearrange(half.picture, "h w c -> 1 c h w").to(models.vae.mean) / 127.5 - 1
+    latent = models.vae.encode_still(pixels)[0].cpu().float()
+    progress(1, 1, half.picture)
+    return Anchor(latent, half.picture, half.missing, grant)
+
+
+def denoise_chunk(
+    models: FullBodyModels,
+    anchor: Anchor,
+    features: AudioFeatures,
+    prompt: str,
+    settings: FullBodySettings,
+    first: int = 0,
+    progress: Progress = silent,
+) -> PerformedLatents:
+    """One chunk of a performance, alone: the latents from `first` on, fewer where the sound ends. Nothing is known of
+    what comes before. Raises InputError when the sound ends before it begins."""
+    anchor.grant.require(FULL_BODY)
+    frames = frame_count(features.samples, features.sample_rate, FPS) - FRAMES * first
+    if frames < 1:
+        raise InputError(f"the chunk begins at frame {FRAMES * first}; expected one before the end of the sound")
+    count = min(settings.sync.chunk, latent_count(frames))
+    hidden = _span(models, features)(HEARD * first, HEARD * (first + count))
+    conditions = _alone(anchor.latent, hidden, tokenise(prompt))
+    noise = noise_field(settings.sampling.seed, first, count, tuple(anchor.latent.shape))
+    latents = sample_chunk(_Placed(models.dit), conditions, noise[None], settings.sampling, progress)[0]
+    return PerformedLatents(latents, anchor.latent, min(frames, FRAMES * count), FPS, grant=anchor.grant)
+
+
+def continuum_latents(
+    models: FullBodyModels,
+    anchor: Anchor,
+    features: AudioFeatures,
+    prompt: str,
+    settings: FullBodySettings,
+    progress: Progress = silent,
+) -> PerformedLatents:
+    """The performance of a whole sound, its chunks denoised side by side and made to agree."""
+    anchor.grant.require(FULL_BODY)
+    frames = frame_count(features.samples, features.sample_rate, FPS)
+    pieces = _pieces(models, anchor, _span(models, features), prompt, frames, settings, progress)
+    joins = joins_of(frames, settings)
+    return PerformedLatents(torch.cat(list(pieces)), anchor.latent, frames, FPS, joins, grant=anchor.grant)
+
+
+def perform_full_body(
+    models: FullBodyModels,
+    anchor: Anchor,
+    sound: Sound | Waveform,
+    prompt: str,
+    output: Path,
+    settings: FullBodySettings,
+    progress: Progress = silent,
+) -> int:
+    """Make the person speak a sound; returns the number of frames."""
+    sound = usable(sound)
+    frames = frame_count(sample_count(sound), sound.sample_rate, FPS)
+    told = FrameProgress(progress, frames)
+    encoder = models.audio_encoder
+    models.require_hearing(encoder.layers, encoder.width, encoder.name)
+    span = HeardSpan(heard(encoder, sound, told.again), encoder.layers, encoder.width)
+    pieces = _pieces(models, anchor, span, prompt, frames, settings, told.again)
+    _write(models, anchor.latent, pieces, frames, output, sound, settings.scale, anchor.grant, told)
+    return frames
+
+
+def write_latents(
+    models: FullBodyModels,
+    latents: PerformedLatents,
+    output: Path,
+    sound: Sound | Waveform | None,
+    scale: int = 1,
+    progress: Progress = silent,
+) -> int:
+    """Decode a performance and write it with a sound; returns the number of frames."""
+    sound = usable(sound)
+    _write(models, latents.anchor, [latents.latents], latents.frames, output, sound, scale, latents.grant, progress)
+    return latents.frames
+
+
+def joins_of(frames: int, settings: FullBodySettings) -> tuple[int, ...]:
+    """The frames of a video where two of its chunks meet."""
+    found = join_frames(latent_count(frames), settings.sync, settings.sampling.steps)
+    return tuple(frame for frame in found if frame < frames)
+
+
+def _write(
+    models: FullBodyModels,
+    anchor: Tensor,
+    pieces: Iterable[Tensor],
+    frames: int,
+    output: Path,
+    sound: Sound | Waveform | None,
+    scale: int,
+    grant: Grant | None,
+    progress: Progress,
+) -> None:
+    """Decode pieces of latents [t, C, h, w] and write them; the grant is asked before and once more at the end."""
+    require_grant(grant).require(FULL_BODY)
+    height, width = (scale * CELL * cells for cells in anchor.shape[1:])
+    with VideoWriter(output, (height, width), FPS, sound) as writer:
+        progress(0, frames, None)
+        for frame in _frames(models, anchor, pieces, frames):
+            shown = enlarged(frame, scale)
+            writer.write(shown)
+            progress(writer.frames, frames, shown)
+        grant.require(FULL_BODY)
+
+
+def _frames(models: FullBodyModels, anchor: Tensor, pieces: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
+    """The frames of a video one by one; of the last latent only what the sound still covers. u8 [H, W, 3]"""
+    slices = (part for piece in pieces for part in piece.split(SLICE))
+    for shown in decode_stream(models.vae, anchor, slices):
+        yield from shown[:frames]
+        frames -= len(shown[:frames])
+
+
+def _pieces(
+    models: FullBodyModels,
+    anchor: Anchor,
+    span: HeardSpan,
+    prompt: str,
+    frames: int,
+    settings: FullBodySettings,
+    progress: Progress,
+) -> Iterator[Tensor]:
+    """The latents of a video in pieces [t, C, h, w], as they are finished."""
+
+    def sound(first: int, last: int) -> Tensor:
+        return span(HEARD * first, HEARD * last)
+
+    return continuum(
+        _Placed(models.dit),
+        anchor.latent,
+        sound,
+        tokenise(prompt),
+        latent_count(frames),
+        settings.sync,
+        settings.sampling,
+        progress=progress,
+    )
+
+
+def _span(models: FullBodyModels, features: AudioFeatures) -> HeardSpan:
+    """Any span of a sound that was heard as a whole."""
+    layers, _, width = features.hidden_states.shape
+    models.require_hearing(layers, width, features.encoder)
+    return HeardSpan(iter([features.hidden_states]), layers, width)
+
+
+def _alone(anchor: Tensor, hidden: Tensor, words: Tensor) -> Conditions:
+    """What steers a chunk that knows of no other. [C, h, w], [L, t, D], [W, G]"""
+    yes = torch.ones(1, dtype=torch.bool)
+    context = anchor.new_zeros(1, 0, *anchor.shape)
+    said = yes & bool(len(words))
+    return Conditions(anchor[None], hidden[None], words[None], context, anchor.new_zeros(1, 0), yes, said, ~yes, yes)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """The network as a function of numbers on the CPU, wherever it lives."""
+
+    dit: DiT
+
+    def __call__(self, x: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
+        device = next(self.dit.parameters()).device
+        return self.dit(x.to(device), t.to(device), conditions.to(device)).cpu().float()

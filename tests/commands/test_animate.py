@@ -1,0 +1,103 @@
+"""Which model `animate` asks, with which settings, and what it refuses to mix."""
+
+import argparse
+import json
+
+import pytest
+
+from neo_core.commands import animate
+from neo_core.data_types import InputError
+from neo_core.neo2.sampler import Sampling
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the makers of videos were asked for: (name, arguments, options)."""
+    calls = []
+
+    def maker(name):
+        def make(*arguments, **options):
+            calls.append((name, arguments, options))
+            report = {"output": str(arguments[2]), "frames": 30, "seconds": 1.2, "missing": 0.25}
+            return report | {"prompt": arguments[3]} if name == "make_full_body" else report
+
+        return make
+
+    for name in ("make_video", "make_full_body"):
+        monkeypatch.setattr(animate, name, maker(name))
+    return calls
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function: animate a photo with a sound and these options."""
+
+    def run(*options: str) -> int:
+        parser = argparse.ArgumentParser()
+        animate.add_arguments(parser)
+        return animate.execute(parser.parse_args(["me.jpg", "me.wav", "-o", str(tmp_path / "out.mp4"), *options]))
+
+    return run
+
+
+def test_the_talking_head_is_asked_unless_another_is(run, asked):
+    assert run() == run("--model", "neo-1.5", "--steps", "5") == 0
+    assert [(name, arguments[3].steps) for name, arguments, _ in asked] == [("make_video", 8), ("make_video", 5)]
+
+
+def test_neo_2_gets_its_own_settings(run, asked, tmp_path, capsys):
+    assert run("--model", "neo2", "--prompt", "a lively talk", "--seed", "4") == 0
+    ((name, (photo, audio, output, prompt, settings), options),) = asked
+    assert name == "make_full_body"
+    assert (photo.name, audio.name, output) == ("me.jpg", "me.wav", tmp_path / "out.mp4")
+    assert prompt == "a lively talk"
+    assert settings.sampling == Sampling(seed=4)
+    assert settings.scale == 4
+    assert options["weights"] == (None, None)
+    told = capsys.readouterr()
+    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01 of sound\n"
+    assert "25% of the body lies below the photo" in told.err
+
+
+def test_neo_2_can_be_asked_for_other_steps_sizes_and_weights(run, asked, capsys):
+    run("--model", "neo2", "--steps", "12", "--scale", "1", "--dit", "d.safetensors", "--face", "2", "--json")
+    ((_, arguments, options),) = asked
+    assert (arguments[3], arguments[4].sampling.steps, arguments[4].scale) == ("", 12, 1)
+    assert [str(path) for path in options["weights"]] == ["None", "d.safetensors"]
+    assert options["face"] == 2
+    assert json.loads(capsys.readouterr().out)["frames"] == 30
+
+
+MIXED = [
+    (("--prompt", "calm"), "--prompt found with --model neo-1.5, expected --model neo2"),
+    (("--scale", "2"), "--scale found with --model neo-1.5"),
+    (("--model", "neo2", "--size", "512"), "--size found with --model neo2, expected --model neo-1.5"),
+    (("--model", "neo2", "--emotion", "happy"), "--emotion found with --model neo2"),
+    (("--model", "neo2", "--guidance-audio", "2"), "--guidance-audio found with --model neo2"),
+    (("--model", "neo2", "--save-motion", "m.safetensors"), "--save-motion found with --model neo2"),
+    (("--model", "neo2", "--fps", "30"), "--fps 30 found with --model neo2, expected none: it makes 25 a second"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), MIXED, ids=str)
+def test_options_of_the_other_model_are_refused(run, asked, options, told):
+    with pytest.raises(InputError, match=told):
+        run(*options)
+    assert not asked
+
+
+def test_neo_2_needs_a_sound(asked, tmp_path):
+    parser = argparse.ArgumentParser()
+    animate.add_arguments(parser)
+    with pytest.raises(InputError, match="no sound found for --model neo2"):
+        animate.execute(parser.parse_args(["me.jpg", "-o", str(tmp_path / "out.mp4"), "--model", "neo2"]))
+    assert not asked
+
+
+def test_every_option_belongs_to_somebody():
+    """An option that is new and not told of in `OWN` is one that both models understand."""
+    parser = argparse.ArgumentParser()
+    animate.add_arguments(parser)
+    shared = {"help", "photo", "audio", "output", "face", "fps", "seed", "steps", "json", "model"}
+    own = {name for names in animate.OWN.values() for name in names}
+    assert {action.dest for action in parser._actions} == shared | own

@@ -1,0 +1,310 @@
+"""NEO 2 from a sound and a photo to a file: exact, repeatable, streamed, steered, and shut without consent."""
+
+import gc
+import itertools
+import wave
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
+from neo_core.audio.encoder import encode
+from neo_core.data_types import AudioFeatures, InputError, VideoLatents, Waveform
+from neo_core.governance import ConsentRequired, UnderAge
+from neo_core.media.audio import inspect_sound, read_waveform
+from neo_core.media.video import read_frames
+from neo_core.neo2.decoding import decode_stream
+from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count
+from neo_core.neo2.sampler import Sampling
+from neo_core.pipelines import full_body, portrait
+from neo_core.pipelines.full_body import (
+    FullBodySettings,
+    PerformedLatents,
+    Sync,
+    continuum_latents,
+    denoise_chunk,
+    encode_anchor,
+    joins_of,
+    perform_full_body,
+    write_latents,
+)
+
+SHORT = Sync(chunk=6, overlap=2, group=2)
+
+
+@pytest.fixture
+def sound_of(tmp_path):
+    """sound_of(seconds) -> Sound: noise that comes and goes."""
+
+    def make(seconds: float):
+        time = np.arange(round(seconds * 16000)) / 16000
+        samples = np.random.default_rng(0).normal(0, 3000, len(time)) * np.sin(2 * time) ** 2
+        with wave.open(str(tmp_path / f"{seconds}.wav"), "wb") as file:
+            file.setparams((1, 2, 16000, 0, "NONE", ""))
+            file.writeframes(samples.astype("<i2").tobytes())
+        return inspect_sound(tmp_path / f"{seconds}.wav")
+
+    return make
+
+
+def settings(sync: Sync = SHORT, scale: int = 1, **sampling) -> FullBodySettings:
+    return FullBodySettings(Sampling(**{"steps": 2} | sampling), sync, scale)
+
+
+def heard(body, sound) -> AudioFeatures:
+    return encode(body.audio_encoder, read_waveform(sound.path))
+
+
+def shown(path) -> torch.Tensor:
+    return torch.stack([frame for _, frame in read_frames(path)])
+
+
+def test_the_anchor_is_the_person_from_head_to_waist(body, anchor):
+    assert anchor.picture.shape == (SIZE, SIZE, 3)
+    assert anchor.latent.shape == (16, 32, 32)
+    assert anchor.missing == 0
+    head = (anchor.picture != anchor.picture[-1, 0]).any(-1)
+    assert 0.25 < float(head.any(1).float().mean()) < 0.45  # rows of head and neck
+    assert repr(anchor) == "Anchor(128 x 128 pixels)"
+    still = body.vae.encode_still(anchor.picture.permute(2, 0, 1)[None] / 127.5 - 1)[0]
+    torch.testing.assert_close(anchor.latent, still)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.03, 2.5])
+def test_a_video_of_exactly_the_sound(body, anchor, sound_of, tmp_path, seconds):
+    sound, output, seen = sound_of(seconds), tmp_path / "a.mp4", []
+
+    def progress(done: int, total: int, frame: torch.Tensor | None) -> None:
+        if frame is not None:
+            seen.append((done, total, tuple(frame.shape)))
+
+    frames = -(-sound.samples * 25 // 16000)
+    assert perform_full_body(body, anchor, sound, "", output, settings(scale=2), progress) == frames
+    assert seen == [(k, frames, (2 * SIZE, 2 * SIZE, 3)) for k in range(1, frames + 1)]
+    assert [moment for moment, _ in read_frames(output)] == [Fraction(k, 25) for k in range(frames)]
+    assert abs(inspect_sound(output).seconds - sound.seconds) < 0.1
+    assert np.corrcoef(*(loudness(path, seconds) for path in (output, sound.path)))[0, 1] > 0.9
+
+
+def loudness(path, seconds: float) -> list[float]:
+    """Of every twentieth of a second."""
+    sound = read_waveform(path)
+    samples = sound.samples[0, : int(seconds * sound.sample_rate)]
+    return [float(part.square().mean()) for part in samples.split(sound.sample_rate // 20)][: int(seconds * 20)]
+
+
+def test_the_same_seed_gives_the_same_video(body, anchor, sound_of, tmp_path):
+    def made(name: str, **sampling) -> bytes:
+        perform_full_body(body, anchor, sound_of(0.6), "calm", tmp_path / name, settings(**sampling))
+        return (tmp_path / name).read_bytes()
+
+    assert made("a.mp4", seed=3) == made("b.mp4", seed=3)
+    assert made("a.mp4", seed=3) != made("c.mp4", seed=4)
+
+
+@pytest.mark.parametrize("seconds", [0.7, 3.1])
+def test_stage_by_stage_is_the_same_as_in_one_go(body, anchor, sound_of, tmp_path, seconds):
+    sound, asked = sound_of(seconds), settings(seed=2)
+    frames = perform_full_body(body, anchor, sound, "lively", tmp_path / "one.mp4", asked)
+    latents = continuum_latents(body, anchor, heard(body, sound), "lively", asked)
+    assert write_latents(body, latents, tmp_path / "two.mp4", sound) == frames == latents.frames
+    assert (tmp_path / "two.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
+    assert latents.joins == joins_of(frames, asked)
+    assert bool(latents.joins) == (seconds > 1)
+    assert len(latents.latents) == latent_count(frames)
+
+
+def test_streamed_latents_are_those_of_the_whole(body, anchor, sound_of, monkeypatch):
+    """The sound in pieces gives what the whole of it gives, to 1e-4."""
+    asked, sound, taken = settings(seed=2), sound_of(3.1), []
+    monkeypatch.setattr(full_body, "_frames", lambda _, __, pieces, ___: taken.extend(pieces) or iter(()))
+    monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
+    perform_full_body(body, anchor, sound, "", sound.path.with_suffix(".mp4"), asked)
+    whole = continuum_latents(body, anchor, heard(body, sound), "", asked)
+    assert len(taken) > 1
+    torch.testing.assert_close(torch.cat(taken), whole.latents, atol=1e-4, rtol=0)
+
+
+class Nowhere:
+    """Takes frames and keeps none."""
+
+    def __init__(self, *_: object) -> None:
+        self.frames = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, _: torch.Tensor) -> None:
+        self.frames += 1
+
+
+def test_a_long_sound_holds_no_more_than_a_short_one(body, anchor, sound_of, monkeypatch):
+    """Bytes of the tensors that live while frames are written, beyond those of the networks."""
+    monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
+    small = replace(anchor, latent=anchor.latent[:, :8, :8])  # pictures of 32 pixels
+
+    def most(seconds: float) -> int:
+        sound, held, before = sound_of(seconds), [], living()
+
+        def progress(done: int, *_: object) -> None:
+            if done % 100 == 50:
+                held.append(living() - before)
+
+        perform_full_body(body, small, sound, "", sound.path.with_suffix(".mp4"), settings(steps=1), progress)
+        return max(held)
+
+    assert most(30.0) <= 1.2 * most(12.0)
+
+
+def living() -> int:
+    stores = (one.untyped_storage() for one in gc.get_objects() if issubclass(type(one), torch.Tensor))
+    return sum({store.data_ptr(): store.nbytes() for store in stores}.values())
+
+
+def test_prompt_sound_and_steps_reach_the_performance(body, anchor, sound_of):
+    speech = heard(body, sound_of(0.7))
+
+    def made(prompt: str = "", hears: AudioFeatures = speech, **sampling) -> torch.Tensor:
+        return continuum_latents(body, anchor, hears, prompt, settings(**sampling)).latents
+
+    plain = made()
+    silent = replace(speech, hidden_states=torch.zeros_like(speech.hidden_states))
+    for other in (made("waves both hands"), made(hears=silent), made(steps=3), made(audio=2.0), made(start=0.9)):
+        assert (other - plain).abs().max() > 1e-3
+    assert torch.equal(made(), plain)
+
+
+def test_one_chunk_is_one_window(body, anchor, sound_of):
+    """Alone, a chunk is what Neural Continuum Sync makes of a sound that is no longer."""
+    speech, asked = heard(body, sound_of(0.8)), settings(seed=1)
+    alone = denoise_chunk(body, anchor, speech, "", asked)
+    assert (len(alone.latents), alone.frames, alone.joins) == (5, 20, ())
+    torch.testing.assert_close(alone.latents, continuum_latents(body, anchor, speech, "", asked).latents)
+
+
+def test_a_chunk_begins_anywhere_and_ends_with_the_sound(body, anchor, sound_of):
+    speech, asked = heard(body, sound_of(3.0)), settings(seed=1)  # 75 frames, 19 latents
+    middle, end = (denoise_chunk(body, anchor, speech, "", asked, first) for first in (8, 16))
+    assert (len(middle.latents), middle.frames) == (6, 24)
+    assert (len(end.latents), end.frames) == (3, 11)
+    assert (middle.latents[:3] - end.latents).abs().max() > 1e-3  # another moment, another sound
+    with pytest.raises(InputError, match="begins at frame 76; expected one before the end"):
+        denoise_chunk(body, anchor, speech, "", asked, 19)
+
+
+def test_latents_are_decoded_in_slices_exactly(body, anchor, sound_of, tmp_path):
+    latents = continuum_latents(body, anchor, heard(body, sound_of(1.5)), "", settings())
+    (whole,) = decode_stream(body.vae, latents.anchor, [latents.latents])
+    written = []
+    write_latents(body, latents, tmp_path / "a.mp4", None, progress=lambda *step: written.append(step[2]))
+    frames = torch.stack([frame for frame in written if frame is not None])
+    assert frames.shape == (38, SIZE, SIZE, 3)
+    assert (frames.int() - whole[:38].int()).abs().max() <= 1
+    assert shown(tmp_path / "a.mp4").shape == frames.shape
+
+
+class Cancelled(BaseException):
+    """What a host raises to stop the work; not an Exception."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 5, 8, 13])
+def test_a_progress_that_raises_stops_everything_and_leaves_no_file(body, anchor, sound_of, tmp_path, after):
+    calls = itertools.count()
+
+    def progress(*_: object) -> None:
+        if next(calls) == after:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        perform_full_body(body, anchor, sound_of(0.5), "", tmp_path / "a.mp4", settings(), progress)
+    assert not list(tmp_path.glob("*.mp4"))
+    assert next(calls) == after + 1  # nothing went on behind its back
+
+
+def test_progress_counts_frames_and_never_falls_back(body, anchor, sound_of, tmp_path):
+    told = []
+    asked = settings()
+    frames = perform_full_body(
+        body, anchor, sound_of(2.0), "", tmp_path / "a.mp4", asked, lambda *step: told.append(step)
+    )
+    assert {total for _, total, _ in told} == {frames}
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert [done for done, _, frame in told if frame is not None] == list(range(1, frames + 1))
+
+
+def test_only_who_agreed_to_a_full_body_is_moved(body, person, grant_for, sound_of, anchor, tmp_path):
+    other_use = grant_for(person.photo, person.face.landmarks68)
+    with pytest.raises(ConsentRequired, match="covers talking-head; expected full-body"):
+        encode_anchor(body, person, grant=other_use)
+    with pytest.raises(ConsentRequired, match="another picture"):
+        encode_anchor(body, replace(person, photo=person.photo.flip(1)), grant=anchor.grant)
+    speech = heard(body, sound_of(0.5))
+    for grant in (other_use, replace(anchor.grant, scope=("full-body", "reenactment"))):  # another, a forged one
+        stranger = replace(anchor, grant=grant)
+        with pytest.raises(ConsentRequired):
+            denoise_chunk(body, stranger, speech, "", settings())
+        with pytest.raises(ConsentRequired):
+            continuum_latents(body, stranger, speech, "", settings())
+        with pytest.raises(ConsentRequired):
+            perform_full_body(body, stranger, sound_of(0.5), "", tmp_path / "a.mp4", settings())
+    latents = denoise_chunk(body, anchor, speech, "", settings())
+    for grant in (None, other_use):
+        with pytest.raises(ConsentRequired):
+            write_latents(body, replace(latents, grant=grant), tmp_path / "a.mp4", None)
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+def test_consent_taken_back_while_it_is_made_leaves_no_file(body, anchor, sound_of, ledger, tmp_path):
+    def progress(done: int, *_: object) -> None:
+        if done == 5:
+            ledger.revoke(anchor.grant.record, 0)
+
+    with pytest.raises(ConsentRequired, match="revoked"):
+        perform_full_body(body, anchor, sound_of(0.5), "", tmp_path / "a.mp4", settings(), progress)
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+def test_a_child_is_not_moved(body, person, anchor, monkeypatch):
+    monkeypatch.setattr(portrait, "looks_like_a_child", lambda _: True)
+    with pytest.raises(UnderAge):
+        encode_anchor(body, person, grant=anchor.grant)
+
+
+def test_what_performs_hears_as_it_was_trained(body, anchor, sound_of, tmp_path):
+    stranger = EmbeddedEncoder(AudioEncoderConfig(width=8, inner=8, dilations=(1,)))
+    with pytest.raises(InputError, match=r"\(2 layers of 8 numbers\); expected .* 3 layers of 16"):
+        full_body.joined(None, stranger, body.vae, body.dit)
+    speech = encode(stranger, read_waveform(sound_of(0.5).path))
+    with pytest.raises(InputError, match="expected an encoder with 3 layers of 16"):
+        continuum_latents(body, anchor, speech, "", settings())
+    with pytest.raises(InputError, match="expected an encoder"):
+        perform_full_body(
+            replace(body, audio_encoder=stranger), anchor, sound_of(0.5), "", tmp_path / "a.mp4", settings()
+        )
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"), [(torch.zeros(1, 100), 16000), (torch.zeros(16000), 16000), (torch.zeros(1, 16000), 4000)]
+)
+def test_unusable_sound_is_refused_in_one_sentence(body, anchor, tmp_path, samples, rate):
+    with pytest.raises(InputError, match="expected"):
+        perform_full_body(body, anchor, Waveform(samples, rate), "", tmp_path / "a.mp4", settings())
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+@pytest.mark.parametrize("scale", [0, 9, -1])
+def test_a_scale_that_no_file_should_have_is_refused(scale):
+    with pytest.raises(InputError, match=f"scale is {scale}; expected .* 1 to 8"):
+        FullBodySettings(scale=scale)
+
+
+def test_latents_tell_sizes_only_as_text(anchor):
+    latents = PerformedLatents(torch.zeros(3, 16, 32, 32), anchor.latent, 3 * FRAMES, Fraction(25), grant=anchor.grant)
+    assert isinstance(latents, VideoLatents)
+    assert repr(latents) == "VideoLatents(3 x 16 x 32 x 32, 12 frames at 25 fps)"
