@@ -22,6 +22,7 @@ COMMANDS = {
     "render": "move a photo by a motion file",
     "plot": "show what VOCAL does with speech",
     "sheet": "show videos at a glance in one picture",
+    "seams": "show whether the joins of a video can be seen",
     "consent": "add, list, revoke and verify consent records",
     "download": "fetch a public speech encoder",
     "factory": "make synthetic training data",

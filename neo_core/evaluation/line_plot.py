@@ -31,6 +31,7 @@ class Panel:
     across: str  # what the places are
     places: tuple[float, ...]  # [P], rising
     lines: tuple[Line, ...]
+    marks: tuple[float, ...] = ()  # places with an upright line
 
 
 def plot_lines(panels: list[Panel], width: int = 480, height: int = 380) -> Tensor:
@@ -79,6 +80,8 @@ def _lines(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, panel: Panel
         draw.line([at(place, up.low), at(place, up.high)], GRID, FINE)
         label = tick_label(place, over.step)
         draw.text((at(place, up.low)[0], box.bottom + 0.4 * LETTER), label, FAINT, font, anchor="mt")
+    for place in panel.marks:
+        draw.line([at(place, up.low), at(place, up.high)], FAINT, FINE)
     middle = ((box.left + box.right) / 2, box.bottom + 2.2 * LETTER)
     draw.text(middle, panel.across, TEXT, font, anchor="mt")
     for line, colour in zip(panel.lines, cycle(COLOURS), strict=False):

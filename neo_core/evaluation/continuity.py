@@ -1,0 +1,422 @@
+"""Can one see where the chunks of a long video meet? Seams against the interior of the same video.
+
+Per picture t of a video, or per latent of its latents:
+
+    velocity        v_t = |z_t - z_(t-1)|                        a jump
+    acceleration    a_t = |z_(t+1) - 2 z_t + z_(t-1)|            a jerk
+    detail          energy of what a 3x3 mean leaves             a cross-fade has less: two pictures at once
+    interpolation   |z_t - its neighbours, moved half way along their optical flow|      a double edge
+    direction       cosine of two successive changes             motion that goes on, or turns back
+
+all |.| root mean squares. A seam is what lies within `reach` of a join. Its velocity is the largest of its v over the
+95th percentile of those inside chunks, its acceleration likewise; ghosting is the least of its detail over the 5th
+percentile inside; interpolation is a mean over the mean inside. So 1 is a seam like any other place; the figures of a
+report are medians over its seams.
+
+Chunk by chunk: identity is the cosine of the mean appearance to that of the reference, colour the mean and deviation of
+each channel; both as slopes, by least squares. Chunks after the first are counted where the first is the reference.
+
+Letters: T pictures, C channels (colours in 0..1, or those of latents), H, W their size, D numbers of an appearance, N
+chunks.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from pathlib import Path
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..data_types import InputError
+from ..media.video import read_frames
+from ..neo2.latent_flow import blend, detail_energy
+from ..neo2.latent_space import FRAMES
+
+SIDE = 128  # pixels of the shorter side that is looked at
+REACH = 8  # frames of a video around a join, to either side
+AT_ONCE = 32  # pictures that are measured together
+GRID = 12  # cells a side of an appearance
+USUAL = 0.95  # percentile inside chunks that a seam's largest values are compared with, least ones with 1 - USUAL
+FLOOR = 1e-3  # of the deviation of all values: changes below it are nobody's fault
+LEAST = 5  # pictures inside chunks
+LEVELS = 255  # colours are told in levels
+JUMP, JERK, GHOST, DOUBLE, STEP = "jump", "jerk", "ghost", "double edge", "colour step"
+HIGHEST = {"velocity": 1.5, "acceleration": 1.5, "interpolation": 1.5}  # ratios beyond which a seam is at fault
+NAMES = {"velocity": JUMP, "acceleration": JERK, "interpolation": DOUBLE}
+LEAST_DETAIL = 0.9
+LEAST_STEP, HIGHEST_STEP = 1.5, 1.5  # levels, and over the usual change of colour inside chunks
+
+
+@dataclass(frozen=True)
+class Seam:
+    """One join. Ratios to the interior of the same video."""
+
+    at: int  # first picture of the later chunk
+    velocity: float
+    acceleration: float
+    ghosting: float
+    interpolation: float
+    direction: float  # mean cosine, not a ratio
+    colour: float  # change of the mean colour from before to after, the channel that changes most
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What was measured, picture by picture. [T] each, nan where there is no neighbour."""
+
+    velocity: Tensor
+    acceleration: Tensor
+    detail: Tensor
+    interpolation: Tensor
+    direction: Tensor
+    colour: Tensor  # [T, 2 C] mean and deviation of each channel
+    identity: Tensor  # [N] cosine of each chunk to the reference
+
+
+@dataclass(frozen=True)
+class SeamReport:
+    """Seams against the interior of one video."""
+
+    seams: tuple[Seam, ...]
+    direction_inside: float
+    identity_slope: float  # cosine per chunk
+    colour_drift: float  # per chunk, of the channel that drifts most: levels of 255, or deviations of latents
+    curves: Curves = field(repr=False)
+    rate: float | None = None  # pictures per second; None for latents
+    reach: int = REACH
+
+    @property
+    def velocity(self) -> float:
+        return median(seam.velocity for seam in self.seams)
+
+    @property
+    def acceleration(self) -> float:
+        return median(seam.acceleration for seam in self.seams)
+
+    @property
+    def ghosting(self) -> float:
+        return median(seam.ghosting for seam in self.seams)
+
+    @property
+    def interpolation(self) -> float:
+        return median(seam.interpolation for seam in self.seams)
+
+    @property
+    def direction(self) -> float:
+        return median(seam.direction for seam in self.seams)
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        return tuple(seam.at for seam in self.seams)
+
+    def table(self) -> str:
+        """The report as text: a line per seam, then medians and what changes from chunk to chunk."""
+        place = "second" if self.rate else "latent"
+        names = f"{'velocity':>9} {'accel.':>7} {'ghosting':>9} {'interp.':>8} {'direction':>10} {'colour':>7}"
+        lines = [f"{place:>8} {names}  looks like"]
+        for seam in self.seams:
+            at = f"{seam.at / self.rate:8.2f}" if self.rate else f"{seam.at:8d}"
+            lines.append(f"{at} {_numbers(seam)} {seam.colour:7.2f}  {', '.join(seam.faults) or 'the interior'}")
+        lines.append(f"{'median':>8} {_numbers(self)}")
+        unit = "levels of 255" if self.rate else "deviations"
+        lines.append(f"  inside {'1.00':>9} {'1.00':>7} {'1.00':>9} {'1.00':>8} {self.direction_inside:10.2f}")
+        lines.append(f"identity {self.identity_slope:+.4f} cosine per chunk")
+        lines.append(f"colour   {self.colour_drift:+.4f} {unit} per chunk")
+        return "\n".join(lines)
+
+
+def _numbers(of: Seam | SeamReport) -> str:
+    return f"{of.velocity:9.2f} {of.acceleration:7.2f} {of.ghosting:9.2f} {of.interpolation:8.2f} {of.direction:10.2f}"
+
+
+def video_report(
+    path: str | Path,
+    joins: Sequence[float] = (),
+    every: float | None = None,
+    reach: int = REACH,
+    face: Sequence[float] | None = None,
+) -> SeamReport:
+    """The seams of a video file. `joins`: seconds at which chunks meet; or they meet `every` so many seconds.
+
+    `face` (left, top, right, bottom, as shares of the picture) is where identity is looked for, otherwise everywhere.
+    Memory does not grow with the length. Raises InputError for a video that cannot be read and for joins that do not
+    lie in it, rising, with something between them.
+    """
+    if bool(joins) == (every is not None):
+        raise InputError("joins need either their seconds or the seconds between them; expected one of the two")
+    if every is not None and not (math.isfinite(every) and every > 0):
+        raise InputError(f"a join every {every:g} seconds; expected more than 0")
+    _check_rising(joins, "second")
+    wanted: Iterator[float] = (every * number for number in count(1)) if every else iter(joins)
+    meter, clock = _Meter(face, float(LEVELS)), _Clock(wanted)
+    for pictures in _pictures(path, clock):
+        meter.push(*pictures)
+    if clock.left_over(joins):
+        raise InputError(f"a join at {clock.next:g} s; the video ends at {clock.seconds:.2f} s, expected joins before")
+    if not clock.joins:
+        raise InputError(f"no join within the {clock.seconds:.2f} s of the video; expected at least one")
+    return meter.report(clock.joins, reach, clock.rate)
+
+
+def picture_report(
+    video: Tensor, joins: Sequence[int], rate: float, reach: int = REACH, face: Sequence[float] | None = None
+) -> SeamReport:
+    """The seams of frames u8 [T, H, W, 3]; joins are the first frames of later chunks."""
+    scaled = (_seen(block.permute(0, 3, 1, 2)) for block in video.split(AT_ONCE))
+    return _measured(scaled, len(video), joins, reach, rate, _Meter(face, float(LEVELS)))
+
+
+def latent_report(latents: Tensor, joins: Sequence[int], reach: int = REACH // FRAMES) -> SeamReport:
+    """The seams of latents [T, C, h, w]; joins are the first latents of later chunks. Nothing is decoded."""
+    return _measured(latents.float().split(AT_ONCE), len(latents), joins, reach, None, _Meter(None, 1.0))
+
+
+def _measured(
+    blocks: Iterable[Tensor], length: int, joins: Sequence[int], reach: int, rate: float | None, meter: "_Meter"
+) -> SeamReport:
+    _check_rising(joins, "picture")
+    if not joins or joins[-1] >= length:
+        raise InputError(f"joins at {list(joins)} of {length} pictures; expected at least one, each before the end")
+    start = 0
+    for block in blocks:
+        meter.push(block, [bisect_right(joins, start + k) for k in range(len(block))])
+        start += len(block)
+    return meter.report(list(joins), reach, rate)
+
+
+def _check_rising(joins: Sequence[float], unit: str) -> None:
+    if any(not math.isfinite(join) or join <= 0 for join in joins):
+        raise InputError(f"joins at {', '.join(f'{j:g}' for j in joins)}; expected each after {unit} 0")
+    if any(after <= before for before, after in pairwise(joins)):
+        raise InputError(f"joins at {', '.join(f'{j:g}' for j in joins)}; expected rising {unit}s")
+
+
+class _Clock:
+    """Seconds of pictures -> the number of the chunk that each belongs to."""
+
+    def __init__(self, wanted: Iterator[float]) -> None:
+        self.wanted = wanted
+        self.next = next(wanted, math.inf)
+        self.joins: list[int] = []
+        self.number, self.seconds = 0, 0.0
+
+    def chunk(self, seconds: float) -> int:
+        """Of the next picture. A join is the picture nearest to its second."""
+        if self.number and seconds + (seconds - self.seconds) / 2 > self.next:
+            self.joins.append(self.number)
+            self.next = next(self.wanted, math.inf)
+        self.number, self.seconds = self.number + 1, seconds
+        return len(self.joins)
+
+    def left_over(self, joins: Sequence[float]) -> bool:
+        return len(self.joins) < len(joins)
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second, the mean."""
+        return (self.number - 1) / self.seconds if self.seconds else 1.0
+
+
+def _pictures(path: str | Path, clock: _Clock) -> Iterator[tuple[Tensor, list[int]]]:
+    """Blocks of pictures [n, 3, H, W] in 0..1 and the chunk of each."""
+    block: list[Tensor] = []
+    chunks: list[int] = []
+    for seconds, frame in read_frames(path):
+        block.append(_seen(frame.permute(2, 0, 1)[None]))
+        chunks.append(clock.chunk(float(seconds)))
+        if len(block) == AT_ONCE:
+            yield torch.cat(block), chunks
+            block, chunks = [], []
+    if block:
+        yield torch.cat(block), chunks
+
+
+def _seen(frames: Tensor) -> Tensor:
+    """u8 [n, 3, H, W] -> 0..1, no larger than it has to be to see seams."""
+    shorter = min(frames.shape[-2:])
+    pictures = frames.float() / LEVELS
+    if shorter <= SIDE:
+        return pictures
+    size = [max(1, round(side * SIDE / shorter)) for side in frames.shape[-2:]]
+    return F.interpolate(pictures, size, mode="area")
+
+
+class _Meter:
+    """Measures pictures as they come, two of them kept from block to block."""
+
+    def __init__(self, face: Sequence[float] | None, levels: float) -> None:
+        self.face, self.levels = face, levels
+        self.before: Tensor | None = None  # [2, C, H, W] the last two pictures
+        self.rows: dict[str, list[Tensor]] = {name: [] for name in _THREE}
+        self.velocity: list[Tensor] = []
+        self.detail: list[Tensor] = []
+        self.colour: list[Tensor] = []
+        self.looks: list[Tensor] = []  # [D] sums over the pictures of a chunk
+        self.deviation = 0.0
+
+    @torch.no_grad()
+    def push(self, block: Tensor, chunks: list[int]) -> None:
+        """The next pictures [n, C, H, W] and the number of each one's chunk."""
+        self.detail.append(detail_energy(block))
+        self.colour.append(torch.cat([block.mean((2, 3)), block.std((2, 3))], 1))
+        self.deviation = max(self.deviation, float(block.std()))
+        for look, chunk in zip(appearance(block, self.face), chunks, strict=True):
+            if chunk == len(self.looks):
+                self.looks.append(torch.zeros_like(look))
+            self.looks[chunk] += look
+        joined = block if self.before is None else torch.cat([self.before, block])
+        fresh = len(joined) - len(block)
+        changes = joined.diff(dim=0)
+        self.velocity.append(_size(changes[max(0, fresh - 1) :]))
+        if len(joined) >= 3:
+            for name, measure in _THREE.items():
+                self.rows[name].append(measure(joined[:-2], joined[1:-1], joined[2:]))
+        self.before = joined[-2:]
+
+    def report(self, joins: list[int], reach: int, rate: float | None) -> SeamReport:
+        """Joins: first pictures of later chunks."""
+        gap = torch.full((1,), math.nan)
+        three = {name: torch.cat([gap, *rows, gap]) if rows else gap for name, rows in self.rows.items()}
+        curves = Curves(
+            velocity=torch.cat([gap, *self.velocity]),
+            detail=torch.cat(self.detail),
+            colour=torch.cat(self.colour),
+            identity=_to_first(self.looks),
+            **three,
+        )
+        inside = _inside(len(curves.detail), joins, reach)
+        if sum(inside[1:-1]) < LEAST:
+            raise InputError(
+                f"seams of {reach} pictures to either side of {len(joins)} joins leave {sum(inside)} of {len(inside)} "
+                f"pictures inside chunks; expected at least {LEAST}: fewer joins, or a smaller reach"
+            )
+        seams = _seams(curves, joins, torch.tensor(inside), reach, FLOOR * self.deviation, self.levels)
+        drift = float(_drift(curves.colour, joins)) * self.levels
+        straight = _mean(curves.direction[torch.tensor(inside)])
+        return SeamReport(seams, straight, _slope(curves.identity[1:]), drift, curves, rate, reach)
+
+
+def appearance(pictures: Tensor, face: Sequence[float] | None = None) -> Tensor:
+    """What pictures [n, C, H, W] look like, unit length: colours and detail of the cells of a grid, less their mean.
+
+    `face` (left, top, right, bottom, shares of the picture) is the part that is looked at. [n, D]
+    """
+    if face is not None:
+        height, width = pictures.shape[-2:]
+        left, right = (round(min(max(share, 0.0), 1.0) * width) for share in (face[0], face[2]))
+        top, bottom = (round(min(max(share, 0.0), 1.0) * height) for share in (face[1], face[3]))
+        if right <= left or bottom <= top:
+            found = ", ".join(f"{share:g}" for share in face)
+            raise InputError(f"the face lies at {found}; expected left, top, right, bottom as shares of the picture")
+        pictures = pictures[..., top:bottom, left:right]
+    smooth = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+    parts = (pictures, (pictures - smooth).square())
+    cells = [F.adaptive_avg_pool2d(part, GRID).flatten(1) for part in parts]
+    cells[1] = cells[1].sqrt()
+    return torch.cat([F.normalize(cell - cell.mean(1, keepdim=True), dim=1) for cell in cells], 1) / math.sqrt(2)
+
+
+def _size(difference: Tensor) -> Tensor:
+    """Root mean square of each. [n, ...] -> [n]"""
+    return difference.flatten(1).square().mean(1).sqrt()
+
+
+def _bend(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
+    return _size(after - 2 * now + before)
+
+
+def _surprise(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
+    """Distance to the neighbours, moved half way along their mutual flow. Flow of half-size pictures: a quarter of the
+    time, and edges are looked at in full."""
+    between = blend(before, after, torch.full((len(now),), 0.5), coarse=min(now.shape[-2:]) > 64, restore=False)
+    return _size(now - between)
+
+
+def _straight(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
+    return F.cosine_similarity((now - before).flatten(1), (after - now).flatten(1), dim=1)
+
+
+_THREE = {"acceleration": _bend, "interpolation": _surprise, "direction": _straight}  # of three pictures
+
+
+def _inside(length: int, joins: Sequence[int], reach: int) -> list[bool]:
+    """Which pictures lie inside chunks, in no seam."""
+    inside = [True] * length
+    for join in joins:
+        first, last = max(0, join - reach), min(length, join + reach)
+        inside[first:last] = [False] * (last - first)
+    return inside
+
+
+def _seams(
+    curves: Curves, joins: list[int], inside: Tensor, reach: int, floor: float, levels: float
+) -> tuple[Seam, ...]:
+    usual = {name: _usual(getattr(curves, name)[inside]) for name in ("velocity", "acceleration")}
+    surprise, detail = _mean(curves.interpolation[inside]), _usual(curves.detail[inside], 1 - USUAL)
+    steps = _colour_steps(curves.colour, reach) * levels
+    step = _usual(steps[inside])
+    found = []
+    for join in joins:
+        span = slice(max(0, join - reach), join + reach)
+        ratios = {name: (_most(getattr(curves, name)[span]) + floor) / (usual[name] + floor) for name in usual}
+        ratios["interpolation"] = (_mean(curves.interpolation[span]) + floor) / (surprise + floor)
+        ghosting = (float(curves.detail[span].min()) + floor**2) / (detail + floor**2)
+        faults = [NAMES[name] for name, highest in HIGHEST.items() if ratios[name] > highest]
+        faults += [GHOST] if ghosting < LEAST_DETAIL else []
+        colour = float(steps[join])
+        visible = colour > LEAST_STEP * levels / LEVELS and colour > HIGHEST_STEP * step
+        faults += [STEP] if visible else []
+        direction = _mean(curves.direction[span])
+        found.append(Seam(join, **ratios, ghosting=ghosting, direction=direction, colour=colour, faults=tuple(faults)))
+    return tuple(found)
+
+
+def _colour_steps(colour: Tensor, reach: int) -> Tensor:
+    """Change of the mean colour from the `reach` pictures before to those from t on, the largest channel. [T]"""
+    means = colour[:, : colour.shape[1] // 2]
+    sums = F.pad(means.double().cumsum(0), (0, 0, 1, 0))
+    places = torch.arange(len(means))
+    first, last = (places - reach).clamp(min=0), (places + reach).clamp(max=len(means))
+    before = (sums[places] - sums[first]) / (places - first).clamp(min=1)[:, None]
+    after = (sums[last] - sums[places]) / (last - places)[:, None]
+    return torch.where(places[:, None] > 0, after - before, 0).abs().amax(1)
+
+
+def _drift(colour: Tensor, joins: Sequence[int]) -> Tensor:
+    """Slope per chunk of the channel whose mean or deviation drifts most."""
+    chunks = torch.stack([part.mean(0) for part in torch.tensor_split(colour, list(joins))])  # [N, 2 C]
+    return torch.tensor([abs(_slope(values)) for values in chunks.T]).max()
+
+
+def _to_first(looks: list[Tensor]) -> Tensor:
+    """Cosine of each chunk's mean appearance to the first one's. [N]"""
+    return F.cosine_similarity(torch.stack(looks), looks[0][None], dim=1)
+
+
+def _slope(values: Tensor) -> float:
+    """By least squares, per chunk; 0 for fewer than two. [N]"""
+    if len(values) < 2:
+        return 0.0
+    places = torch.arange(len(values), dtype=torch.float64)
+    places -= places.mean()
+    return float((places * values.double()).sum() / places.square().sum())
+
+
+def _usual(values: Tensor, share: float = USUAL) -> float:
+    """A percentile of what is there."""
+    return float(values[~values.isnan()].quantile(share))
+
+
+def _most(values: Tensor) -> float:
+    there = values[~values.isnan()]
+    return float(there.max()) if len(there) else 0.0
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.nanmean())

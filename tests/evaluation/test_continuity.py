@@ -1,0 +1,217 @@
+"""The seam report finds what was done to a video at known places, and nothing else."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from neo_core.__main__ import main
+from neo_core.data_types import InputError
+from neo_core.evaluation.continuity import (
+    DOUBLE,
+    GHOST,
+    JUMP,
+    STEP,
+    SeamReport,
+    appearance,
+    latent_report,
+    picture_report,
+    video_report,
+)
+from neo_core.evaluation.seam_plot import plot_seams
+from neo_core.media.video import VideoWriter
+from neo_core.neo2.latent_flow import warp
+
+LENGTH, SIDE, RATE = 100, 40, 25.0
+JOINS = [25, 50, 75]
+PERIOD = 13  # frames of the body's sway: a seam sees all of it
+
+
+def texture(seed: int, channels: int = 3) -> torch.Tensor:
+    noise = torch.randn(1, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+    smooth = torch.nn.functional.avg_pool2d(noise, 5, 1, 2)
+    return smooth / smooth.std()
+
+
+def moving(offsets: torch.Tensor, seed: int = 0, channels: int = 3) -> torch.Tensor:
+    """A textured body that sways before a still background, further off by `offsets` [T] cells. [T, C, H, W]"""
+    t = torch.arange(len(offsets), dtype=torch.float32)
+    across = 1.2 * torch.sin(2 * torch.pi * t / PERIOD) + offsets
+    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    away = ((columns - SIDE / 2 - across[:, None, None]) ** 2 + (rows - SIDE / 2) ** 2).sqrt()
+    inside = torch.sigmoid(13 - away)[:, None]
+    motion = torch.stack([-across, torch.zeros_like(across)], 1)[:, :, None, None].expand(-1, -1, SIDE, SIDE)
+    body = warp(texture(seed, channels).expand(len(offsets), -1, -1, -1), motion)
+    return torch.lerp(0.5 * texture(99, channels), body, inside)
+
+
+def pictures(latents: torch.Tensor) -> torch.Tensor:
+    """u8 [T, H, W, 3]"""
+    return (128 + 40 * latents).clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous()
+
+
+def report(latents: torch.Tensor) -> SeamReport:
+    return picture_report(pictures(latents), JOINS, RATE)
+
+
+def faults(found: SeamReport) -> dict[int, tuple[str, ...]]:
+    return {seam.at: seam.faults for seam in found.seams if seam.faults}
+
+
+STEADY = moving(torch.zeros(LENGTH))
+
+
+def test_a_steady_video_has_seams_like_its_interior():
+    found = report(STEADY)
+    assert faults(found) == {}
+    for value in (found.velocity, found.acceleration, found.ghosting, found.interpolation):
+        assert value == pytest.approx(1, abs=0.15)
+    assert found.direction == pytest.approx(found.direction_inside, abs=0.15)
+    assert abs(found.identity_slope) < 1e-4
+    assert found.colour_drift < 0.05
+    assert found.joins == tuple(JOINS)
+
+
+def test_a_still_picture_is_no_division_by_zero():
+    found = picture_report(pictures(STEADY[:1]).expand(LENGTH, -1, -1, -1), JOINS, RATE)
+    assert faults(found) == {}
+    assert (found.velocity, found.acceleration, found.interpolation) == (1, 1, 1)
+
+
+def test_a_jump_is_found_where_it_is():
+    offsets = torch.zeros(LENGTH)
+    offsets[50:] = 5
+    found = report(moving(offsets))
+    assert set(faults(found)) == {50}
+    assert JUMP in faults(found)[50]
+    assert found.seams[1].velocity > 1.8 > 1.3 > found.seams[0].velocity
+
+
+def test_a_cross_fade_of_two_poses_is_a_ghost_and_no_jump():
+    after = moving(torch.full((LENGTH,), 4.0))
+    share = ((torch.arange(LENGTH) - 67 + 0.5) / 16).clamp(0, 1)[:, None, None, None]
+    found = report(torch.lerp(STEADY, after, share))
+    assert set(faults(found)) == {75}
+    assert GHOST in faults(found)[75]
+    assert JUMP not in faults(found)[75]
+    assert found.seams[2].ghosting < 0.85 < 0.95 < found.seams[1].ghosting
+
+
+def test_doubled_frames_are_double_edges():
+    video = STEADY.clone()
+    for frame in (22, 25, 28):
+        video[frame] = (STEADY[frame - 4] + STEADY[frame + 4]) / 2
+    assert DOUBLE in faults(report(video))[25]
+
+
+def test_a_step_of_colour_is_told_in_levels():
+    video = STEADY.clone()
+    video[25:] += 0.1  # 4 levels
+    found = report(video)
+    assert set(faults(found)) == {25}
+    assert faults(found)[25] == (STEP,)
+    assert found.seams[0].colour == pytest.approx(4, abs=0.5)  # 40 levels are a unit
+    assert found.seams[1].colour < 0.5
+
+
+def test_drifts_are_slopes_per_chunk():
+    colour = STEADY + 0.002 * torch.arange(LENGTH).view(-1, 1, 1, 1)  # 0.08 levels a frame, 25 frames a chunk
+    assert report(colour).colour_drift == pytest.approx(2, abs=0.3)
+    share = (torch.arange(LENGTH) / LENGTH)[:, None, None, None]
+    other = torch.lerp(STEADY, moving(torch.zeros(LENGTH), seed=1), share)
+    assert report(other).identity_slope < -0.02
+
+
+def test_identity_is_looked_for_where_the_face_is():
+    changed = STEADY.clone()
+    share = (torch.arange(LENGTH) / LENGTH)[:, None, None, None]
+    changed[..., :16, :16] = torch.lerp(STEADY, moving(torch.zeros(LENGTH), seed=1).flip(-1), share)[..., 16:32, 16:32]
+    here, there = (0, 0, 0.25, 0.25), (0.75, 0.75, 1, 1)
+    slopes = [picture_report(pictures(changed), JOINS, RATE, face=face).identity_slope for face in (here, there)]
+    assert slopes[0] < -0.01
+    assert abs(slopes[1]) < 1e-4
+    with pytest.raises(InputError, match="shares"):
+        appearance(STEADY[:1], (0.5, 0, 0.5, 1))
+
+
+def test_latents_are_reported_without_decoding():
+    steady = moving(torch.zeros(60), channels=8)
+    offsets = torch.zeros(60)
+    offsets[30:] = 6
+    calm, jumpy = (latent_report(x, [15, 30, 45]) for x in (steady, moving(offsets, channels=8)))
+    assert set(faults(jumpy)) == {30}
+    assert calm.velocity < 1.2
+    assert calm.rate is None
+    assert "latent" in calm.table()
+
+
+def test_blocks_change_nothing(monkeypatch):
+    whole = report(STEADY)
+    monkeypatch.setattr("neo_core.evaluation.continuity.AT_ONCE", 7)
+    pieces = report(STEADY)
+    for name in ("velocity", "acceleration", "detail", "interpolation", "direction", "identity"):
+        a, b = getattr(whole.curves, name), getattr(pieces.curves, name)
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def jumpy_file(tmp_path_factory):
+    offsets = torch.zeros(LENGTH)
+    offsets[50:] = 5
+    path = tmp_path_factory.mktemp("seams") / "jump.mp4"
+    with VideoWriter(path, (SIDE, SIDE), Fraction(25), None) as writer:
+        for frame in pictures(moving(offsets)):
+            writer.write(frame)
+    return path
+
+
+def test_a_file_is_measured_by_seconds(jumpy_file):
+    found = video_report(jumpy_file, [1.0, 2.01, 3.0])  # 2.01 is nearest to frame 50
+    assert found.joins == (25, 50, 75)
+    assert found.rate == pytest.approx(25)
+    assert set(faults(found)) == {50}
+    assert video_report(jumpy_file, every=1.0).joins == (25, 50, 75)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "one of the two"),
+        ({"joins": [1.0], "every": 1.0}, "one of the two"),
+        ({"joins": [2.0, 1.0]}, "rising"),
+        ({"joins": [0.0]}, "after second 0"),
+        ({"joins": [float("nan")]}, "after second 0"),
+        ({"joins": [1.0, 4.5]}, "ends at 3.96 s"),
+        ({"every": 0.0}, "more than 0"),
+        ({"every": 7.0}, "no join"),
+        ({"every": 0.1}, "inside chunks"),
+    ],
+)
+def test_impossible_joins_are_refused(jumpy_file, asked, said):
+    with pytest.raises(InputError, match=said):
+        video_report(jumpy_file, **asked)
+
+
+def test_joins_of_pictures_lie_in_them():
+    for joins in ([], [LENGTH], [40, 20]):
+        with pytest.raises(InputError, match="expected"):
+            picture_report(pictures(STEADY), joins, RATE)
+
+
+def test_the_plot_marks_the_joins():
+    found = report(STEADY)
+    picture = plot_seams(found)
+    assert picture.dtype == torch.uint8
+    assert picture.shape[1:] == (1000, 3)
+    assert picture.float().std() > 5
+
+
+def test_the_command_prints_the_table_and_draws(jumpy_file, tmp_path, capsys):
+    plot = tmp_path / "seams.png"
+    assert main(["seams", str(jumpy_file), "--joins", "1,2,3", "--plot", str(plot)]) == 0
+    said = capsys.readouterr().out
+    assert "2.00" in said
+    assert said.count("jump") == 1
+    assert plot.stat().st_size > 1000
+    assert main(["seams", str(jumpy_file), "--joins", "9"]) == 2
+    assert main(["seams", str(tmp_path / "none.mp4"), "--every", "1"]) == 2
