@@ -18,6 +18,7 @@ PRONATION, SUPINATION = np.radians(72.0), np.radians(80.0)  # from the thumb-up 
 FLEXION, DEVIATION = np.radians(55.0), np.radians(22.0)  # of the wrist, either way
 SHRUG = 0.16  # of the upper arm's elevation that the shoulder girdle takes over
 ROUNDS = 4  # of correcting what the twist of the upper arm displaces
+TWISTED = 0.45  # share of the roll that the half of the forearm at the elbow takes
 CHAIN = ("clavicle", "upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
@@ -31,6 +32,7 @@ class Arm:
     shoulder: np.ndarray
     middle: np.ndarray  # of the upper arm, where its twist goes on
     elbow: np.ndarray
+    halfway: np.ndarray  # of the forearm, where its twist goes on
     wrist: np.ndarray
     along: np.ndarray  # the hand, from the wrist to the knuckles
     palm: np.ndarray  # where the palm faces
@@ -64,6 +66,7 @@ def read_arm(bones: tuple[str, ...], head: np.ndarray, tail: np.ndarray, side: s
         shoulder=at("upperarm01"),
         middle=at("upperarm02"),
         elbow=at("lowerarm01"),
+        halfway=at("lowerarm02"),
         wrist=at("wrist"),
         along=unit(along),
         palm=unit(np.cross(along, across)),
@@ -104,19 +107,14 @@ def solve(arm: Arm, reach: Reach, smooth) -> Solved:
     for _ in range(ROUNDS):
         collar, shoulder = _girdle(arm, aim, reach.shrug)
         elbow, wrist, hinge = _bend(arm, shoulder, aim, reach.elbow)
-        first, second, third = _upper_and_fore(arm, collar, shoulder, elbow, wrist, hinge)
-        reached = _place(arm, shoulder, first, second, third)
-        within = _within_reach(arm, shoulder, target)
-        aim = aim + within - reached[1]
-    roll = smooth(_roll(unit(reached[1] - reached[0]), hinge, reach.palm))
-    axis = unit(arm.wrist - arm.elbow)
-    half, full = (third @ about(axis, -share * roll) for share in (0.45, 1.0))
+        upper, fore = _upper(arm, collar, shoulder, elbow, hinge), _fore(arm, elbow, wrist, hinge, reach.palm, smooth)
+        elbow, wrist = _place(arm, shoulder, upper, fore)
+        aim = aim + _within_reach(arm, shoulder, target) - wrist
     bent = np.clip(reach.flexion, -FLEXION, FLEXION), np.clip(reach.deviation, -DEVIATION, DEVIATION)
-    hand = full @ about(unit(np.cross(arm.along, arm.palm)), bent[0]) @ about(arm.palm, bent[1])
-    world = [np.broadcast_to(np.eye(3), hand.shape), collar, first, second, half, full, hand]
+    hand = fore[1] @ about(unit(np.cross(arm.along, arm.palm)), bent[0]) @ about(arm.palm, bent[1])
+    world = [np.broadcast_to(np.eye(3), hand.shape), collar, *upper, *fore, hand]
     relative = [np.swapaxes(a, -1, -2) @ b for a, b in pairwise(world)]
-    tip = reached[1] + arm.hand * (hand @ arm.along)
-    return Solved(np.stack(relative, 1), shoulder, reached[0], reached[1], hand, tip)
+    return Solved(np.stack(relative, 1), shoulder, elbow, wrist, hand, wrist + arm.hand * (hand @ arm.along))
 
 
 def mirrored(rotations: np.ndarray) -> np.ndarray:
@@ -151,31 +149,44 @@ def _bend(
     return elbow, wrist, np.cross(side, axis)
 
 
-def _upper_and_fore(
-    arm: Arm, collar: np.ndarray, shoulder: np.ndarray, elbow: np.ndarray, wrist: np.ndarray, hinge: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotations against rest of both halves of the upper arm and of the forearm. Each [T, 3, 3]
+def _upper(
+    arm: Arm, collar: np.ndarray, shoulder: np.ndarray, elbow: np.ndarray, hinge: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations against rest of both halves of the upper arm. Each [T, 3, 3]
 
     The half at the shoulder turns only half of the twist, so that skin is wrung over the whole upper arm.
     """
-    upper, fore = unit(arm.elbow - arm.shoulder), unit(arm.wrist - arm.elbow)
-    at_rest = unit(np.cross(upper, fore))
+    along, at_rest = _upper_at_rest(arm)
     now = unit(elbow - shoulder)
-    second = _frame(now, hinge) @ _frame(upper, at_rest).T
-    third = _frame(unit(wrist - elbow), hinge) @ _frame(fore, at_rest).T
-    swing = collar @ _swing(upper, np.einsum("tji,tj->ti", collar, now))
-    twist = np.swapaxes(swing, -1, -2) @ second
-    turned = twist @ at_rest
-    angle = np.arctan2(turned @ np.cross(upper, at_rest), turned @ at_rest)
-    return swing @ about(upper, angle / 2), second, third
+    second = _frame(now, hinge) @ _frame(along, at_rest).T
+    swing = collar @ _swing(along, np.einsum("tji,tj->ti", collar, now))
+    turned = np.swapaxes(swing, -1, -2) @ second @ at_rest
+    angle = np.arctan2(turned @ np.cross(along, at_rest), turned @ at_rest)
+    return swing @ about(along, angle / 2), second
+
+
+def _upper_at_rest(arm: Arm) -> tuple[np.ndarray, np.ndarray]:
+    """Direction of the upper arm and axis of the elbow's hinge. Each [3]"""
+    along = unit(arm.elbow - arm.shoulder)
+    return along, unit(np.cross(along, arm.wrist - arm.elbow))
+
+
+def _fore(
+    arm: Arm, elbow: np.ndarray, wrist: np.ndarray, hinge: np.ndarray, palm: np.ndarray, smooth
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations against rest of both halves of the forearm, the one at the wrist with all of the roll. [T, 3, 3]"""
+    along, now = unit(arm.wrist - arm.elbow), unit(wrist - elbow)
+    straight = _frame(now, hinge) @ _frame(along, _upper_at_rest(arm)[1]).T
+    roll = smooth(_roll(now, hinge, palm))
+    return straight @ about(along, -TWISTED * roll), straight @ about(along, -roll)
 
 
 def _place(
-    arm: Arm, shoulder: np.ndarray, first: np.ndarray, second: np.ndarray, third: np.ndarray
+    arm: Arm, shoulder: np.ndarray, upper: tuple[np.ndarray, np.ndarray], fore: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the bones so turned bring elbow and wrist. Each [T, 3]"""
-    elbow = shoulder + first @ (arm.middle - arm.shoulder) + second @ (arm.elbow - arm.middle)
-    return elbow, elbow + third @ (arm.wrist - arm.elbow)
+    elbow = shoulder + upper[0] @ (arm.middle - arm.shoulder) + upper[1] @ (arm.elbow - arm.middle)
+    return elbow, elbow + fore[0] @ (arm.halfway - arm.elbow) + fore[1] @ (arm.wrist - arm.halfway)
 
 
 def _roll(fore: np.ndarray, hinge: np.ndarray, palm: np.ndarray) -> np.ndarray:
