@@ -114,3 +114,15 @@ def test_drawing_in_many_chunks_changes_nothing(monkeypatch):
     whole = rasterise(screen, triangles, 40, 48)
     monkeypatch.setattr(rasteriser, "CHUNK", 37)
     assert torch.equal(rasterise(screen, triangles, 40, 48).triangle, whole.triangle)
+
+
+def test_a_hole_shows_what_lies_behind():
+    near, far = torch.tensor([[0, 1, 2]]), torch.tensor([[3, 4, 5]])
+    corners = torch.tensor([[-20.0, -20.0], [40.0, -20.0], [-20.0, 40.0]])
+    screen = torch.cat([torch.cat([corners, torch.full((3, 1), depth)], 1) for depth in (1.0, 2.0)])
+
+    def cutout(triangle, pixel):
+        return (triangle == 1) | (pixel % 2 == 0)
+
+    seen = rasterise(screen, torch.cat([near, far]), 8, 8, cutout).triangle.view(-1)
+    assert seen.tolist() == [0, 1] * 32

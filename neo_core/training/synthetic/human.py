@@ -17,6 +17,7 @@ from .body_pack import Pack, Proxy
 from .surface import noise, smoothstep
 
 LIPS = (474, 493)  # vertices of the base mesh where upper and lower lip touch
+TOOTH = 0.035  # decimetres below which the pack's detailed teeth are simplified
 HELD_OUT = 8  # every so many seeds is a person that no training sees
 MOUTH_BONES = ("oris", "special04")
 HAND_BONES = ("wrist", "finger", "metacarpal")
@@ -90,9 +91,11 @@ def make_human(seed: int, pack: Pack, appearance: Appearance) -> Human:
         weights.append(piece.following(pack.weight))
         for number in range(piece.component.max() + 1 if kind == "cloth" else 1):
             chosen = piece.component == number if kind == "cloth" else np.ones(len(piece.triangles), bool)
+            faces = _coarser(piece, fitted) if kind == "teeth" else piece.triangles
+            chosen &= (faces != faces[:, [1, 2, 0]]).all(1)
             if kind == "hair":
                 chosen = _trimmed(fitted[piece.triangles].mean(1), eyes)
-            triangles.append(piece.triangles[chosen] + start)
+            triangles.append(faces[chosen] + start)
             corner_uv.append(piece.corner_uv[chosen])
             parts.append(Part(kind, piece.name, number, first, first + len(triangles[-1])))
             first += len(triangles[-1])
@@ -135,6 +138,15 @@ def _uncovered(pack: Pack, pieces: list[Proxy]) -> np.ndarray:
     for piece in pieces:
         hidden[piece.hidden] = True
     return ~hidden[pack.triangles].any(1)
+
+
+def _coarser(piece: Proxy, points: np.ndarray) -> np.ndarray:
+    """A piece's triangles between one vertex per connected part and cell of a grid; many collapse. [F, 3]"""
+    part = np.zeros(len(points), np.int64)
+    part[piece.triangles] = piece.component[:, None]
+    cell = np.column_stack([np.floor(points / TOOTH).astype(np.int64), part])
+    _, first, where = np.unique(cell, axis=0, return_index=True, return_inverse=True)
+    return first[where.reshape(-1)][piece.triangles]
 
 
 def _trimmed(middle: np.ndarray, eyes: np.ndarray) -> np.ndarray:

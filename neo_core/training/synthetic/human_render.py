@@ -132,7 +132,7 @@ def _shade(
     weight = fragments.barycentric.permute(2, 0, 1).reshape(3, -1).index_select(1, covered)[..., None]  # [3, N, 1]
     corner = stage.triangles.index_select(0, triangle)
     key = points.new_tensor(stage.shot.key.direction) @ stage.camera.rotation
-    flat, depth = depth_map(points, stage.triangles, key, SHADOW_MAP)
+    flat, depth = depth_map(points, stage.casters, key, SHADOW_MAP)
     table = torch.cat([normal @ stage.camera.rotation.mT, stage.open[:, None], flat, view(stage.camera, points)], 1)
     value = sum(weight[k] * table.index_select(0, corner[:, k]) for k in range(3))
     uv = stage.corner_uv.index_select(0, triangle)
@@ -151,10 +151,11 @@ def _crevice(stage: Stage, fragments: Fragments) -> Tensor:
     """Darkening of what lies behind something near: depth against its blurred self. [side * side]"""
     far = stage.shot.distance + 6.0
     depth = fragments.depth.clamp(max=far)[None, None]
-    radius = max(1, stage.side // 42)
-    blurred = depth
+    coarse = F.avg_pool2d(depth, 4)
+    radius = max(1, stage.side // 170)
     for _ in range(2):
-        blurred = F.avg_pool2d(blurred, 2 * radius + 1, 1, radius, count_include_pad=False)
+        coarse = F.avg_pool2d(coarse, 2 * radius + 1, 1, radius, count_include_pad=False)
+    blurred = F.interpolate(coarse, depth.shape[-2:], mode="bilinear", align_corners=False)
     behind = (depth - blurred).clamp(0, 1.2)
     return (1 - 0.38 * behind).view(-1)
 

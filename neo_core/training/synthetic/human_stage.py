@@ -45,6 +45,7 @@ class Stage:
     open: Tensor  # [V] share of the sky that is seen
     triangles: Tensor  # [F, 3] those with holes last
     culled: Tensor  # [F] whether the back is never seen
+    casters: Tensor  # [n, 3] triangles that throw shadows
     solid: int  # number of triangles without holes
     corner_uv: Tensor  # [F, 3, 2]
     part: Tensor  # [F]
@@ -75,7 +76,7 @@ def build_stage(human: Human, shot: Shot, size: int, factor: int) -> Stage:
     screen = project(camera, human.body.pose(relaxed(human.body)))
     part = torch.cat([torch.full((p.last - p.first,), k) for k, p in enumerate(human.parts)])
     seen = torch.nonzero(_on_stage(human, screen, size * factor))[:, 0]
-    holes = torch.tensor([p.kind not in OPAQUE for p in human.parts])[part[seen]]
+    holes = ~_of(human, part[seen], OPAQUE)
     seen = torch.cat([seen[~holes], seen[holes]])
     triangles = human.triangles[seen]
     kept = torch.unique(torch.cat([triangles.flatten(), human.mouth, human.skull, *human.hands]))
@@ -86,8 +87,7 @@ def build_stage(human: Human, shot: Shot, size: int, factor: int) -> Stage:
     on_stage = number[human.moving] >= 0
     moving = number[human.moving[on_stage]]
     normal = _rest_normals(human, body, triangles, part)
-    solid_skin = torch.tensor([p.kind == "skin" for p in human.parts])[part]
-    face_triangles = triangles[solid_skin & torch.isin(triangles, moving).any(1)]
+    face_triangles = triangles[_of(human, part, ("skin",)) & torch.isin(triangles, moving).any(1)]
     wanted = _texels_wanted(human.parts, screen, human.triangles[seen], human.corner_uv[seen], part)
     return Stage(
         human=human,
@@ -103,7 +103,8 @@ def build_stage(human: Human, shot: Shot, size: int, factor: int) -> Stage:
         face_triangles=face_triangles,
         open=_openness(human, body, normal, triangles, part),
         triangles=triangles,
-        culled=solid_skin,
+        culled=_of(human, part, ("skin", "teeth", "tongue", "eye")),
+        casters=triangles[_of(human, part, ("skin", "hair", "cloth"))],
         solid=int((~holes).sum()),
         corner_uv=human.corner_uv[seen],
         part=part,
@@ -115,6 +116,11 @@ def build_stage(human: Human, shot: Shot, size: int, factor: int) -> Stage:
         hands=(number[human.hands[0]], number[human.hands[1]]),
         room=paint_room(shot, project(camera, _soles(human)[None])[0, :2] / factor, size),
     )
+
+
+def _of(human: Human, part: Tensor, kinds: tuple[str, ...]) -> Tensor:
+    """Which parts [F] are of these kinds. [F] bool"""
+    return torch.tensor([p.kind in kinds for p in human.parts])[part]
 
 
 def _soles(human: Human) -> Tensor:
@@ -190,21 +196,22 @@ def _area(corner: Tensor) -> Tensor:
 
 
 def _openness(human: Human, body: Body, normal: Tensor, triangles: Tensor, part: Tensor) -> Tensor:
-    """Share of the sky above each vertex that nothing hides, standing at ease with lips apart a little. [V]"""
+    """Share of the sky above each vertex that nothing hides, standing at ease. [V]"""
     maps = body.blend(body.skeleton(relaxed(body)))
     points = apply(maps, body.rest)
     turned = normalise((maps[..., :3] @ normal[..., None])[..., 0])
+    casters = triangles[_of(human, part, ("skin", "hair", "cloth"))]
     seen, total = torch.zeros(len(points)), torch.full((len(points),), 1e-6)
     for direction in _sphere(DIRECTIONS):
         facing = (turned @ direction).clamp(min=0)
-        seen += facing * lit(points, triangles, direction, SKY_MAP, BIAS)
+        seen += facing * lit(points, casters, direction, SKY_MAP, BIAS)
         total += facing
     share = seen / total
     for k, one in enumerate(human.parts):
         vertices = torch.unique(triangles[part == k])
         if one.kind in ("teeth", "tongue"):
             depth = body.rest[vertices, 2]
-            bright = 0.75 if one.kind == "teeth" else 0.4
+            bright = 0.75 if one.kind == "teeth" else 0.28
             share[vertices] = bright * ((depth - depth.max() + 0.55) / 0.5).clamp(0.06, 1)
         if one.kind == "eye":
             share[vertices] = share[vertices].clamp(min=0.8)
