@@ -6,18 +6,21 @@ import logging
 import os
 import platform
 import tempfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from ..data_types import InputError
-from ..evaluation import comfyui, endurance, motion, talking_head, vocal_speed
-from ..evaluation.bench import Measurement, Row, judge, load_bars, run
+from ..evaluation import comfyui, endurance, full_body_length, full_body_speed, motion, talking_head, vocal_speed
+from ..evaluation.bench import CouldNotRun, Measurement, Row, judge, load_bars, run
 from ..evaluation.comfyui_host import Checkout
+from ..evaluation.full_body_actor import shipped
+from ..evaluation.latent_fusion import fusion_figures
 from ..evaluation.talking_head import SAMPLES, Studio
 from ..media.audio import read_waveform
 from ..media.image import write_image
 from ..training import (
     emotion_exam,
+    full_body_exam,
     guidance_sweep,
     identity_truth,
     language_truth,
@@ -28,7 +31,12 @@ from ..training import (
 from ..training.synthetic.sentences import OTHER_LANGUAGES
 
 LIPCHECK = "'PYTHON SCRIPT', which scores the lip sync of a video, with its modules beside it (docs/benchmarks.md)"
-BENCHES = ("talking-head", "vocal", "comfyui")
+NEO2_INPUTS = {
+    "people": "films made by `factory films --held-out`",
+    "performances": "the folder that the films were made with",
+    "reader": "a file made by `train mouth-reader`",
+}
+BENCHES = ("talking-head", "vocal", "neo2", "comfyui")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="COLUMN-SEED.safetensors to compare (bench vocal; default: as shipped)",
     )
+    parser.add_argument("--people", type=Path, metavar="DIR", help="films of held-out people (bench neo2)")
+    parser.add_argument("--performances", type=Path, metavar="DIR", help="what the films were made with (bench neo2)")
+    parser.add_argument("--reader", type=Path, metavar="FILE", help="made by `train mouth-reader` (bench neo2)")
     parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
     parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
@@ -105,6 +116,50 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
     return values, "".join(said)
 
 
+def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
+    """The values of the bars; and what was noted beside them, which has none."""
+    notes: dict[str, float] = {}
+
+    def named(option: str) -> Path:
+        if (path := getattr(arguments, option)) is None:
+            raise CouldNotRun(f"--{option} was not named; expected {NEO2_INPUTS[option]}")
+        return path
+
+    @cache
+    def exam() -> full_body_exam.Exam:
+        return full_body_exam.prepare(shipped(), named("people"), named("reader"), notes)
+
+    def fusion() -> dict[str, float]:
+        found = fusion_figures()
+        notes["high frequencies that a cross-fade keeps"] = found.faded_detail
+        return {
+            "flow fusion's error over the cross-fade's": found.error_ratio,
+            "high frequencies that flow fusion keeps": found.detail,
+        }
+
+    parts = {
+        "fusion": fusion,
+        "time": full_body_speed.chunk,
+        "parallel": full_body_speed.processes,
+        "long": lambda: full_body_length.bench(full_body_exam.pictures(named("people")), work),
+        "sound": lambda: full_body_exam.sound(exam()),
+        "gestures": lambda: full_body_exam.gestures(exam()),
+        "identity": lambda: full_body_exam.identity(exam()),
+        "delivery": lambda: full_body_exam.delivery(exam()),
+        "seams": lambda: full_body_exam.seams(exam(), named("performances")),
+        "steps": lambda: full_body_exam.steps(exam()),
+    }
+    values = run(chosen(parts, arguments.only))
+    return values, _noted(notes)
+
+
+def _noted(notes: dict[str, float]) -> str:
+    """What has no bar, as Markdown."""
+    if not notes:
+        return ""
+    return "\n".join(["\n", "| beside it | value |", "|---|---|", *(f"| {n} | {v:.3g} |" for n, v in notes.items())])
+
+
 def chosen(parts: dict[str, Measurement], only: list[str] | None) -> dict[str, Measurement]:
     """The parts that were asked for, all by default."""
     if unknown := set(only or ()) - parts.keys():
@@ -151,7 +206,12 @@ def talking_head_parts(studio: Studio) -> dict[str, Measurement]:
     }
 
 
-MEASURES = {"talking-head": measure_talking_head, "vocal": measure_vocal, "comfyui": measure_comfyui}
+MEASURES = {
+    "talking-head": measure_talking_head,
+    "vocal": measure_vocal,
+    "neo2": measure_neo2,
+    "comfyui": measure_comfyui,
+}
 
 
 def table(rows: list[Row]) -> str:

@@ -2,7 +2,8 @@
 
     python -m neo_core bench neo2 --people DIR --performances DIR --reader FILE
 
-DIR of `--people` holds films made by `factory films --held-out`; FILE the network of `train mouth-reader`. A *take* is
+`--people` names films made by `factory films --held-out`, `--performances` what they were made with: longer sounds of
+held-out voices; FILE is the network of `train mouth-reader`. A *take* is
 the reference picture of a film, performed by the shipped model to the prompt of that film and to its sound, or to the
 sound of another one. Mouth and hands are read from the decoded frames (`evaluation/mouth_reader.py`), in takes and in
 films alike, and compared with what the films know of themselves.
@@ -14,13 +15,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from torch import Tensor
 
+from ..audio.encoder import encode
+from ..audio.loading import load_audio_encoder
+from ..data_types import Waveform
 from ..evaluation.bench import CouldNotRun
+from ..evaluation.continuity import picture_report
 from ..evaluation.frechet import Clip, latent_space
 from ..evaluation.full_body import (
     LEAST_MOTION,
@@ -37,19 +43,28 @@ from ..evaluation.full_body import (
 )
 from ..evaluation.full_body_actor import SYNC, TUNED, Actor, reconstructed
 from ..evaluation.mouth_reader import MouthReader, Reading, load_mouth_reader, read
-from ..neo2.latent_space import FRAMES
+from ..neo2.latent_space import FRAMES, RATE, latent_count
+from ..neo2.window_layout import Sync, join_frames
 from ..weights.safetensors_io import load_made
 from .films import Film, load_films
+from .synthetic.performances import load_performances
 from .synthetic.prompts import manner_words
+from .synthetic.speech import is_held_out
+from .synthetic.utterance import RATE as SOUND_RATE
 
 FRAMING = "half body"  # what the embedded model is trained for
 FILMS = 48  # that are performed, as they are and with another sound
+CANDIDATES = 6  # people of whom one is animated by the command itself
 SENTENCES = 24  # that are performed emphatically and calmly
 OTHER_SEEDS = 1000
 WINDOW = 32  # frames over which gestures and prosody are averaged
 MANY_STEPS = 30
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
 MANNERS = ("emphatic", "calm")
+LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
+LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
+CUT = replace(SYNC, fusion="cut", phase=False, shared_noise=False, context=False)
+SAMPLES = SOUND_RATE // RATE  # per frame
 log = logging.getLogger(__name__)
 
 
@@ -130,6 +145,13 @@ class Exam:
         log.info("performed %s", self.moments[number].film.path.stem)
         return Take(video, read(self.reader, video))
 
+    def film(self, number: int, heard: Tensor, sync: Sync) -> Tensor:
+        """The person of a film performs as much as is heard. u8 [T, H, W, 3]"""
+        anchor, sampling = self.anchors[number], replace(TUNED, seed=number)
+        count = latent_count(heard.shape[1] // 2)
+        latents = self.actor.perform(anchor, heard, self.moments[number].film.prompt, count, sampling, sync)
+        return self.actor.show(latents, anchor)
+
     def looks(self, takes: Sequence[Take]) -> list[Look]:
         """What the people of the films look like in takes of them."""
         return [look(take.video, m.face) for take, m in zip(takes, self.moments, strict=True)]
@@ -141,15 +163,21 @@ class Exam:
             log.info("%s: %.3g", name.replace("_", " "), value)
 
 
-def prepare(actor: Actor, people: Path, reader: Path, count: int = FILMS) -> Exam:
+def prepare(actor: Actor, people: Path, reader: Path, notes: dict[str, float], count: int = FILMS) -> Exam:
     """The exam on the films of a folder. Raises InputError where there are none, CouldNotRun where they do not do."""
-    exam = Exam(actor, load_mouth_reader(reader), tuple(moment(film) for film in choose(load_films(people), count)))
+    moments = tuple(moment(film) for film in choose(load_films(people), count))
+    exam = Exam(actor, load_mouth_reader(reader), moments, notes)
     exam.notes["films"] = len(exam.moments)
     exam.notes["people"] = len({m.film.person for m in exam.moments})
     exam.notes["voices"] = len({m.film.voice for m in exam.moments})
     figures = load_made(reader).get("held_out_figures", {})
     exam.notes.update({f"the reader by its recipe: {name}": float(value) for name, value in figures.items()})
     return exam
+
+
+def pictures(people: Path, count: int = CANDIDATES) -> list[Tensor]:
+    """The reference pictures of some films of a folder. u8 [H, W, 3] each"""
+    return [film.anchor() for film in choose(load_films(people), count)]
 
 
 def choose(films: Sequence[Film], count: int) -> list[Film]:
@@ -311,6 +339,49 @@ def steps(exam: Exam) -> dict[str, float]:
         "3 steps over 30": apart["tuned"] / max(apart["many"], 1e-9),
         "tuned 3 steps over naive 3": apart["tuned"] / max(apart["naive"], 1e-9),
     }
+
+
+def seams(exam: Exam, performances: Path) -> dict[str, float]:
+    """Can one see where chunks meet? Beside it chunks that know nothing of each other, cut hard."""
+    sounds = held_out_sounds(performances, LONG_FRAMES, LONG_VIDEOS)
+    people = list({m.film.person: k for k, m in reversed(list(enumerate(exam.moments)))}.values())[: len(sounds)]
+    found = {}
+    for name, sync in (("shipped", SYNC), ("cut", CUT)):
+        joins = join_frames(latent_count(LONG_FRAMES), sync, TUNED.steps)
+        found[name] = [
+            seam
+            for k, hidden in zip(people, sounds, strict=False)
+            for seam in picture_report(exam.film(k, hidden, sync), joins, RATE).seams
+        ]
+    velocity, interpolation = (
+        {name: median(getattr(seam, figure) for seam in all_seams) for name, all_seams in found.items()}
+        for figure in ("velocity", "interpolation")
+    )
+    exam.note(
+        seams=len(found["shipped"]),
+        seams_that_look_like_seams=sum(bool(seam.faults) for seam in found["shipped"]),
+        ghosting_at_seams=median(seam.ghosting for seam in found["shipped"]),
+        seams_of_a_hard_cut_that_look_like_seams=sum(bool(seam.faults) for seam in found["cut"]),
+        seam_velocity_of_a_hard_cut=velocity["cut"],
+        **{"motion-interpolation_error_of_a_hard_cut": interpolation["cut"]},
+    )
+    return {
+        "seam velocity": velocity["shipped"],
+        "motion-interpolation error at seams": interpolation["shipped"],
+    }
+
+
+def held_out_sounds(performances: Path, frames: int, count: int) -> list[Tensor]:
+    """The begin of recordings of held-out voices, as many voices as there are: hidden states [L, 2 frames, D] each."""
+    encoder, voices = load_audio_encoder(), {}
+    for utterance in load_performances(performances).utterances:
+        if is_held_out(utterance.voice) and len(utterance.samples) >= frames * SAMPLES:
+            voices.setdefault(utterance.voice, []).append(utterance)
+    turns = [u for of_all in zip_longest(*voices.values()) for u in of_all if u is not None][:count]
+    if not turns:
+        raise CouldNotRun(f"no held-out voice in {performances} speaks for {frames / RATE:.1f} s; expected longer ones")
+    heard = (encode(encoder, Waveform(u.samples.float()[None], SOUND_RATE)).hidden_states for u in turns)
+    return [hidden[:, : 2 * frames] for hidden in heard]
 
 
 def _median(found: Sequence[Tensor], truth: Sequence[Tensor]) -> float:

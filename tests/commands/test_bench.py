@@ -12,12 +12,12 @@ from neo_core.evaluation import endurance
 from neo_core.evaluation.bench import judge, load_bars
 
 
-@pytest.mark.parametrize("name", ["talking-head", "vocal"])
-def test_a_part_that_is_not_there_is_refused_by_name(name, tmp_path, capsys):
+@pytest.mark.parametrize(("name", "part"), [("talking-head", "languages"), ("vocal", "languages"), ("neo2", "seams")])
+def test_a_part_that_is_not_there_is_refused_by_name(name, part, tmp_path, capsys):
     assert main(["bench", name, "--only", "hair", "--work", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert "--only hair is no part of this bench; expected" in said
-    assert "languages" in said
+    assert part in said
 
 
 @pytest.mark.parametrize("part", ["cuda", "languages", "emotion", "table"])
@@ -36,6 +36,22 @@ def test_the_length_of_bench_vocal_needs_nothing(monkeypatch, tmp_path, capsys):
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out.splitlines()[-1])}
     assert rows["look-ahead, live"]["ok"]
     assert 1 <= rows["peak memory, 30 min over 1 min"]["value"] < 1.05
+
+
+@pytest.mark.parametrize("part", ["sound", "gestures", "identity", "delivery", "seams", "steps", "long"])
+def test_a_part_of_bench_neo2_without_its_films_is_missed(part, tmp_path, capsys):
+    assert main(["bench", "neo2", "--only", part, "--work", str(tmp_path), "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [row["name"] for row in rows] == [bar["name"] for bar in load_bars("neo2")]
+    assert not any(row["ok"] or row["value"] is not None for row in rows)
+
+
+def test_the_fusion_of_bench_neo2_needs_nothing_and_says_what_a_cross_fade_keeps(tmp_path, capsys):
+    main(["bench", "neo2", "--only", "fusion", "--work", str(tmp_path), "--json"])
+    said = capsys.readouterr().out
+    rows = {row["name"]: row for row in json.loads(said.splitlines()[-1])}
+    assert rows["flow fusion's error over the cross-fade's"]["ok"]
+    assert "| high frequencies that a cross-fade keeps | 0." in said
 
 
 @pytest.mark.parametrize("part", ["faces", "languages", "lip-sync", "identity", "guidance"])

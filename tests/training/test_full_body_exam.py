@@ -9,8 +9,23 @@ import torch
 from neo_core.data_types import InputError
 from neo_core.evaluation.bench import CouldNotRun
 from neo_core.evaluation.mouth_reader import MouthReader, MouthReaderConfig, Reading, save_mouth_reader
+from neo_core.neo2.window_layout import join_frames
 from neo_core.training import full_body_exam
-from neo_core.training.full_body_exam import Exam, choose, delivery, gestures, identity, moment, prepare, sound, steps
+from neo_core.training.full_body_exam import (
+    SYNC,
+    Exam,
+    choose,
+    delivery,
+    gestures,
+    held_out_sounds,
+    identity,
+    moment,
+    prepare,
+    seams,
+    sound,
+    steps,
+)
+from neo_core.training.synthetic.librispeech import HELD_OUT_SPEAKERS
 from neo_core.training.synthetic.prompts import manner_words
 from neo_core.weights import safetensors_io
 
@@ -78,7 +93,7 @@ class Perfect:
     def encode(self, video):
         return video[::4].float().permute(0, 3, 1, 2) / 50
 
-    def perform(self, anchor, heard, prompt, total, sampling):
+    def perform(self, anchor, heard, prompt, total, sampling, _=SYNC):
         mouth, hands = heard[0, ::2, 0], heard[0, ::2, 1:5].unflatten(1, (2, 2))
         size = 1.0 if any(word in prompt for word in manner_words("calm")) else 2.0
         return self.shown(anchor, mouth, hands, size, sampling, total)
@@ -106,11 +121,21 @@ class Frozen(Perfect):
 class Deaf(Perfect):
     """Moves, but to no sound."""
 
-    def perform(self, anchor, heard, _, total, sampling):
+    def perform(self, anchor, heard, _, total, sampling, sync=SYNC):
         dice = torch.Generator().manual_seed(sampling.seed)
         heard = torch.rand(heard.shape, generator=dice) * 20 + heard.mean()
         heard[0, :, 0] /= 80
-        return super().perform(anchor, heard, "", total, sampling)
+        return super().perform(anchor, heard, "", total, sampling, sync)
+
+
+class Jumping(Perfect):
+    """Hands jump where chunks meet."""
+
+    def perform(self, anchor, heard, prompt, total, sampling, sync=SYNC):
+        heard = heard.clone()
+        for join in join_frames(total, sync, sampling.steps):
+            heard[0, 2 * join :, 2:5:2] -= 14
+        return super().perform(anchor, heard, prompt, total, sampling, sync)
 
 
 class OnePerson(Perfect):
@@ -201,7 +226,7 @@ def test_the_readers_own_figures_are_kept(films, tmp_path):
     reader = tmp_path / "reader.safetensors"
     net = MouthReader(MouthReaderConfig(size=H, width=8))
     save_mouth_reader(reader, net, {"held_out_figures": {"mouth error": 0.03}})
-    exam = prepare(None, films, reader, count=3)
+    exam = prepare(None, films, reader, {}, count=3)
     assert exam.notes["the reader by its recipe: mouth error"] == 0.03
     assert (exam.notes["films"], exam.notes["people"], exam.notes["voices"]) == (3, 3, 3)
 
@@ -210,4 +235,49 @@ def test_a_folder_without_films_is_refused(tmp_path):
     reader = tmp_path / "reader.safetensors"
     save_mouth_reader(reader, MouthReader(MouthReaderConfig(size=H, width=8)), {})
     with pytest.raises(InputError, match="factory films"):
-        prepare(None, tmp_path, reader)
+        prepare(None, tmp_path, reader, {})
+
+
+@pytest.fixture
+def long_sounds(monkeypatch):
+    """A sound of two chunks, and joins where the stand-ins put them."""
+    frames = 4 * (SYNC.chunk + SYNC.stride)
+    phase = torch.arange(frames) / 4.0
+    heard = torch.zeros(1, 2 * frames, 6)
+    heard[0, :, 1:5] = torch.tensor([24.0, 44.0, 40.0, 44.0])
+    heard[0, :, 2] += 6 * phase.sin().repeat_interleave(2)
+    monkeypatch.setattr(full_body_exam, "LONG_FRAMES", frames)
+    monkeypatch.setattr(full_body_exam, "held_out_sounds", lambda *_: [heard])
+    small = full_body_exam.picture_report  # of the left hand alone: flow takes long
+    monkeypatch.setattr(full_body_exam, "picture_report", lambda video, *rest: small(video[:, 24:56, 8:40], *rest))
+
+
+@pytest.mark.usefixtures("long_sounds")
+def test_a_video_without_joins_has_no_seams_and_a_jump_is_found(exam):
+    whole, jumping = seams(exam(Perfect), None), seams(exam(Jumping), None)
+    assert whole["seam velocity"] < 1.1
+    assert whole["motion-interpolation error at seams"] < 1.2
+    assert jumping["seam velocity"] > 1.5
+    assert jumping["motion-interpolation error at seams"] > whole["motion-interpolation error at seams"]
+
+
+def test_as_many_voices_as_there_are_are_heard(monkeypatch, tmp_path):
+    def said(voice, seconds, value):
+        return SimpleNamespace(voice=voice, samples=torch.full((int(16000 * seconds),), value))
+
+    held_out, other = f"librispeech/{next(iter(HELD_OUT_SPEAKERS))}", "librispeech/nobody"
+    second = f"librispeech/{list(HELD_OUT_SPEAKERS)[1]}"
+    spoken = [said(held_out, 2, 0.1), said(held_out, 2, 0.2), said(other, 9, 0.3), said(second, 2, 0.4)]
+    world = SimpleNamespace(utterances=[*spoken, said(second, 0.5, 0.5)])
+    monkeypatch.setattr(full_body_exam, "load_performances", lambda _: world)
+    monkeypatch.setattr(full_body_exam, "load_audio_encoder", lambda: None)
+
+    def encode(_, waveform):
+        return SimpleNamespace(hidden_states=waveform.samples[:, ::320, None])
+
+    monkeypatch.setattr(full_body_exam, "encode", encode)
+    found = held_out_sounds(tmp_path, frames=25, count=3)
+    assert [round(float(hidden.mean()), 1) for hidden in found] == [0.1, 0.4, 0.2]
+    assert all(hidden.shape[1] == 50 for hidden in found)
+    with pytest.raises(CouldNotRun, match="held-out voice"):
+        held_out_sounds(tmp_path, frames=250, count=3)
