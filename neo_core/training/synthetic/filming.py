@@ -21,7 +21,7 @@ from torch import Tensor
 from ... import motion_space
 from ...audio.encoder import AudioEncoder, encode
 from ...audio.loading import load_audio_encoder
-from ...data_types import Waveform
+from ...data_types import InputError, Waveform
 from ...timebase import MOTION_RATE
 from ...weights import safetensors_io
 from .body_motion import at_rest, gestures, prosody_energy
@@ -113,7 +113,7 @@ class Recordings:
 
 
 def recordings(performances: Performances, exam: bool) -> Recordings:
-    """The takes that are long enough, of held-out voices or of the others."""
+    """The takes that are long enough, of held-out voices or of the others. Raises InputError when there are none."""
     speech, rooms = [], []
     for index, take in enumerate(performances.takes):
         utterance = performances.utterances[take.utterance]
@@ -121,6 +121,9 @@ def recordings(performances: Performances, exam: bool) -> Recordings:
         kept_out = take.utterance % HELD_OUT_ROOMS == 0 if silent else take.held_out
         if kept_out == exam and len(take.motion) >= FRAMES:
             (rooms if silent else speech).append((index, len(take.motion)))
+    if not speech:
+        kind = "held-out" if exam else "other than held-out"
+        raise InputError(f"no take of {FRAMES} frames by {kind} voices; expected more from `factory performances`")
     return Recordings(tuple(speech), tuple(rooms))
 
 
