@@ -55,12 +55,10 @@ from .synthetic.utterance import RATE as SOUND_RATE
 FRAMING = "half body"  # what the embedded model is trained for
 FILMS = 48  # that are performed, as they are and with another sound
 CANDIDATES = 6  # people of whom one is animated by the command itself
-SENTENCES = 24  # that are performed emphatically and calmly
 OTHER_SEEDS = 1000
 WINDOW = 32  # frames over which gestures and prosody are averaged
 MANY_STEPS = 30
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
-MANNERS = ("emphatic", "calm")
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
 CUT = replace(SYNC, fusion="cut", phase=False, shared_noise=False, context=False)
@@ -117,7 +115,7 @@ class Exam:
     @cached_property
     def partners(self) -> list[int]:
         """For each film another one with another voice, whose sound is the wrong one."""
-        voices = [m.film.voice for m in self.moments]
+        voices = [speaker(m.film.voice) for m in self.moments]
         return [_other(voices, k) for k in range(len(voices))]
 
     @cached_property
@@ -131,6 +129,22 @@ class Exam:
         pairs = zip(self.moments, self.partners, strict=True)
         seeds = range(OTHER_SEEDS, OTHER_SEEDS + len(self.moments))
         return [self.take(k, self.moments[j].heard, m.film.prompt, seeds[k]) for k, (m, j) in enumerate(pairs)]
+
+    @cached_property
+    def emphatic(self) -> list[Take]:
+        """Every sentence delivered emphatically."""
+        return self.delivered("emphatic")
+
+    @cached_property
+    def calm(self) -> list[Take]:
+        """Every sentence delivered calmly."""
+        return self.delivered("calm")
+
+    def delivered(self, manner: str) -> list[Take]:
+        """Every film's sentence in a manner, in words that change from sentence to sentence; seeds do not."""
+        words = manner_words(manner)
+        prompts = (f"A person speaks {words[k % len(words)]}." for k in range(len(self.moments)))
+        return [self.take(k, m.heard, p, seed=k) for k, (m, p) in enumerate(zip(self.moments, prompts, strict=False))]
 
     @cached_property
     def filmed(self) -> list[Take]:
@@ -169,7 +183,7 @@ def prepare(actor: Actor, people: Path, reader: Path, notes: dict[str, float], c
     exam = Exam(actor, load_mouth_reader(reader), moments, notes)
     exam.notes["films"] = len(exam.moments)
     exam.notes["people"] = len({m.film.person for m in exam.moments})
-    exam.notes["voices"] = len({m.film.voice for m in exam.moments})
+    exam.notes["voices"] = len({speaker(m.film.voice) for m in exam.moments})
     figures = load_made(reader).get("held_out_figures", {})
     exam.notes.update({f"the reader by its recipe: {name}": float(value) for name, value in figures.items()})
     return exam
@@ -183,7 +197,7 @@ def pictures(people: Path, count: int = CANDIDATES) -> list[Tensor]:
 def choose(films: Sequence[Film], count: int) -> list[Film]:
     """Held-out people who speak, first films of scenes before second ones: as many people as there are."""
     usable = [film for film in films if film.held_out and film.speaking and film.framing == FRAMING]
-    if len({film.voice for film in usable}) < 2 or len({film.person for film in usable}) < 2:
+    if len({speaker(film.voice) for film in usable}) < 2 or len({film.person for film in usable}) < 2:
         raise CouldNotRun(
             f"{len(usable)} of {len(films)} films show held-out speakers, {FRAMING}; expected several people and voices"
         )
@@ -200,10 +214,15 @@ def moment(film: Film) -> Moment:
         heard=film.heard().float(),
         mouth=film.mouth(),
         hands=hands[..., :2],
-        visible=hands[..., 2] > 0,
+        visible=hands[..., 2] > 0.5,
         face=film.head().mean(0),
         prosody=film.prosody(),
     )
+
+
+def speaker(voice: str) -> str:
+    """Who speaks; a voice names the recording too."""
+    return voice.rpartition("/")[0]
 
 
 def _other(voices: Sequence[str], number: int) -> int:
@@ -238,24 +257,28 @@ def sound(exam: Exam) -> dict[str, float]:
 
 
 def gestures(exam: Exam) -> dict[str, float]:
-    """Do the hands move when the voice does? Windows of all films together."""
-    prosody = torch.cat([window_means(m.prosody, WINDOW) for m in exam.moments])
-
-    def follows(speeds: Sequence[Tensor]) -> float:
-        return correlation(torch.cat([window_means(speed, WINDOW) for speed in speeds]), prosody)
-
+    """Do the hands move when the voice does? All are asked to be emphatic: then there are gestures, and none is larger
+    because of another manner. Windows of all takes together."""
+    prosody = [window_means(m.prosody, WINDOW) for m in exam.moments]
+    generated = [hand_speed(take.reading.hands, take.visible) for take in exam.emphatic]
     true = [hand_speed(m.hands, m.visible) for m in exam.moments]
     filmed = [hand_speed(take.reading.hands, take.visible) for take in exam.filmed]
-    generated = [hand_speed(take.reading.hands, take.visible) for take in exam.right]
+
+    def follows(speeds: Sequence[Tensor], numbers: Sequence[int] = range(len(prosody))) -> float:
+        found = torch.cat([window_means(speeds[k], WINDOW) for k in numbers])
+        return correlation(found, torch.cat([prosody[k] for k in numbers]))
+
+    of_kind = [k for k, m in enumerate(exam.moments) if m.film.manner == "emphatic"]
+    if len(of_kind) > 1:
+        exam.note(gestures_of_the_emphatic_films_follow_the_voice=follows(true, of_kind))
     exam.note(
-        windows_of_gestures=len(prosody),
-        gestures_of_the_films_follow_the_voice=follows(true),
-        gestures_read_from_the_films_follow_the_voice=follows(filmed),
-        gestures_to_the_wrong_sound_follow_the_voice=follows(
-            [hand_speed(take.reading.hands, take.visible) for take in exam.wrong]
+        windows_of_gestures=sum(map(len, prosody)),
+        gestures_of_all_films_follow_the_voice=follows(true),
+        gestures_read_from_all_films_follow_the_voice=follows(filmed),
+        gestures_in_the_manners_of_the_films_follow_the_voice=follows(
+            [hand_speed(take.reading.hands, take.visible) for take in exam.right]
         ),
         hand_speed_read_from_films_correlation=correlation(torch.cat(filmed), torch.cat(true)),
-        hand_speed_over_that_of_films=float(torch.cat(generated).mean() / torch.cat(true).mean().clamp(min=1e-6)),
     )
     return {"gestures follow the voice": follows(generated)}
 
@@ -302,22 +325,18 @@ def _references(exam: Exam, takes: Sequence[Look]) -> tuple[list[float], list[li
 
 def delivery(exam: Exam) -> dict[str, float]:
     """One sentence, asked for in two manners: everything else is equal. The films' ratio is of other sentences."""
-    chosen = exam.moments[:SENTENCES]
-    swings = {manner: [_swing(exam, k, manner) for k in range(len(chosen))] for manner in MANNERS}
-    films = {m: [amplitude(f.hands, f.visible) for f in exam.moments if f.film.manner == m] for m in MANNERS}
-    if all(films.values()):
-        exam.note(emphatic_over_calm_in_the_films=fmean(films["emphatic"]) / max(fmean(films["calm"]), 1e-6))
-    larger = [a > b for a, b in zip(*(swings[manner] for manner in MANNERS), strict=True)]
-    exam.note(sentences_with_larger_emphatic_gestures=sum(larger) / len(larger))
-    return {"emphatic over calm delivery": sum(swings["emphatic"]) / max(sum(swings["calm"]), 1e-6)}
-
-
-def _swing(exam: Exam, number: int, manner: str) -> float:
-    """The gestures' amplitude of a film's sentence in a manner, in words that change from sentence to sentence."""
-    words = manner_words(manner)
-    prompt = f"A person speaks {words[number % len(words)]}."
-    take = exam.take(number, exam.moments[number].heard, prompt, seed=number)
-    return amplitude(take.reading.hands, take.visible)
+    swings = [[amplitude(take.reading.hands, take.visible) for take in takes] for takes in (exam.emphatic, exam.calm)]
+    films = [
+        [amplitude(m.hands, m.visible) for m in exam.moments if m.film.manner == manner]
+        for manner in ("emphatic", "calm")
+    ]
+    if all(films):
+        exam.note(emphatic_over_calm_in_the_films=fmean(films[0]) / max(fmean(films[1]), 1e-6))
+    exam.note(
+        sentences_whose_emphatic_gestures_are_larger=fmean(a > b for a, b in zip(*swings, strict=True)),
+        swing_of_emphatic_hands_in_pixels=fmean(swings[0]),
+    )
+    return {"emphatic over calm delivery": sum(swings[0]) / max(sum(swings[1]), 1e-6)}
 
 
 def steps(exam: Exam) -> dict[str, float]:
@@ -376,7 +395,7 @@ def held_out_sounds(performances: Path, frames: int, count: int) -> list[Tensor]
     encoder, voices = load_audio_encoder(), {}
     for utterance in load_performances(performances).utterances:
         if is_held_out(utterance.voice) and len(utterance.samples) >= frames * SAMPLES:
-            voices.setdefault(utterance.voice, []).append(utterance)
+            voices.setdefault(speaker(utterance.voice), []).append(utterance)
     turns = [u for of_all in zip_longest(*voices.values()) for u in of_all if u is not None][:count]
     if not turns:
         raise CouldNotRun(f"no held-out voice in {performances} speaks for {frames / RATE:.1f} s; expected longer ones")

@@ -75,8 +75,8 @@ def write_film(path, number, **other):
     }
     config = {
         **{"frames": T, "size": H, "prompt": "a person speaks", "manner": ("calm", "emphatic")[number % 2]},
-        **{"speaking": True, "person": 8 * number + 7, "scene": f"{number:04d}", "part": 0, "voice": f"v{number}"},
-        **{"held_out": True, "framing": "half body"},
+        **{"speaking": True, "person": 8 * number + 7, "scene": f"{number:04d}", "part": 0},
+        **{"held_out": True, "voice": f"librispeech/{number}/1", "framing": "half body"},
     }
     safetensors_io.save(path / f"scene_{number:04d}_0.safetensors", tensors, config | other)
 
@@ -119,7 +119,7 @@ class Frozen(Perfect):
 
 
 class Deaf(Perfect):
-    """Moves, but to no sound."""
+    """Moves, but to no sound and no words."""
 
     def perform(self, anchor, heard, _, total, sampling, sync=SYNC):
         dice = torch.Generator().manual_seed(sampling.seed)
@@ -211,15 +211,15 @@ def test_the_wrong_sound_has_another_voice(exam):
 
 def test_only_held_out_speakers_in_the_models_framing_are_taken():
     def film(number, **other):
-        usual = {"held_out": True, "speaking": True, "framing": "half body", "voice": str(number), "person": number}
-        return SimpleNamespace(**usual | {"part": 0, "scene": str(number)} | other)
+        usual = {"held_out": True, "speaking": True, "framing": "half body", "part": 0, "scene": str(number)}
+        return SimpleNamespace(**usual | {"voice": f"espeak/{number}/1", "person": number} | other)
 
     good = [film(0), film(1), film(2, part=1)]
     others = [film(3, held_out=False), film(4, speaking=False), film(5, framing="full body")]
     assert [f.scene for f in choose([good[2], *others, *good[:2]], 9)] == ["0", "1", "2"]
     assert len(choose(good, 2)) == 2
     with pytest.raises(CouldNotRun, match="several people"):
-        choose([film(0), film(1, voice="0"), *others], 9)
+        choose([film(0), film(1, voice="espeak/0/2"), *others], 9)
 
 
 def test_the_readers_own_figures_are_kept(films, tmp_path):
@@ -265,10 +265,9 @@ def test_as_many_voices_as_there_are_are_heard(monkeypatch, tmp_path):
     def said(voice, seconds, value):
         return SimpleNamespace(voice=voice, samples=torch.full((int(16000 * seconds),), value))
 
-    held_out, other = f"librispeech/{next(iter(HELD_OUT_SPEAKERS))}", "librispeech/nobody"
-    second = f"librispeech/{list(HELD_OUT_SPEAKERS)[1]}"
-    spoken = [said(held_out, 2, 0.1), said(held_out, 2, 0.2), said(other, 9, 0.3), said(second, 2, 0.4)]
-    world = SimpleNamespace(utterances=[*spoken, said(second, 0.5, 0.5)])
+    first, second = (f"librispeech/{name}" for name in list(HELD_OUT_SPEAKERS)[:2])
+    spoken = [said(f"{first}/1", 2, 0.1), said(f"{first}/2", 2, 0.2), said("librispeech/nobody/1", 9, 0.3)]
+    world = SimpleNamespace(utterances=[*spoken, said(f"{second}/1", 2, 0.4), said(f"{second}/2", 0.5, 0.5)])
     monkeypatch.setattr(full_body_exam, "load_performances", lambda _: world)
     monkeypatch.setattr(full_body_exam, "load_audio_encoder", lambda: None)
 
