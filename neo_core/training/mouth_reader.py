@@ -1,0 +1,184 @@
+"""Train the small network that reads mouth and hands from frames, for the bench of NEO 2.
+
+    python -m neo_core train mouth-reader --films DIR... --exam DIR --out reader.safetensors --vae FILE --minutes 3
+
+The truth comes with the films. Frames are shifted, recoloured, blurred and noised; with --vae half of the batches have
+been through that autoencoder, with noise on their latents, for the frames that are read later come out of it. At the
+end its errors on films of people it never saw are printed, and written into its file.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..evaluation.mouth_reader import CELL, MouthReader, MouthReaderConfig, Reading, read, save_mouth_reader
+from ..neo2.latent_space import FRAMES
+from ..neo2.loading import load_video_vae
+from ..neo2.video_vae import VideoVAE
+from .augment import blur, noise, on_some, recolour, uniform
+from .films import Film, load_films
+from .fitting import Plan, fit
+from .video_crops import pixels
+
+FILMS = 8  # of a batch, one latent's frames of each
+SHIFT = 8  # pixels, at most
+RATE = 2e-3
+DECODED = 0.5  # of the batches
+LATENT_NOISE = 0.2  # deviations, at most
+MOUTH_SHARE, PLACE_SHARE, SEEN_SHARE = 10.0, 1.0, 0.2  # of the loss
+EXAM_FILMS = 48
+
+log = logging.getLogger(__name__)
+
+
+class Piece(NamedTuple):
+    """Frames and what is true of them."""
+
+    frames: Tensor  # [B, 3, H, W] 0..1
+    mouth: Tensor  # [B] opening
+    place: Tensor  # [B, 2] x, y of the mouth in pixels
+    hands: Tensor  # [B, 2, 2] x, y in pixels
+    seen: Tensor  # [B, 2] bool: the hand is in the picture
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `train mouth-reader`."""
+    parser.add_argument("--films", type=Path, nargs="+", required=True, help="folders made by `factory films`")
+    parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--vae", type=Path, help="autoencoder whose frames it shall read too")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of the processor's time")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, judge, save."""
+    films = [film for film in load_films(arguments.films) if not film.held_out]
+    exam = load_films(arguments.exam)
+    vae = load_video_vae(arguments.vae) if arguments.vae else None
+    torch.manual_seed(arguments.seed)
+    dice = torch.Generator().manual_seed(arguments.seed)
+    reader = MouthReader(MouthReaderConfig(size=films[0].size))
+    loss = partial(batch_loss, films=films, vae=vae, dice=dice)
+    reader = fit(reader, loss, Plan(arguments.minutes, RATE), lambda net: _said(judge(net, exam[:FILMS])))
+    figures = judge(reader, spread(exam, EXAM_FILMS), vae)
+    log.info("held-out films: %s", _said(figures))
+    made = {
+        "recipe": f"python -m neo_core train mouth-reader --minutes {arguments.minutes:g} --seed {arguments.seed}",
+        "data": "films of synthetic people (`factory films`)",
+        "held_out_figures": figures,
+    }
+    save_mouth_reader(arguments.out, reader, made)
+
+
+def batch_loss(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None, dice: torch.Generator) -> Tensor:
+    """The loss of one fresh batch."""
+    batch = draw(films, FILMS, vae, dice)
+    said = reader(batch.frames)
+    place = (said.place - batch.place).abs().mean() / CELL
+    hands = ((said.hands - batch.hands).abs().mean(-1) * batch.seen).sum() / batch.seen.sum().clamp(min=1) / CELL
+    mouth = F.smooth_l1_loss(said.mouth, batch.mouth, beta=0.1)
+    seen = F.binary_cross_entropy_with_logits(said.seen, batch.seen.float())
+    return MOUTH_SHARE * mouth + PLACE_SHARE * (place + hands) + SEEN_SHARE * seen
+
+
+def draw(films: Sequence[Film], count: int, vae: VideoVAE | None, dice: torch.Generator) -> Piece:
+    """`FRAMES` frames of each of `count` random films, made strange."""
+    chosen = [films[k] for k in torch.randint(len(films), (count,), generator=dice).tolist()]
+    starts = [int(torch.randint(film.frames - FRAMES + 1, (), generator=dice)) for film in chosen]
+    pieces = [frames_of(film, start, start + FRAMES) for film, start in zip(chosen, starts, strict=True)]
+    if vae is not None and torch.rand((), generator=dice) < DECODED:
+        noisy = LATENT_NOISE * float(torch.rand((), generator=dice))
+        frames = decoded(vae, [piece.frames for piece in pieces], chosen, noisy, dice)
+        pieces = [piece._replace(frames=seen) for piece, seen in zip(pieces, frames, strict=True)]
+    batch = Piece(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+    batch = shifted(batch, dice)
+    frames = batch.frames
+    for share, change in ((0.5, recolour), (0.4, blur), (0.4, noise)):
+        frames = on_some(frames, share, change, dice)
+    return batch._replace(frames=frames.clamp(0, 1))
+
+
+def frames_of(film: Film, first: int, last: int) -> Piece:
+    """Frames first .. last - 1 with their truth."""
+    box, hands = film.mouth_box(first, last), film.hands(first, last)
+    return Piece(
+        frames=film.video(first, last).permute(0, 3, 1, 2).float() / 255,
+        mouth=film.mouth(first, last),
+        place=(box[:, :2] + box[:, 2:]) / 2,
+        hands=hands[..., :2].nan_to_num(),
+        seen=hands[..., 2] > 0.5,
+    )
+
+
+@torch.no_grad()
+def decoded(
+    vae: VideoVAE, frames: Sequence[Tensor], films: Sequence[Film], noisy: float, dice: torch.Generator
+) -> list[Tensor]:
+    """Frames [t, 3, H, W] in 0..1 of some films to latents, noise over them, and back; t is a multiple of 4."""
+    anchors = torch.stack([pixels(film.anchor()[None])[:, 0] for film in films])
+    latents = vae.encode(torch.stack([piece.movedim(0, 1) for piece in frames]) * 2 - 1)
+    latents = latents + noisy * torch.randn(latents.shape, generator=dice)
+    return list((vae.decode(latents, vae.encode_still(anchors)).movedim(1, 2) + 1) / 2)
+
+
+def shifted(batch: Piece, dice: torch.Generator) -> Piece:
+    """Move each picture and what is true of it by some pixels; the border is drawn out."""
+    count, _, height, width = batch.frames.shape
+    shift = uniform(2 * count, -SHIFT, SHIFT, dice).round().view(count, 2)  # x, y
+    right, down = shift.long().unbind(-1)
+    padded = F.pad(batch.frames, (SHIFT,) * 4, mode="replicate")
+    moved = [
+        picture[:, SHIFT - y : SHIFT - y + height, SHIFT - x : SHIFT - x + width]
+        for picture, x, y in zip(padded, right.tolist(), down.tolist(), strict=True)
+    ]
+    return batch._replace(frames=torch.stack(moved), place=batch.place + shift, hands=batch.hands + shift[:, None])
+
+
+def judge(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None = None) -> dict[str, float]:
+    """Errors on films: of the opening (and its correlation over time, film by film), of places in pixels, and how often
+    it is right about a hand being seen; with an autoencoder also for what comes back from it."""
+    figures = _errors(reader, films, None)
+    if vae is not None:
+        figures |= {f"{name}_decoded": value for name, value in _errors(reader, films, vae).items()}
+    return figures
+
+
+def _errors(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None) -> dict[str, float]:
+    rows: dict[str, list[float]] = {
+        name: [] for name in ("mouth_error", "mouth_correlation", "hand_error", "seen_right")
+    }
+    for film in films:
+        piece = frames_of(film, 0, film.frames // FRAMES * FRAMES)
+        if vae is not None:
+            piece = piece._replace(frames=decoded(vae, [piece.frames], [film], 0.0, torch.Generator())[0])
+        said = read(reader, (piece.frames * 255).round().byte().permute(0, 2, 3, 1))
+        _note(rows, said, piece)
+    return {name: fmean(values) for name, values in rows.items() if values}
+
+
+def _note(rows: dict[str, list[float]], said: Reading, truth: Piece) -> None:
+    """The errors of one film."""
+    rows["mouth_error"].append(float((said.mouth - truth.mouth).abs().mean()))
+    if truth.mouth.std() > 0.02 and said.mouth.std() > 0:  # a mouth that rests has no correlation
+        rows["mouth_correlation"].append(float(torch.corrcoef(torch.stack((said.mouth, truth.mouth)))[0, 1]))
+    if truth.seen.any():
+        rows["hand_error"].append(float((said.hands - truth.hands)[truth.seen].norm(dim=-1).mean()))
+    rows["seen_right"].append(float(((said.seen > 0) == truth.seen).float().mean()))
+
+
+def spread(films: Sequence[Film], count: int) -> list[Film]:
+    """At most `count` films, from all over a list."""
+    return [films[k * len(films) // count] for k in range(count)] if len(films) > count else list(films)
+
+
+def _said(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in figures.items())

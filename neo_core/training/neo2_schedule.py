@@ -1,0 +1,132 @@
+"""Search how NEO 2 should walk its few steps: spacing, start, guidance with rescale.
+
+    python -m neo_core train neo2-schedule --exam DIR --count 64
+
+Windows of held-out films are sampled in every way and compared with the true latents by their Fréchet distance
+(`evaluation/frechet.py`), beside a walk of 30 steps and the naive one: as many equal steps from pure noise, guided
+alike but neither projected nor rescaled. First spacing and start are searched without guidance, then guidance with
+the best of them. What wins goes into the defaults of `neo2/sampler.py` by hand.
+"""
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ..evaluation.frechet import Clip, LatentSpace, latent_space
+from ..neo2.dit import DiT
+from ..neo2.loading import load_dit, load_video_vae
+from ..neo2.sampler import Sampling
+from .films import load_films
+from .neo2_clips import Windows, load_clips
+from .neo2_exam import exam_windows, sampled
+
+SCHEDULES = ("rcm", 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+STARTS = (1.0, 0.97, 0.9, 0.8)
+WEIGHTS = (1.0, 1.3, 1.7, 2.5)  # of the sound
+RESCALES = (0.0, 0.7, 1.0)
+KEPT = 2  # of spacing and start, that guidance is searched with
+MANY = 30
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Windows, and the space that their true latents span."""
+
+    dit: DiT
+    windows: Windows
+    truth: list[Clip]
+    space: LatentSpace
+
+    def distance(self, sampling: Sampling) -> float:
+        """Of what is sampled so to the true latents."""
+        return self.space.distance(clips_of(self.windows, sampled(self.dit, self.windows, sampling)), self.truth)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `train neo2-schedule`."""
+    parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people")
+    parser.add_argument("--dit", type=Path, help="weights (default: the embedded ones)")
+    parser.add_argument("--vae", type=Path, help="weights of the video autoencoder (default: the embedded ones)")
+    parser.add_argument("--count", type=int, default=64, help="windows")
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Search, and log the table."""
+    device = torch.device(arguments.device)
+    vae = load_video_vae(arguments.vae, device)
+    windows = exam_windows(load_clips(load_films(arguments.exam), vae, device), arguments.count)
+    judge = judge_of(load_dit(arguments.dit, device), windows)
+    latents = windows.latents.shape[1]
+    log.info("Fréchet distance over N = %d windows of %d latents", len(windows.latents), latents)
+    many = judge.distance(Sampling(MANY, 1.0))
+    log.info("%d equal steps: %.3f", MANY, many)
+    ranked = search(judge, arguments.steps)
+    for distance, sampling in ranked:
+        log.info("%s", row(sampling, distance, many, judge.distance(naive(sampling))))
+
+
+def judge_of(dit: DiT, windows: Windows) -> Judge:
+    """A judge of what this network makes of windows."""
+    truth = clips_of(windows, windows.latents)
+    return Judge(dit, windows, truth, latent_space(truth))
+
+
+def clips_of(windows: Windows, latents: torch.Tensor) -> list[Clip]:
+    """Latents [B, T, C, h, w] with the anchors of the windows."""
+    return [Clip(one, anchor) for one, anchor in zip(latents, windows.conditions.anchor, strict=True)]
+
+
+def search(judge: Judge, steps: int) -> list[tuple[float, Sampling]]:
+    """The best ways to walk, the nearest to the truth first."""
+    plain = _ranked(judge, walks(steps))
+    guided = _ranked(judge, guidances([sampling for _, sampling in plain[:KEPT]]))
+    return sorted([*plain[:KEPT], *guided], key=lambda pair: pair[0])
+
+
+def walks(steps: int) -> Iterator[Sampling]:
+    """Every spacing with every start, without guidance."""
+    for schedule in SCHEDULES:
+        for start in STARTS:
+            yield Sampling(steps, schedule, start)
+
+
+def guidances(several: Sequence[Sampling]) -> Iterator[Sampling]:
+    """Every weight but 1 with every rescale, for each of some ways to walk."""
+    for sampling in several:
+        for weight in WEIGHTS[1:]:
+            for rescale in RESCALES:
+                yield replace(sampling, audio=weight, rescale=rescale)
+
+
+def naive(sampling: Sampling) -> Sampling:
+    """As many equal steps from pure noise, with the same weights and nothing against what they do."""
+    return replace(sampling, schedule="uniform", start=1.0, rescale=0.0, apg=False)
+
+
+def _ranked(judge: Judge, ways: Iterator[Sampling]) -> list[tuple[float, Sampling]]:
+    found = []
+    for sampling in ways:
+        found.append((judge.distance(sampling), sampling))
+        log.info("%.3f %s", found[-1][0], described(sampling))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def described(sampling: Sampling) -> str:
+    """What is searched, in words."""
+    return (
+        f"schedule {sampling.schedule} start {sampling.start:g} audio {sampling.audio:g} rescale {sampling.rescale:g}"
+    )
+
+
+def row(sampling: Sampling, distance: float, many: float, plain: float) -> str:
+    """One line of the table."""
+    shares = f"{distance / many:.2f} of {MANY} steps, {distance / plain:.2f} of naive ({plain:.3f})"
+    return f"{described(sampling)}: {distance:.3f}, {shares}"

@@ -1,0 +1,141 @@
+"""The recipe of the reader: truth that moves with the pictures, and a network that learns to read it."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import torch
+
+from neo_core.evaluation.mouth_reader import MouthReader, MouthReaderConfig, load_mouth_reader
+from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
+from neo_core.training.films import Film, load_films
+from neo_core.training.fitting import Plan, fit
+from neo_core.training.mouth_reader import (
+    SHIFT,
+    Piece,
+    batch_loss,
+    decoded,
+    draw,
+    frames_of,
+    judge,
+    run,
+    shifted,
+    spread,
+)
+from neo_core.weights.safetensors_io import load_made, save
+
+FRAMES, SIDE = 12, 64
+VAE = VideoVAEConfig(encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4)
+
+
+def write_film(folder: Path, number: int, held_out: bool = False) -> None:
+    """A dark mouth on grey, as high as it is open, and two bright hands, one of which may be away."""
+    dice = torch.Generator().manual_seed(number)
+    opening = torch.rand(FRAMES, generator=dice)
+    mouth = torch.randint(20, 40, (2,), generator=dice)  # x, y
+    hands = torch.stack((torch.tensor([12.0, 52, 1]), torch.tensor([52.0, 52, number % 2])))
+    video = torch.full((FRAMES, SIDE, SIDE, 3), 128, dtype=torch.uint8)
+    x, y = mouth.tolist()
+    for k, wide in enumerate((8 * opening).round().long().tolist()):
+        video[k, y : y + wide + 1, x - 5 : x + 5] = 0
+        for hx, hy, seen in hands.long().tolist():
+            video[k, hy - 4 : hy + 4, hx - 4 : hx + 4] = 255 if seen else 128
+    tensors = {
+        "video": video,
+        "anchor": video[0],
+        "mouth": opening,
+        "hands": hands.expand(FRAMES, -1, -1),
+        "mouth_box": torch.tensor([x - 5.0, y - 4, x + 5, y + 4]).expand(FRAMES, -1),
+    }
+    config = {
+        "frames": FRAMES, "size": SIDE, "prompt": "", "manner": "calm", "speaking": True, "person": number,
+        "scene": str(number), "part": 0, "voice": "v", "held_out": held_out, "framing": "half body",
+    }  # fmt: skip
+    save(folder / f"scene_{number:05d}.safetensors", tensors, config)
+
+
+@pytest.fixture
+def films(tmp_path) -> list[Film]:
+    for number in range(24):
+        write_film(tmp_path, number)
+    return load_films(tmp_path)
+
+
+def dice() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_the_truth_moves_with_the_picture():
+    frames = torch.zeros(16, 3, SIDE, SIDE)
+    frames[:, :, 30, 40] = 1
+    place = torch.tensor([40.0, 30.0])
+    batch = Piece(
+        frames, torch.zeros(16), place.expand(16, 2), place.expand(16, 2, 2), torch.ones(16, 2, dtype=torch.bool)
+    )
+    moved = shifted(batch, dice())
+    assert (moved.place - place).abs().max() <= SHIFT
+    assert moved.place.std(0).min() > 1
+    for picture, (x, y), hands in zip(moved.frames, moved.place.long().tolist(), moved.hands, strict=True):
+        assert picture[0].nonzero().tolist() == [[y, x]]
+        assert hands.long().tolist() == [[x, y]] * 2
+
+
+def test_frames_and_truth_are_of_the_same_moment(films):
+    piece = frames_of(films[3], 4, 8)
+    assert torch.equal(piece.frames, films[3].video(4, 8).permute(0, 3, 1, 2).float() / 255)
+    assert torch.equal(piece.mouth, films[3].mouth()[4:8])
+    assert torch.equal(piece.place[0], films[3].mouth_box()[0, :2] + torch.tensor([5.0, 4.0]))
+    assert piece.seen.tolist() == [[True, True]] * 4
+
+
+def test_batches_are_pictures_with_the_autoencoder_and_without(films):
+    torch.manual_seed(0)
+    vae = VideoVAE(VAE).eval()
+    for through in (None, vae):
+        generator = dice()
+        for _ in range(3):
+            batch = draw(films, 2, through, generator)
+            assert batch.frames.shape == (8, 3, SIDE, SIDE)
+            assert 0 <= batch.frames.min() <= batch.frames.max() <= 1
+
+
+def test_decoding_keeps_the_order_of_frames(films):
+    """The round trip of two films at once is that of each."""
+    torch.manual_seed(0)
+    vae = VideoVAE(VAE).eval()
+    pieces = [frames_of(film, 0, 8).frames for film in films[:2]]
+    both = decoded(vae, pieces, films[:2], 0.0, dice())
+    for k in range(2):
+        alone = decoded(vae, pieces[k : k + 1], films[k : k + 1], 0.0, dice())[0]
+        assert both[k].shape == pieces[k].shape
+        assert torch.allclose(both[k], alone, atol=1e-5)
+
+
+def test_a_short_training_learns_to_read(films):
+    """Against the same network without training."""
+    torch.manual_seed(0)
+    reader = MouthReader(MouthReaderConfig(size=SIDE, width=8))
+    before = judge(reader.eval(), films[:6])
+    generator = dice()
+    trained = fit(reader, lambda net: batch_loss(net, films, None, generator), Plan(0.1, 3e-3, warm_up=10), str)
+    after = judge(trained, films[:6])
+    assert after["hand_error"] < before["hand_error"] / 2
+    assert after["mouth_error"] < before["mouth_error"]
+    assert after["mouth_correlation"] > 0.5
+
+
+def test_the_file_says_how_well_it_reads(films, tmp_path):
+    for number in (101, 102):
+        write_film(tmp_path / "exam", number, held_out=True)
+
+    folder, out = films[0].path.parent, tmp_path / "reader.safetensors"
+    run(Namespace(films=[folder], exam=tmp_path / "exam", out=out, vae=None, minutes=0.001, seed=0))
+    figures = load_made(out)["held_out_figures"]
+    assert set(figures) >= {"mouth_error", "hand_error", "seen_right"}
+    again = judge(load_mouth_reader(out), load_films(tmp_path / "exam"))
+    assert again == pytest.approx(figures, rel=1e-3)
+
+
+def test_spread_takes_from_all_over():
+    assert spread(list(range(10)), 5) == [0, 2, 4, 6, 8]
+    assert spread(list(range(3)), 5) == [0, 1, 2]

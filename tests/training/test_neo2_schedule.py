@@ -1,0 +1,75 @@
+"""The search for the walk: it ranks by nearness to the truth, and compares with what it says."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from neo_core.neo2.dit import SIGNALS, Conditions
+from neo_core.neo2.latent_space import CHANNELS
+from neo_core.neo2.sampler import Sampling
+from neo_core.training.neo2_clips import Windows
+from neo_core.training.neo2_schedule import guidances, judge_of, naive, row, search, walks
+
+COUNT, T = 6, 5
+
+
+def windows() -> Windows:
+    dice = torch.Generator().manual_seed(0)
+    shape = (COUNT, T, CHANNELS, 8, 8)
+    anchor = torch.randn(COUNT, *shape[2:], generator=dice)
+    conditions = Conditions(
+        anchor=anchor,
+        audio=torch.ones(COUNT, 1, 8 * T, 2),
+        words=torch.zeros(COUNT, 0, 3, dtype=torch.int64),
+        context=torch.zeros(COUNT, 0, *shape[2:]),
+        context_time=torch.zeros(COUNT, 0),
+        **dict.fromkeys(SIGNALS.values(), torch.ones(COUNT, dtype=torch.bool)),
+    )
+    latents = anchor[:, None] + 0.3 * torch.randn(shape, generator=dice)
+    return Windows(latents, torch.zeros(COUNT, T, 8, 8, dtype=torch.uint8), conditions)
+
+
+class Gaussian(torch.nn.Module):
+    """The best prediction for data of deviation 0.3 about the anchor: fewer or cruder steps lose some of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, t: Tensor, given: Conditions) -> Tensor:
+        t, anchor = t[:, None, None, None, None], given.anchor[:, None]
+        share = (1 - t) * 0.09 / ((1 - t).square() * 0.09 + t.square())
+        return anchor + share * (x - (1 - t) * anchor)
+
+
+def test_many_steps_are_nearer_than_one():
+    judge = judge_of(Gaussian(), windows())
+    assert judge.distance(Sampling(30, 1.0)) < judge.distance(Sampling(1, 1.0)) / 2
+
+
+def test_the_search_ranks_what_it_tried(monkeypatch):
+    monkeypatch.setattr("neo_core.training.neo2_schedule.SCHEDULES", (1.0, 3.0))
+    monkeypatch.setattr("neo_core.training.neo2_schedule.STARTS", (1.0, 0.9))
+    judge = judge_of(Gaussian(), windows())
+    ranked = search(judge, 3)
+    distances = [distance for distance, _ in ranked]
+    assert distances == sorted(distances)
+    for distance, sampling in ranked[:3]:
+        assert distance == pytest.approx(judge.distance(sampling))
+    tried = [judge.distance(Sampling(3, schedule, start)) for schedule in (1.0, 3.0) for start in (1.0, 0.9)]
+    assert distances[0] <= min(tried)
+
+
+def test_everything_is_tried_once():
+    ways = list(walks(3))
+    assert len(ways) == len(set(ways)) == 28
+    assert all(not way.guided for way in ways)
+    guided = list(guidances(ways[:2]))
+    assert len(set(guided)) == 18
+    assert all(way.guided == ("audio",) for way in guided)
+
+
+def test_naive_differs_in_nothing_but_what_it_leaves_out():
+    tuned = Sampling(3, 5.0, 0.9, audio=1.7)
+    assert naive(tuned) == Sampling(3, "uniform", 1.0, rescale=0.0, apg=False, audio=1.7)
+    assert "2.00, 0.50 of 30 steps, 0.25 of naive (8.000)" in row(tuned, 2.0, 4.0, 8.0).replace("2.000", "2.00")
