@@ -10,7 +10,16 @@ from functools import cache, partial
 from pathlib import Path
 
 from ..data_types import InputError
-from ..evaluation import comfyui, endurance, full_body_length, full_body_speed, motion, talking_head, vocal_speed
+from ..evaluation import (
+    comfyui,
+    endurance,
+    full_body_length,
+    full_body_speed,
+    motion,
+    talking_head,
+    video_vae_speed,
+    vocal_speed,
+)
 from ..evaluation.bench import CouldNotRun, Measurement, Row, judge, load_bars, run
 from ..evaluation.comfyui_host import Checkout
 from ..evaluation.full_body_actor import shipped
@@ -139,6 +148,7 @@ def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, f
 
     parts = {
         "fusion": fusion,
+        "vae": video_vae_speed.on_cpu,
         "time": full_body_speed.chunk,
         "parallel": full_body_speed.processes,
         "long": lambda: full_body_length.bench(full_body_exam.pictures(named("people")), work),

@@ -16,9 +16,14 @@ from .lazy_cache import TileCache, TimeCache
 from .video_vae import VideoVAE
 
 
-@torch.no_grad()
 def decode_stream(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile: int | None = None) -> Iterator[Tensor]:
-    """Frames u8 [n, H, W, 3] on the CPU for each piece of latents [t, C, h, w], n = 4 t, as the pieces come.
+    """Frames u8 [n, H, W, 3] on the CPU for each piece of latents [t, C, h, w], n = 4 t: `decode_slices`, rounded."""
+    return (pictures(video) for video in decode_slices(vae, anchor, pieces, tile))
+
+
+@torch.no_grad()
+def decode_slices(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile: int | None = None) -> Iterator[Tensor]:
+    """Video [3, n, H, W] in -1..1 for each piece of latents [t, C, h, w], n = 4 t, as the pieces come.
 
     `anchor` [C, h, w]. Memory does not grow with the number of pieces. With `tile`, each piece is decoded in squares of
     that many cells: memory then grows with the picture only for what the layers keep of it.
@@ -27,7 +32,7 @@ def decode_stream(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile:
     cache = TimeCache() if tile is None else TileCache()
     for piece in pieces:
         if len(piece):
-            yield pictures(_painted(vae, _for(vae, piece)[None], kept, cache, tile)[0])
+            yield _painted(vae, _for(vae, piece)[None], kept, cache, tile)[0]
 
 
 @torch.no_grad()

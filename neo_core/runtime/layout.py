@@ -8,6 +8,7 @@ all of them plain, and with all of them channels-last. The choice does not chang
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +21,16 @@ LAST = {4: torch.channels_last, 5: torch.channels_last_3d}  # dimensions of a te
 
 @dataclass(frozen=True)
 class LayoutReport:
-    """How long the work takes with every convolution plain and as chosen, and which ones are channels-last."""
+    """How long the work takes with every convolution plain and as chosen, and which layout each one got."""
 
     plain: float  # seconds
     chosen: float  # seconds
-    channels_last: tuple[str, ...]  # names of convolutions
-    convolutions: int
+    layouts: dict[str, torch.memory_format]  # by the name of a convolution
+
+    @property
+    def channels_last(self) -> tuple[str, ...]:
+        """The convolutions that run channels-last."""
+        return tuple(name for name, layout in self.layouts.items() if layout is not PLAIN)
 
 
 @torch.no_grad()
@@ -41,13 +46,22 @@ def choose_layouts(
         _forget(layer)
     inputs = _inputs(module, work)
     names = {layer: name for name, layer in module.named_modules()}
-    alone = {layer: _fastest(layer, x, clock) for layer, x in inputs.items()}
-    wholes = [dict.fromkeys(inputs, PLAIN), alone, {layer: LAST[x.ndim] for layer, x in inputs.items()}]
-    seconds = _least([_whole(whole, work) for whole in wholes], clock)
+    alone = {names[layer]: _fastest(layer, x, clock) for layer, x in inputs.items()}
+    last = {names[layer]: LAST[x.ndim] for layer, x in inputs.items()}
+    wholes = [dict.fromkeys(last, PLAIN), alone, last]
+    seconds = _least([_prepared(module, whole, work) for whole in wholes], clock)
     best = _first_of_the_fast(seconds)
-    _lay_out(wholes[best])
-    last = tuple(names[layer] for layer, layout in wholes[best].items() if layout is not PLAIN)
-    return LayoutReport(seconds[0], seconds[best], last, len(inputs))
+    lay_out(module, wholes[best])
+    return LayoutReport(seconds[0], seconds[best], wholes[best])
+
+
+def lay_out(module: nn.Module, layouts: Mapping[str, torch.memory_format]) -> None:
+    """Let the convolutions of these names convert their input to that layout, and keep their weights in it."""
+    for name, layout in layouts.items():
+        layer = module.get_submodule(name)
+        _forget(layer)
+        layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
+        layer.register_forward_pre_hook(_Converted(layout))
 
 
 class _Converted:
@@ -63,24 +77,21 @@ class _Converted:
 def _fastest(layer: nn.Module, x: Tensor, clock: Callable[[], float]) -> torch.memory_format:
     """The layout in which a convolution alone is fastest, its input being in that layout already."""
     layouts = (PLAIN, LAST[x.ndim])
-    runs = [_alone(layer, x.contiguous(memory_format=layout), layout) for layout in layouts]
+    inputs = [x.contiguous(memory_format=layout) for layout in layouts]
+    runs = [_prepared(layer, {"": layout}, partial(layer, x)) for layout, x in zip(layouts, inputs, strict=True)]
     return layouts[_first_of_the_fast(_least(runs, clock))]
 
 
-def _alone(layer: nn.Module, x: Tensor, layout: torch.memory_format) -> Callable[[], Callable[[], object]]:
-    def prepared() -> Callable[[], object]:
-        _lay_out({layer: layout})
-        return lambda: layer(x)
+def _prepared(
+    module: nn.Module, layouts: Mapping[str, torch.memory_format], work: Callable[[], object]
+) -> Callable[[], Callable[[], object]]:
+    """The work, for `_least`, in these layouts."""
 
-    return prepared
-
-
-def _whole(layouts: Mapping[nn.Module, torch.memory_format], work: Callable[[], object]):
-    def prepared() -> Callable[[], object]:
-        _lay_out(layouts)
+    def prepare() -> Callable[[], object]:
+        lay_out(module, layouts)
         return work
 
-    return prepared
+    return prepare
 
 
 def _least(runs: Sequence[Callable[[], Callable[[], object]]], clock: Callable[[], float]) -> list[float]:
@@ -118,13 +129,6 @@ def _inputs(module: nn.Module, work: Callable[[], object]) -> dict[nn.Module, Te
         for hook in hooks:
             hook.remove()
     return inputs
-
-
-def _lay_out(layouts: Mapping[nn.Module, torch.memory_format]) -> None:
-    for layer, layout in layouts.items():
-        _forget(layer)
-        layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
-        layer.register_forward_pre_hook(_Converted(layout))
 
 
 def _forget(layer: nn.Module) -> None:

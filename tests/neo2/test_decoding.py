@@ -8,7 +8,7 @@ import torch
 
 from neo_core.data_types import InputError
 from neo_core.neo2.causal_conv import CausalConv3d, piecewise
-from neo_core.neo2.decoding import decode_stream, decode_tiled, multiplications, pictures
+from neo_core.neo2.decoding import decode_slices, decode_stream, decode_tiled, multiplications, pictures
 from neo_core.neo2.lazy_cache import TimeCache
 
 LATENTS, HEIGHT, WIDTH = 7, 9, 11
@@ -24,20 +24,13 @@ def anchor():
     return torch.randn(1, 5, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(2)) * 0.3
 
 
-def in_slices(vae, latents, anchor, lengths):
-    """What `decode_stream` decodes, before it is rounded."""
-    cache, kept, video = TimeCache(), vae.remember(anchor), []
-    with piecewise(cache):
-        for piece in latents.split(lengths, dim=1):
-            video.append(vae.paint(vae.plain(piece), kept).clamp(-1, 1))
-    return torch.cat(video, dim=2)
-
-
 @pytest.mark.parametrize("lengths", [[1] * LATENTS, [3, 4], [5, 1, 1]])
 def test_slices_of_time_are_exact(vae, latents, anchor, lengths):
     whole = vae.decode(latents, anchor)
     assert whole.std() > 0.1  # of something
-    torch.testing.assert_close(in_slices(vae, latents, anchor, lengths), whole, atol=1e-5, rtol=0)
+    slices = list(decode_slices(vae, anchor[0], latents[0].split(lengths)))
+    assert [video.shape[1] for video in slices] == [4 * length for length in lengths]
+    torch.testing.assert_close(torch.cat(slices, dim=1), whole[0], atol=1e-5, rtol=0)
 
 
 def test_streamed_frames_are_those_of_the_whole(vae, latents, anchor):
