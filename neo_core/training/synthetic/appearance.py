@@ -34,6 +34,8 @@ HAIR_COLORS = {
     "lightbrown": (0.42, 0.30, 0.19), "blond": (0.68, 0.54, 0.34), "red": (0.46, 0.21, 0.10),
     "gray": (0.52, 0.51, 0.50), "white": (0.80, 0.79, 0.77),
 }  # fmt: skip
+STERN = ("eyebrow002", "eyebrow003", "eyebrow005", "eyebrow008", "eyebrow011")  # pieces that frown at rest
+SHOES = ((0.09, 0.08, 0.08), (0.22, 0.14, 0.09), (0.32, 0.32, 0.34), (0.85, 0.85, 0.84), (0.14, 0.18, 0.28))
 EYES = ("brown", "brownlight", "green", "grey", "blue", "bluegreen", "deepblue", "lightblue", "ice")
 
 
@@ -52,6 +54,7 @@ class Appearance:
     brow_color: Color
     iris: str  # texture
     outfit: tuple[Cloth, ...]  # by connected part
+    shoes: Color
 
 
 def sample_appearance(rng: np.random.Generator, pack: Pack) -> Appearance:
@@ -77,6 +80,7 @@ def sample_appearance(rng: np.random.Generator, pack: Pack) -> Appearance:
         brow_color=tuple(0.75 * c for c in (color if age < 0.75 else HAIR_COLORS["brown"])),
         iris=_iris(rng, main),
         outfit=dress(rng, outfit, parts),
+        shoes=SHOES[int(rng.integers(len(SHOES)))],
     )
 
 
@@ -116,7 +120,7 @@ def _details(rng: np.random.Generator, pack: Pack) -> dict[str, float]:
 
 def _at_ease(rng: np.random.Generator) -> dict[str, float]:
     """A friendly face: the neutral one of the pack looks stern."""
-    smile, brows = float(rng.uniform(0.08, 0.25)), float(rng.uniform(0.25, 0.6))
+    smile, brows = float(rng.uniform(0.10, 0.32)), float(rng.uniform(0.25, 0.6))
     sides = {"mouthSmile": smile, "browDown": -brows, "eyeWide": 0.12, "browOuterUp": 0.1}
     inner = float(rng.uniform(0.1, 0.35))
     return {"browInnerUp": inner, **{name + side: value for name, value in sides.items() for side in ("Left", "Right")}}
@@ -161,6 +165,7 @@ def _iris(rng: np.random.Generator, main: int) -> str:
 def _pieces(rng: np.random.Generator, pack: Pack, hair: str, outfit: str) -> tuple[tuple[str, str], ...]:
     """Everything drawn besides the skin."""
     brows, lashes = ([p.name for p in pack.named(c)] for c in ("eyebrows", "eyelashes"))
+    brows = [name for name in brows if name not in STERN]
     worn = [("eye", "eyes_low_poly"), ("teeth", str(rng.choice([p.name for p in pack.named("teeth")])))]
     worn += [("tongue", "tongue01"), ("brow", str(rng.choice(brows))), ("lash", str(rng.choice(lashes)))]
     worn += [("hair", hair)] if hair else []

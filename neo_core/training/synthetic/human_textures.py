@@ -13,13 +13,15 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
+from ...geometry.rasteriser import rasterise
 from .body_pose import relaxed
 from .human import Human, Part
 from .wardrobe import paint_cloth, unwrapped
 
 LARGEST = {"skin": 2048, "hair": 512, "cloth": 512, "teeth": 256, "tongue": 64, "eye": 256, "brow": 256, "lash": 256}
 OPAQUE = ("skin", "eye", "teeth", "tongue", "cloth")
-PLAIN_HAIR = {"afro01": 0.8, "bob01": 1.0}  # pieces without a texture
+PLAIN_HAIR = ("afro01", "bob01")  # pieces without a texture
+FOOT = ("foot", "toe")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def _paint(human: Human, part: Part, side: int, place: Tensor) -> Tensor:
     """One texture, linear with opacity. [side, side, 4]"""
     look = human.appearance
     if part.kind == "skin":
-        image = _skin(human, side)
+        image = _shod(human, part, _skin(human, side))
     elif part.kind == "cloth":
         triangles = human.triangles[part.first : part.last]
         where = unwrapped(human.corner_uv[part.first : part.last], place[triangles], side)
@@ -113,12 +115,26 @@ def _skin(human: Human, side: int) -> Tensor:
     return (mixed * mixed.new_tensor(look.tone)).clamp(0, 1) ** 2.2
 
 
+def _shod(human: Human, part: Part, skin: Tensor) -> Tensor:
+    """Skin with feet painted as shoes; the pack has none. [side, side, 3] linear"""
+    feet = [k for k, name in enumerate(human.body.bones) if name.startswith(FOOT)]
+    triangles = human.triangles[part.first : part.last]
+    on_foot = (human.body.weight[:, feet].sum(1) > 0.5)[triangles].all(1)
+    uv = rearrange(human.corner_uv[part.first : part.last][on_foot], "f k c -> (f k) c")
+    if not len(uv):
+        return skin
+    side = len(skin)
+    screen = torch.stack([uv[:, 0] * side, (1 - uv[:, 1]) * side, torch.ones_like(uv[:, 0])], -1)
+    shoe = rasterise(screen, torch.arange(len(uv)).view(-1, 3), side, side).triangle >= 0
+    return torch.where(shoe[..., None], skin.new_tensor(human.appearance.shoes) ** 2.2, skin)
+
+
 def _dyed(image: Tensor, color: tuple[float, float, float]) -> Tensor:
     """Strands of a picture in another color: its light and shade stay. [h, w, 4] -> [h, w, 4] linear"""
     gray = image[..., :3].mean(-1)
     weight = image[..., 3]
     mean = (gray * weight).sum() / weight.sum().clamp(min=1e-3)
-    relief = (gray / mean.clamp(min=0.02)).clamp(0.35, 1.9)[..., None] ** 0.8
+    relief = (gray / mean.clamp(min=0.02)).clamp(0.4, 1.6)[..., None] ** 0.75
     dyed = (relief * image.new_tensor(color)).clamp(0, 1) ** 2.2
     return torch.cat([dyed, image[..., 3:]], -1)
 

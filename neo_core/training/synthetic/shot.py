@@ -102,8 +102,3 @@ def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 def _white(power: float, warm: float) -> tuple[float, float, float]:
     return float(power * (1 + warm)), float(power), float(power * (1 - 1.4 * warm))
-
-
-def linear(display: Tensor) -> Tensor:
-    """Display values to linear light."""
-    return display**2.2
