@@ -54,12 +54,12 @@ DROP = 0.1  # of the windows have no sound; as many no prompt, no anchor
 HUSHED = 0.15  # of the windows lose their sound before or after some moment
 TIME_MEAN, TIME_DEVIATION = 1.2, 1.3  # of the logit of the flow times
 FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked for in a share of the windows
-SHARES = {NONE: 1.0, HANDS: 4.0, MOUTH: 10.0}  # what a cell counts, by what it shows
+SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 20.0}  # what a cell counts, by what it shows
 SPEED_SHARE = 1.0  # of the differences of successive latents
 EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
 SAVE_EVERY = 300.0  # seconds
 STEP_SEED = 1_000_003  # between the dice of two seeds
-OPTIONS = ("minutes", "steps", "rate", "batch", "size", "seed")  # that a file tells of
+OPTIONS = ("minutes", "steps", "rate", "batch", "versions", "size", "seed")  # that a file tells of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=float, default=Plan.steps, help="end after so many steps")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--versions", type=int, default=3, help="of each film: recoloured, every second one mirrored")
     parser.add_argument("--size", choices=tuple(SIZES), default="mini")
     parser.add_argument("--out", type=Path, default=FOLDER / "neo2_dit.safetensors")
     parser.add_argument("--picture", type=Path, help="where to paint sampled frames below the true ones")
@@ -83,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Encode the films, train, save the averaged network as it goes."""
     device = torch.device(arguments.device)
     vae = load_video_vae(arguments.vae, device)
-    clips = load_clips([film for film in load_films(arguments.films) if not film.held_out], vae, device)
+    films = [film for film in load_films(arguments.films) if not film.held_out]
+    clips = load_clips(films, vae, device, arguments.versions)
     exam = exam_windows(load_clips(load_films(arguments.exam), vae, device), EXAM)
     torch.manual_seed(arguments.seed)
     net = DiT(DiTConfig(**SIZES[arguments.size]))

@@ -32,6 +32,9 @@ SAVE_EVERY = 300.0  # seconds of encoding
 AUDIO = 2 * FRAMES  # feature frames per latent
 CONTEXT = 2  # latents before a window that it may be told
 NONE, HANDS, MOUTH = 0, 1, 2  # what a cell shows
+PARTS = ("latents", "anchor")  # of a version of a film in the file
+JITTER = ((3, 0.12), (1, 0.25), (1, 0.25))  # count and largest logarithm: gain of a colour, gamma, saturation
+VERSION_SEED = 1009
 
 log = logging.getLogger(__name__)
 
@@ -63,29 +66,36 @@ class Windows:
         return Windows(self.latents[part], self.shows[part], self.conditions.take(part))
 
 
-def load_clips(films: Sequence[Film], vae: VideoVAE, device: torch.device | str = "cpu") -> list[Clip]:
-    """Films with their latents: from the files beside them, or encoded now. Raises InputError where they disagree in
-    the number of latents that audio and boxes have."""
+def load_clips(
+    films: Sequence[Film], vae: VideoVAE, device: torch.device | str = "cpu", versions: int = 1
+) -> list[Clip]:
+    """Films with their latents, each in so many versions: from the files beside them, or encoded now. Raises InputError
+    where a file disagrees with its films."""
     folders: dict[Path, list[Film]] = {}
     for film in films:
         folders.setdefault(film.path.parent, []).append(film)
-    return [clip for folder, here in folders.items() for clip in _load_folder(folder, here, vae.to(device))]
+    return [clip for folder, here in folders.items() for clip in _load_folder(folder, here, vae.to(device), versions)]
 
 
-def _load_folder(folder: Path, films: list[Film], vae: VideoVAE) -> list[Clip]:
+def _load_folder(folder: Path, films: list[Film], vae: VideoVAE, versions: int) -> list[Clip]:
     """Encode what the file does not hold yet, saving as it goes."""
     path, maker = folder / CACHE, digest(vae)
     known = load(path)[0] if path.is_file() and load_config(path).get("vae") == maker else {}
-    missing = [film for film in films if f"{film.path.stem}/latents" not in known]
+    wanted = [(film, version) for film in films for version in range(versions)]
+    missing = [pair for pair in wanted if _name("latents", *pair) not in known]
     saved = time.monotonic()
-    for done, film in enumerate(missing, start=1):
-        latents, anchor = encode(film, vae)
-        known |= {f"{film.path.stem}/latents": latents, f"{film.path.stem}/anchor": anchor}
+    for done, pair in enumerate(missing, start=1):
+        known |= {_name(part, *pair): value for part, value in zip(PARTS, encode(*pair, vae), strict=True)}
         if done == len(missing) or time.monotonic() - saved > SAVE_EVERY:
             save(path, known, {"vae": maker})
-            log.info("encoded %d of %d films of %s", done, len(missing), folder)
+            log.info("encoded %d of %d versions of films in %s", done, len(missing), folder)
             saved = time.monotonic()
-    return [_clip(film, known[f"{film.path.stem}/latents"], known[f"{film.path.stem}/anchor"]) for film in films]
+    return [_clip(*pair, *(known[_name(part, *pair)] for part in PARTS)) for pair in wanted]
+
+
+def _name(part: str, film: Film, version: int) -> str:
+    """What a tensor is called in the file."""
+    return f"{film.path.stem}/{version}/{part}"
 
 
 def digest(vae: VideoVAE) -> str:
@@ -98,22 +108,41 @@ def digest(vae: VideoVAE) -> str:
 
 
 @torch.no_grad()
-def encode(film: Film, vae: VideoVAE) -> tuple[Tensor, Tensor]:
-    """Latents [n, C, h, w] and anchor [C, h, w] of a film, float16. Frames that fill no latent are left out."""
-    count = film.frames // FRAMES
-    device = vae.mean.device
-    video = pixels(film.video(0, FRAMES * count)).to(device)[None]
-    anchor = pixels(film.anchor()[None]).to(device)[:, 0][None]
-    return vae.encode(video)[0].half().cpu(), vae.encode_still(anchor)[0].half().cpu()
+def encode(film: Film, version: int, vae: VideoVAE) -> tuple[Tensor, Tensor]:
+    """Latents [n, C, h, w] and anchor [C, h, w] of a version of a film, float16. Frames that fill no latent are left
+    out."""
+    frames = film.frames // FRAMES * FRAMES
+    seen = restyled(torch.cat((pixels(film.anchor()[None]), pixels(film.video(0, frames))), dim=1), film, version)
+    seen = seen[None].to(vae.mean.device)
+    with torch.autocast(seen.device.type, torch.bfloat16):  # half the time, and errors far below the autoencoder's own
+        return vae.encode(seen[:, :, 1:])[0].half().cpu(), vae.encode_still(seen[:, :, 0])[0].half().cpu()
 
 
-def _clip(film: Film, latents: Tensor, anchor: Tensor) -> Clip:
+def restyled(pictures: Tensor, film: Film, version: int) -> Tensor:
+    """The same in another light: version 0 is the film itself, others have colours of their own, and those of odd
+    number are mirrored. [3, T, H, W] in -1..1"""
+    if not version:
+        return pictures
+    dice = torch.Generator().manual_seed(VERSION_SEED * film.person + version)
+    gain, gamma, saturation = (spread * (2 * torch.rand(n, generator=dice) - 1) for n, spread in JITTER)
+    light = ((pictures + 1) / 2).clamp(min=1e-4) ** gamma.exp() * gain.exp()[:, None, None, None]
+    grey = light.mean(0, keepdim=True)
+    light = (grey + saturation.exp() * (light - grey)).clamp(0, 1)
+    return (light.flip(-1) if mirrored(version) else light) * 2 - 1
+
+
+def mirrored(version: int) -> bool:
+    """Whether left is right in a version."""
+    return version % 2 == 1
+
+
+def _clip(film: Film, version: int, latents: Tensor, anchor: Tensor) -> Clip:
     if len(latents) != film.frames // FRAMES:
         raise InputError(f"{film.path} has {film.frames} frames but {len(latents)} latents; expected {CACHE} made anew")
     mouth = covered(film.mouth_box()[:, None], latents.shape[-2:])
     hands = covered(film.hand_boxes(), latents.shape[-2:])
-    shows = torch.where(mouth, MOUTH, torch.where(hands, HANDS, NONE)).byte()[: len(latents)]
-    return Clip(film, latents, anchor, shows, tokenise(film.prompt))
+    shows = torch.where(mouth, MOUTH, torch.where(hands, HANDS, NONE)).byte()
+    return Clip(film, latents, anchor, shows.flip(-1) if mirrored(version) else shows, tokenise(film.prompt))
 
 
 def covered(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
