@@ -9,9 +9,9 @@ group 1               [tail]                      the finished end of group 0: k
                             [ chunk 4  ] ...
 ```
 
-With `phase` the windows of step k of K start later by s_k = round(k S / K) latents, S = chunk - overlap, so that no
-latent lies in a seam at every step. At the edges a window becomes longer or shorter within what the network was trained
-for, and where that does not do, an overlap becomes longer.
+With `phase` the windows of step k of K start later by s_k = round(k S / K) latents, S = chunk - overlap: seams do not
+stay where they are, but for the one over a finished tail. At the edges a window becomes longer or shorter within what
+the network was trained for, and where that does not do, an overlap becomes longer.
 
 Letters: T latents of a group, S stride, K steps.
 """
