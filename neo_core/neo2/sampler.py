@@ -1,7 +1,7 @@
 """Noise -> clean latents in few steps: "the right scheduler timestep spacing, guidance rescaling, and noise level
 initialisation to recover quality at the lower step count".
 
- - spacing: a uniform walk shifted towards the noise (arXiv 2403.03206, eq. 23), or a table by name
+ - spacing: a uniform walk shifted towards the noise (arXiv 2403.03206, eq. 23), a table by name, or any stops
  - guidance: x0 = full + sum_c (w_c - 1) d_c, d_c = full - without c; a pass per weight that is not 1, and none else
  - APG (arXiv 2410.02416): of each d_c the part along the full prediction is dropped and its size is limited
  - rescale (arXiv 2305.08891, eq. 15 and 16, on x0): what is guided gets back a share of the deviation from the anchor
@@ -55,7 +55,7 @@ class Sampling:
     """How a chunk is sampled."""
 
     steps: int = 3
-    schedule: float | str = 3.0  # shift of the times, or a name in `TABLES`
+    schedule: float | str | tuple[float, ...] = 3.0  # shift of the times, a name in `TABLES`, or the stops before 0
     start: float = 1.0  # noise level s0 of the first step
     rescale: float = 0.7  # 0..1, acts where something is guided
     apg: bool = True
@@ -68,10 +68,7 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 1000:
             raise InputError(f"sampling takes {self.steps} steps, expected 1 to 1000")
-        if isinstance(self.schedule, str) and self.schedule not in TABLES:
-            raise InputError(f"schedule {self.schedule!r:.40} is unknown, expected a shift or {', '.join(TABLES)}")
-        if not isinstance(self.schedule, str) and not 0.05 <= self.schedule <= 50:
-            raise InputError(f"schedule shift is {self.schedule:g}, expected 0.05 to 50")
+        _check_schedule(self.schedule, self.steps)
         if not 0.05 < self.start <= 1:
             raise InputError(f"start is {self.start:g}, expected above 0.05 and at most 1")
         for name in SIGNALS:
@@ -86,12 +83,25 @@ class Sampling:
         return tuple(name for name in SIGNALS if getattr(self, name) != 1)
 
 
+def _check_schedule(schedule: float | str | tuple[float, ...], steps: int) -> None:
+    """Raise InputError for one that leads nowhere."""
+    if isinstance(schedule, str):
+        if schedule not in TABLES:
+            raise InputError(f"schedule {schedule!r:.40} is unknown, expected a shift, stops or {', '.join(TABLES)}")
+    elif isinstance(schedule, tuple):
+        if len(schedule) != steps or not all(a > b for a, b in pairwise((1.0 + 1e-9, *schedule, 0.0))):
+            raise InputError(f"schedule has the stops {schedule}, expected {steps} that fall from at most 1 to above 0")
+    elif not 0.05 <= schedule <= 50:
+        raise InputError(f"schedule shift is {schedule:g}, expected 0.05 to 50")
+
+
 def times(sampling: Sampling) -> Tensor:
     """The stops of the walk, from the start's noise level down to 0: [steps + 1]."""
-    if isinstance(sampling.schedule, str):
-        stops = TABLES[sampling.schedule](sampling.steps)
+    schedule = sampling.schedule
+    if isinstance(schedule, tuple):
+        stops = torch.tensor((*schedule, 0.0))
     else:
-        stops = timesteps(sampling.steps, sampling.schedule)
+        stops = TABLES[schedule](sampling.steps) if isinstance(schedule, str) else timesteps(sampling.steps, schedule)
     return sampling.start * stops
 
 

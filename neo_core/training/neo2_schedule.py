@@ -4,14 +4,15 @@
 
 Windows of held-out films are sampled in every way and compared with the true latents by their Fréchet distance
 (`evaluation/frechet.py`), beside a walk of 30 steps and the naive one: as many equal steps from pure noise, guided
-alike but neither projected nor rescaled. First spacing and start are searched without guidance, then guidance with
-the best of them. What wins goes into the defaults of `neo2/sampler.py` by hand.
+alike but neither projected nor rescaled. First the spacing is searched without guidance, then the start and guidance
+with the best of it. What wins goes into the defaults of `neo2/sampler.py` by hand.
 """
 
 import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -19,16 +20,17 @@ import torch
 from ..evaluation.frechet import Clip, LatentSpace, latent_space
 from ..neo2.dit import DiT
 from ..neo2.loading import load_dit, load_video_vae
-from ..neo2.sampler import Sampling
+from ..neo2.sampler import RCM_ANGLES, Sampling
 from .films import load_films
 from .neo2_clips import Windows, load_clips
 from .neo2_exam import exam_windows, sampled
 
-SCHEDULES = ("rcm", 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
-STARTS = (1.0, 0.97, 0.9, 0.8)
+SHIFTS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
+STOPS = (0.95, 0.85, 0.7, 0.5, 0.3, 0.15)  # of which any pair may follow the start of a walk of three steps
+STARTS = (0.97, 0.9, 0.8)
 WEIGHTS = (1.0, 1.3, 1.7, 2.5)  # of the sound
 RESCALES = (0.0, 0.7, 1.0)
-KEPT = 2  # of spacing and start, that guidance is searched with
+KEPT = 2  # of each search, that the next one goes on with
 MANY = 30
 
 log = logging.getLogger(__name__)
@@ -86,16 +88,22 @@ def clips_of(windows: Windows, latents: torch.Tensor) -> list[Clip]:
 
 def search(judge: Judge, steps: int) -> list[tuple[float, Sampling]]:
     """The best ways to walk, the nearest to the truth first."""
-    plain = _ranked(judge, walks(steps))
-    guided = _ranked(judge, guidances([sampling for _, sampling in plain[:KEPT]]))
-    return sorted([*plain[:KEPT], *guided], key=lambda pair: pair[0])
+    plain = _ranked(judge, spacings(steps))[:KEPT]
+    begun = _ranked(judge, (replace(sampling, start=start) for _, sampling in plain for start in STARTS))
+    best = sorted([*plain, *begun], key=_distance)
+    guided = _ranked(judge, guidances([sampling for _, sampling in best[:KEPT]]))
+    return sorted([*best, *guided], key=_distance)
 
 
-def walks(steps: int) -> Iterator[Sampling]:
-    """Every spacing with every start, without guidance."""
-    for schedule in SCHEDULES:
-        for start in STARTS:
-            yield Sampling(steps, schedule, start)
+def spacings(steps: int) -> Iterator[Sampling]:
+    """Shifts, tables, and for three steps any pair of stops."""
+    for shift in SHIFTS:
+        yield Sampling(steps, shift)
+    if steps <= len(RCM_ANGLES):
+        yield Sampling(steps, "rcm")
+    if steps == 3:
+        for pair in combinations(STOPS, 2):
+            yield Sampling(steps, (1.0, *pair))
 
 
 def guidances(several: Sequence[Sampling]) -> Iterator[Sampling]:
@@ -116,7 +124,11 @@ def _ranked(judge: Judge, ways: Iterator[Sampling]) -> list[tuple[float, Samplin
     for sampling in ways:
         found.append((judge.distance(sampling), sampling))
         log.info("%.3f %s", found[-1][0], described(sampling))
-    return sorted(found, key=lambda pair: pair[0])
+    return sorted(found, key=_distance)
+
+
+def _distance(pair: tuple[float, Sampling]) -> float:
+    return pair[0]
 
 
 def described(sampling: Sampling) -> str:

@@ -82,6 +82,10 @@ def test_the_tables_are_those_that_were_published():
         {"schedule": "fast"},
         {"schedule": 0.0},
         {"schedule": math.nan},
+        {"schedule": (1.0, 0.5)},
+        {"schedule": (1.0, 0.5, 0.5)},
+        {"schedule": (1.1, 0.5, 0.2)},
+        {"schedule": (1.0, 0.5, 0.0)},
         {"start": 0.0},
         {"start": 1.1},
         {"audio": -1.0},
@@ -92,6 +96,11 @@ def test_the_tables_are_those_that_were_published():
 def test_what_cannot_be_sampled_is_refused(options):
     with pytest.raises(InputError, match="expected"):
         Sampling(**options)
+
+
+def test_stops_are_taken_as_they_are():
+    assert times(Sampling(3, (1.0, 0.8, 0.25))).tolist() == pytest.approx([1, 0.8, 0.25, 0])
+    assert times(Sampling(3, (1.0, 0.8, 0.25), start=0.9)).tolist() == pytest.approx([0.9, 0.72, 0.225, 0])
 
 
 def test_a_table_ends_where_it_ends():

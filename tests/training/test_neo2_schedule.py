@@ -7,8 +7,9 @@ from torch import Tensor
 from neo_core.neo2.dit import SIGNALS, Conditions
 from neo_core.neo2.latent_space import CHANNELS
 from neo_core.neo2.sampler import Sampling
+from neo_core.training import neo2_schedule
 from neo_core.training.neo2_clips import Windows
-from neo_core.training.neo2_schedule import guidances, judge_of, naive, row, search, walks
+from neo_core.training.neo2_schedule import guidances, judge_of, naive, row, search, spacings
 
 COUNT, T = 6, 5
 
@@ -48,21 +49,23 @@ def test_many_steps_are_nearer_than_one():
 
 
 def test_the_search_ranks_what_it_tried(monkeypatch):
-    monkeypatch.setattr("neo_core.training.neo2_schedule.SCHEDULES", (1.0, 3.0))
-    monkeypatch.setattr("neo_core.training.neo2_schedule.STARTS", (1.0, 0.9))
+    monkeypatch.setattr(neo2_schedule, "SHIFTS", (1.0, 3.0))
+    monkeypatch.setattr(neo2_schedule, "STOPS", (0.7, 0.3))
     judge = judge_of(Gaussian(), windows())
     ranked = search(judge, 3)
     distances = [distance for distance, _ in ranked]
     assert distances == sorted(distances)
     for distance, sampling in ranked[:3]:
         assert distance == pytest.approx(judge.distance(sampling))
-    tried = [judge.distance(Sampling(3, schedule, start)) for schedule in (1.0, 3.0) for start in (1.0, 0.9)]
+    tried = [judge.distance(sampling) for sampling in spacings(3)]
+    assert len(tried) == 4
     assert distances[0] <= min(tried)
 
 
 def test_everything_is_tried_once():
-    ways = list(walks(3))
-    assert len(ways) == len(set(ways)) == 28
+    ways = list(spacings(3))
+    assert len(ways) == len(set(ways)) == 22
+    assert len(list(spacings(8))) == 6
     assert all(not way.guided for way in ways)
     guided = list(guidances(ways[:2]))
     assert len(set(guided)) == 18
