@@ -7,6 +7,7 @@ from .audio import EncodeAudio
 from .audio_encoders import LoadAudioEncoder
 from .emotion import EmotionState
 from .expression import EditExpression
+from .full_body import ChunkDenoiser, ContinuumSync, DecodeVideo, EncodeAnchor, LoadNeo2
 from .governance import Consent
 from .loaders import LoadModels
 from .motion import DepthPlot, LoadMotion, PlotMotion, SaveMotion
@@ -14,6 +15,7 @@ from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
 from .refusals import forget_all
 from .replacements import register_replacements
 from .samples import SamplePortrait, SamplePortraits, SampleSpeech
+from .seams import SeamReport
 from .talking_head import TalkingHead
 from .vocal import GenerateMotion, GuidanceMixer
 from .web_folder import serve_in_any_folder
@@ -40,6 +42,12 @@ NODES: list[type[io.ComfyNode]] = [
     SamplePortrait,
     SamplePortraits,
     SampleSpeech,
+    LoadNeo2,
+    EncodeAnchor,
+    ChunkDenoiser,
+    ContinuumSync,
+    DecodeVideo,
+    SeamReport,
 ]
 
 

@@ -11,6 +11,8 @@ from torch import nn
 
 from ..neo_core.audio.encoder import AudioEncoder
 from ..neo_core.audio.loading import load_audio_encoder
+from ..neo_core.neo2.loading import load_dit, load_video_vae
+from ..neo_core.pipelines.full_body import FullBodyModels, joined
 from ..neo_core.pipelines.talking_head import Models, load_models
 from ..neo_core.vocal.loading import load_vocal
 from .folders import FileState
@@ -35,9 +37,22 @@ class HostedModels:
         return f"HostedModels({len(self.patchers)} networks)"
 
 
+@dataclasses.dataclass(frozen=True)
+class HostedFullBody:
+    """The value of NEO_VIDEO_MODEL: the networks of NEO 2 and ComfyUI's handles on them."""
+
+    models: FullBodyModels
+    patchers: tuple[CoreModelPatcher, ...]
+    shared: HostedModels  # where the analyser and the audio encoder came from
+
+    def __repr__(self) -> str:
+        return f"HostedFullBody({len(self.patchers)} networks)"
+
+
 # What is loaded, for as long as somebody uses it: ComfyUI's cached outputs and what came of them. Held weakly, so that
 # memory comes back when ComfyUI drops those.
 _models: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedModels] = WeakValueDictionary()
+_bodies: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedFullBody] = WeakValueDictionary()
 _encoders: WeakValueDictionary[FileState, CoreModelPatcher] = WeakValueDictionary()
 
 
@@ -57,6 +72,19 @@ def _loaded(audio_encoder: FileState | None, vocal: FileState | None) -> HostedM
         models = dataclasses.replace(models, vocal=load_vocal(vocal.path))
     networks = (models.analyser, models.audio_encoder, models.vocal)
     return HostedModels(models, tuple(_hosted(network) for network in networks))
+
+
+def host_full_body(vae: FileState | None = None, dit: FileState | None = None) -> HostedFullBody:
+    """NEO 2 with the embedded weights, or those of files in their place; the same one while anything uses it."""
+    loaded = _bodies.get((vae, dit))
+    if loaded is None:
+        networks = load_video_vae(vae and vae.path), load_dit(dit and dit.path)
+        shared = host_models()
+        models = joined(shared.models.analyser, shared.models.audio_encoder, *networks)
+        analyser = (handle for handle in shared.patchers if handle.model is models.analyser)
+        patchers = (*analyser, *(_hosted(network) for network in networks))
+        loaded = _bodies[vae, dit] = HostedFullBody(models, patchers, shared)
+    return loaded
 
 
 def public_encoder(folder: FileState) -> CoreModelPatcher:
@@ -83,18 +111,32 @@ def _hosted(network: nn.Module) -> CoreModelPatcher:
 def on_device(models: object = None) -> Iterator[Models]:
     """The networks of NEO_MODEL or the embedded ones, on ComfyUI's device; they leave it when the work is cut short."""
     hosted = host_models() if models is None else genuine(models, HostedModels, "models", "Load NEO Models")
+    with _resident(hosted):
+        yield hosted.models
+
+
+@contextmanager
+def body_on_device(models: object) -> Iterator[FullBodyModels]:
+    """The same of NEO_VIDEO_MODEL."""
+    hosted = genuine(models, HostedFullBody, "models", "Load NEO 2")
+    with _resident(hosted):
+        yield hosted.models
+
+
+@contextmanager
+def _resident(hosted: HostedModels | HostedFullBody) -> Iterator[None]:
     finished = False
     try:
         with memory_advice():
             model_management.load_models_gpu(list(hosted.patchers), force_full_load=True)
-            yield hosted.models
+            yield
         finished = True
     finally:
         if not finished:  # cancelled or failed
             release(hosted)
 
 
-def release(hosted: HostedModels) -> None:
+def release(hosted: HostedModels | HostedFullBody) -> None:
     """Move the networks off the device."""
     for patcher in hosted.patchers:
         model_management.unload_model_and_clones(patcher)

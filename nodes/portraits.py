@@ -1,9 +1,12 @@
 """From the inputs photo, framing, size, face and consent to a portrait that may be moved."""
 
+import logging
+
 from torch import Tensor
 
 from ..neo_core.governance import Grant
 from ..neo_core.pictar.geometric import Posed, Volume, pose
+from ..neo_core.pipelines.full_body import Anchor, FullBodyModels, encode_anchor
 from ..neo_core.pipelines.portrait import Portrait, find_portrait
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
 from .inputs import FACES, FRAMINGS, SIDES, chosen, within
@@ -13,9 +16,10 @@ from .sockets import genuine
 
 NAME = "the photo"  # pictures in a graph have no other
 EXCERPT = (1, 256)  # frames that are held in memory at once
+log = logging.getLogger(__name__)
 
 
-def found(engine: Models, photo: object, face: int) -> Portrait:
+def found(engine: Models | FullBodyModels, photo: object, face: int) -> Portrait:
     """The face that is meant in an IMAGE; 0: the only one."""
     picture = to_photo(photo)
     number = within(face, FACES, "face") or None
@@ -32,6 +36,17 @@ def enrolled(
     return enrol(
         engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
     )
+
+
+def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> Anchor:
+    """The person in an IMAGE as NEO 2 knows them; what is made up of the body is told on the node."""
+    progress = NodeProgress("step")
+    anchor = encode_anchor(engine, found(engine, photo, face), grant=grant, progress=progress)
+    if anchor.missing:
+        told = f"{anchor.missing:.0%} of the body is made up: the photo ends too high"
+        log.warning("Encode Anchor: %s", told)
+        progress.say(told)
+    return anchor
 
 
 def lifted(volume: object) -> Volume:

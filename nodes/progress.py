@@ -37,6 +37,12 @@ class NodeProgress:
         ComfyAPISync().execution.set_progress(done, max(total, 1), preview_image=picture)
         PromptServer.instance.send_progress_text(self.text(done, total, now), context.node_id)
 
+    def say(self, text: str) -> None:
+        """Leave a remark on the node."""
+        context = get_executing_context()
+        if context is not None:
+            PromptServer.instance.send_progress_text(text, context.node_id)
+
     def text(self, done: int, total: int, now: float) -> str:
         """`frame 120 of 295, 0:14 left`, without the time as long as it would be a guess."""
         told = f"{self.unit} {done} of {total}"

@@ -11,6 +11,7 @@ from .media import to_audio, to_image
 
 FOLDER = Path(__file__).parents[1] / "neo_core" / "samples"
 PORTRAITS = ("portrait", "painting")
+HALF_BODY = "half_body"  # the same from head to waist, for NEO 2
 
 
 class SamplePortrait(io.ComfyNode):
@@ -20,11 +21,15 @@ class SamplePortrait(io.ComfyNode):
             node_id="NEO_SamplePortrait",
             display_name="Sample Portrait",
             category="NEO/samples",
-            description="A person who does not exist, as a photo or a painting; consent for both came with the pack.",
+            description="A person who does not exist, as a photo, a painting, or from head to waist for NEO 2; consent "
+            "for each came with the pack.",
             search_aliases=["example image"],
             inputs=[
                 io.Combo.Input(
-                    "sample", options=list(PORTRAITS), default=PORTRAITS[0], tooltip="The photo or the painting"
+                    "sample",
+                    options=[*PORTRAITS, HALF_BODY],
+                    default=PORTRAITS[0],
+                    tooltip="The photo, the painting, or the person from head to waist",
                 )
             ],
             outputs=[io.Image.Output("photo", tooltip="The picture, as Load Image would give it")],
@@ -32,7 +37,7 @@ class SamplePortrait(io.ComfyNode):
 
     @classmethod
     def execute(cls, sample):
-        return io.NodeOutput(sample_image(chosen(sample, PORTRAITS, "sample")))
+        return io.NodeOutput(sample_image(chosen(sample, (*PORTRAITS, HALF_BODY), "sample")))
 
 
 class SamplePortraits(io.ComfyNode):

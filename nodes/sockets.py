@@ -20,6 +20,9 @@ NeoEmotion = io.Custom("NEO_EMOTION")  # data_types.Emotion
 NeoMotion = io.Custom("NEO_MOTION")  # data_types.MotionLatents
 NeoVolume = io.Custom("NEO_VOLUME")  # pictar.geometric.Posed
 NeoModel = io.Custom("NEO_MODEL")  # model_patcher.HostedModels
+NeoVideoModel = io.Custom("NEO_VIDEO_MODEL")  # model_patcher.HostedFullBody
+NeoAnchor = io.Custom("NEO_ANCHOR")  # pipelines.full_body.Anchor
+NeoVideoLatent = io.Custom("NEO_VIDEO_LATENT")  # pipelines.full_body.PerformedLatents
 
 
 def genuine(value: object, kind: type[Value], socket: str, source: str) -> Value:

@@ -30,11 +30,11 @@ from ..governance import FULL_BODY, Grant, require_grant
 from ..media.audio import Sound
 from ..media.image import enlarged
 from ..media.video import VideoWriter
-from ..neo2 import loading
 from ..neo2.continuum_sync import Sync, continuum, join_frames
 from ..neo2.decoding import decode_stream
 from ..neo2.dit import Conditions, DiT
 from ..neo2.latent_space import CELL, FRAMES, RATE, SIZE, latent_count
+from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import Sampling, noise_field, sample_chunk
 from ..neo2.text_encoder import tokenise
 from ..neo2.video_vae import VideoVAE
@@ -101,7 +101,7 @@ class PerformedLatents(VideoLatents):
 
 def load_full_body(vae: Path | None = None, dit: Path | None = None) -> FullBodyModels:
     """The embedded weights, or others of the two networks of NEO 2. Raises InputError when there are none."""
-    return joined(load_analyser(), load_audio_encoder(), loading.load_video_vae(vae), loading.load_dit(dit))
+    return joined(load_analyser(), load_audio_encoder(), load_video_vae(vae), load_dit(dit))
 
 
 def joined(analyser: Analyser, audio_encoder: AudioEncoder, vae: VideoVAE, dit: DiT) -> FullBodyModels:

@@ -137,7 +137,7 @@ LINKED = [
     ("NEO_GenerateMotion", {"steps": 51}, "steps is 51; .* from 2 to 50"),
     ("NEO_GenerateMotion", {"seed": -1}, "seed is -1; .* from 0 to 18446744073709551615"),
     ("NEO_GenerateMotion", {"fps": "1000"}, "fps is '1000'; expected one of 25, "),
-    ("NEO_SamplePortrait", {"sample": "../speech"}, "sample is '../speech'; expected one of portrait, painting"),
+    ("NEO_SamplePortrait", {"sample": "../speech"}, "sample is '../speech'; expected one of portrait, painting, half"),
 ]
 
 

@@ -12,6 +12,9 @@ const COLOURS = {
   NEO_MOTION: "#b07cc6",
   NEO_VOLUME: "#6f8fd8",
   NEO_MODEL: "#9aa0a6",
+  NEO_VIDEO_MODEL: "#7d8796",
+  NEO_ANCHOR: "#c9a27e",
+  NEO_VIDEO_LATENT: "#e07a5f",
 };
 
 app.registerExtension({

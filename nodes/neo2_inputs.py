@@ -1,0 +1,144 @@
+"""Inputs that the nodes of NEO 2 share, and what they come to."""
+
+from comfy_api.v0_0_2 import io
+
+from ..neo_core.data_types import AudioFeatures, InputError
+from ..neo_core.neo2.latent_space import FRAMES, RATE
+from ..neo_core.neo2.sampler import TABLES, Sampling
+from ..neo_core.neo2.text_encoder import WORDS
+from ..neo_core.neo2.window_layout import TRAINED, Sync
+from ..neo_core.pipelines.full_body import SCALES, FullBodySettings
+from ..neo_core.vocal.sampler import LARGEST_SEED
+from . import inputs
+from .sockets import NeoAnchor, NeoAudio, NeoVideoLatent, NeoVideoModel, genuine
+
+SAMPLING, SYNC = Sampling(), Sync()  # as shipped
+STEPS = (1, 50)
+OVERLAPS = (0, TRAINED[1] - 1)
+GROUPS = (1, 16)
+TUNED = "tuned"
+SPACINGS = (TUNED, *TABLES)
+WEIGHTS = (0.0, 4.0)
+START_LEVELS = (0.5, 1.0)
+LONGEST = 36_000.0  # seconds
+MOST_LETTERS = 2000  # of a prompt
+AGREEMENT = ("phase", "shared_noise", "context", "group")
+
+
+def models() -> NeoVideoModel.Input:
+    return NeoVideoModel.Input("models", tooltip="From Load NEO 2")
+
+
+def latents() -> NeoVideoLatent.Input:
+    return NeoVideoLatent.Input("latents", tooltip="From Neural Continuum Sync or Chunk Denoiser: the performance")
+
+
+def performance() -> list:
+    """What every performance of NEO 2 is made of."""
+    prompt = f"Manner, clothes and scene in a few words; the first {WORDS} are read. May stay empty"
+    steps = f"Steps from noise to latents; NEO 2 was tuned for {SAMPLING.steps}"
+    return [
+        models(),
+        NeoAnchor.Input("anchor", tooltip="From Encode Anchor: who is seen"),
+        NeoAudio.Input("speech", tooltip="From Encode Audio: what the model hears"),
+        inputs.seed(),
+        io.Int.Input("steps", default=SAMPLING.steps, min=STEPS[0], max=STEPS[1], tooltip=steps),
+        io.String.Input("prompt", default="", multiline=True, tooltip=prompt),
+    ]
+
+
+def chunk() -> io.Int.Input:
+    tooltip = f"Latents of a chunk, each of {FRAMES} frames; the model was trained with {TRAINED[0]} to {TRAINED[1]}"
+    return io.Int.Input("chunk", default=SYNC.chunk, min=TRAINED[0], max=TRAINED[1], tooltip=tooltip)
+
+
+def overlap() -> io.Int.Input:
+    tooltip = "Latents that two neighbouring chunks have in common; less than a chunk"
+    return io.Int.Input("overlap", default=SYNC.overlap, min=OVERLAPS[0], max=OVERLAPS[1], tooltip=tooltip)
+
+
+def scale() -> io.Int.Input:
+    tooltip = "How many times as large as the model makes them the frames are in the file, on each side"
+    return io.Int.Input("scale", default=4, min=SCALES[0], max=SCALES[1], tooltip=tooltip)
+
+
+def agreement() -> list:
+    """How chunks are made to agree, apart from the fusion of what overlaps."""
+    told = {
+        "phase": "Whether the borders of chunks move between the steps, so that no moment is a border at every step",
+        "shared_noise": "Whether all chunks start from one field of noise; otherwise each draws its own",
+        "context": "Latent Context: whether a chunk sees the latents before it",
+    }
+    switches = [
+        io.Boolean.Input(name, default=getattr(SYNC, name), tooltip=tooltip, advanced=True)
+        for name, tooltip in told.items()
+    ]
+    tooltip = "Chunks that are denoised side by side; the next ones begin from the finished end of these"
+    group = io.Int.Input("group", default=SYNC.group, min=GROUPS[0], max=GROUPS[1], tooltip=tooltip, advanced=True)
+    return [*switches, group]
+
+
+def refinements() -> list:
+    """How a chunk is sampled, apart from its steps."""
+    spacing = (
+        "Where the steps lie between noise and latents. tuned: as the model ships; uniform: equal steps; rcm: nearer "
+        "to the noise, for at most four steps"
+    )
+    rescale = "How much of its size without guidance a guided prediction gets back: 0 none, 1 all"
+    level = "How much noise the first step starts from; below 1 the rest is the picture of the person at rest"
+    return [
+        io.Combo.Input("spacing", options=list(SPACINGS), default=TUNED, tooltip=spacing, advanced=True),
+        _number("audio_weight", SAMPLING.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),
+        _number("prompt_weight", SAMPLING.text, WEIGHTS, f"How closely the prompt is followed; {_passes()}"),
+        _number("rescale", SAMPLING.rescale, (0.0, 1.0), rescale),
+        _number("noise_level", SAMPLING.start, START_LEVELS, level, step=0.01),
+    ]
+
+
+def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBodySettings:
+    """What the widgets of a performance come to; `agreed` goes to `Sync`. Raises InputError beyond their limits."""
+    inputs.within(seed, (0, LARGEST_SEED), "seed")
+    inputs.within(steps, STEPS, "steps")
+    spacing = inputs.chosen(refined["spacing"], SPACINGS, "spacing")
+    sampling = Sampling(
+        steps=steps,
+        schedule=SAMPLING.schedule if spacing == TUNED else spacing,
+        start=refined["noise_level"],
+        rescale=refined["rescale"],
+        audio=refined["audio_weight"],
+        text=refined["prompt_weight"],
+        seed=seed,
+    )
+    for name, limits in (("chunk", TRAINED), ("overlap", OVERLAPS), ("group", GROUPS)):
+        inputs.within(agreed.get(name, getattr(SYNC, name)), limits, name)
+    return FullBodySettings(sampling, Sync(**agreed))
+
+
+def heard(speech: object) -> AudioFeatures:
+    return genuine(speech, AudioFeatures, "speech", "Encode Audio")
+
+
+def words(prompt: object) -> str:
+    """The text of a prompt. Raises InputError when it is none, or a book."""
+    if not isinstance(prompt, str):
+        raise InputError(f"prompt holds {type(prompt).__name__}; expected text")
+    if len(prompt) > MOST_LETTERS:
+        raise InputError(f"prompt has {len(prompt)} characters; expected at most {MOST_LETTERS}")
+    return prompt
+
+
+def latent_at(seconds: float) -> int:
+    """The latent that shows a moment. Raises InputError before the beginning and far beyond every end."""
+    if not 0 <= seconds <= LONGEST:
+        raise InputError(f"start is {seconds:g} s; expected 0 to {LONGEST:g}")
+    return int(round(seconds * RATE, 3) // FRAMES)
+
+
+def _passes() -> str:
+    return "1 as trained, 0 not at all, above 1 more than that. Other than 1 it takes another pass of the network"
+
+
+def _number(name: str, default: float, limits: tuple[float, float], tooltip: str, step: float = 0.05) -> io.Float.Input:
+    return io.Float.Input(
+        name, default=default, min=limits[0], max=limits[1], step=step, tooltip=tooltip, advanced=True
+    )
