@@ -148,13 +148,13 @@ def judge(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None = Non
     it is right about a hand being seen; with an autoencoder also for what comes back from it."""
     figures = _errors(reader, films, None)
     if vae is not None:
-        figures |= {f"{name}_decoded": value for name, value in _errors(reader, films, vae).items()}
+        figures |= {f"{name}, decoded": value for name, value in _errors(reader, films, vae).items()}
     return figures
 
 
 def _errors(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None) -> dict[str, float]:
     rows: dict[str, list[float]] = {
-        name: [] for name in ("mouth_error", "mouth_correlation", "hand_error", "seen_right")
+        name: [] for name in ("mouth error", "mouth correlation", "hand error, pixels", "hands seen or not")
     }
     for film in films:
         piece = frames_of(film, 0, film.frames // FRAMES * FRAMES)
@@ -167,12 +167,12 @@ def _errors(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None) ->
 
 def _note(rows: dict[str, list[float]], said: Reading, truth: Piece) -> None:
     """The errors of one film."""
-    rows["mouth_error"].append(float((said.mouth - truth.mouth).abs().mean()))
+    rows["mouth error"].append(float((said.mouth - truth.mouth).abs().mean()))
     if truth.mouth.std() > 0.02 and said.mouth.std() > 0:  # a mouth that rests has no correlation
-        rows["mouth_correlation"].append(float(torch.corrcoef(torch.stack((said.mouth, truth.mouth)))[0, 1]))
+        rows["mouth correlation"].append(float(torch.corrcoef(torch.stack((said.mouth, truth.mouth)))[0, 1]))
     if truth.seen.any():
-        rows["hand_error"].append(float((said.hands - truth.hands)[truth.seen].norm(dim=-1).mean()))
-    rows["seen_right"].append(float(((said.seen > 0) == truth.seen).float().mean()))
+        rows["hand error, pixels"].append(float((said.hands - truth.hands)[truth.seen].norm(dim=-1).mean()))
+    rows["hands seen or not"].append(float(((said.seen > 0) == truth.seen).float().mean()))
 
 
 def spread(films: Sequence[Film], count: int) -> list[Film]:
@@ -181,4 +181,4 @@ def spread(films: Sequence[Film], count: int) -> list[Film]:
 
 
 def _said(figures: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+    return "; ".join(f"{name} {value:.3f}" for name, value in figures.items())

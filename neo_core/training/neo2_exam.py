@@ -23,7 +23,8 @@ DEFAULT = Sampling()
 def exam_windows(clips: Sequence[Clip], count: int, length: int = LENGTH) -> Windows:
     """One window of each of `count` films of people who speak, spread over all of them."""
     speaking = [clip for clip in clips if clip.film.speaking and len(clip.latents) >= length]
-    chosen = [speaking[k * len(speaking) // count] for k in range(min(count, len(speaking)))]
+    count = min(count, len(speaking))
+    chosen = [speaking[k * len(speaking) // count] for k in range(count)]
     return cut(chosen, [len(clip.latents) - length for clip in chosen], length)
 
 

@@ -357,6 +357,8 @@ def test_exam_windows_are_spread(clips):
     quiet = [replace(clip, film=replace(clip.film, speaking=False)) for clip in clips]
     windows = exam_windows([*quiet, *clips], 2)
     assert windows.latents[:, 0, 0, 0, 0].tolist() == [6, 106]
+    few = exam_windows(clips, 10)
+    assert few.latents[:, 0, 0, 0, 0].tolist() == [6, 106, 206]
 
 
 def test_the_picture_has_true_and_sampled_frames(films, vae):
