@@ -44,6 +44,7 @@ from ..evaluation.full_body import (
 from ..evaluation.full_body_actor import SYNC, TUNED, Actor, reconstructed
 from ..evaluation.mouth_reader import MouthReader, Reading, load_mouth_reader, read
 from ..neo2.latent_space import FRAMES, RATE, latent_count
+from ..neo2.sampler import Sampling
 from ..neo2.window_layout import Sync, join_frames
 from ..weights.safetensors_io import load_made
 from .films import Film, load_films
@@ -57,7 +58,7 @@ FILMS = 48  # that are performed, as they are and with another sound
 CANDIDATES = 6  # people of whom one is animated by the command itself
 OTHER_SEEDS = 1000
 WINDOW = 32  # frames over which gestures and prosody are averaged
-MANY_STEPS = 30
+MANY = Sampling(steps=30, schedule=1.0)  # equal steps from pure noise, nothing guided
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
@@ -343,7 +344,7 @@ def steps(exam: Exam) -> dict[str, float]:
     """Latents of few steps, of many, and of few taken naively, against those of the films: one chunk of each."""
     films = [Clip(exam.actor.encode(m.video)[: SYNC.chunk], a) for m, a in zip(exam.moments, exam.anchors, strict=True)]
     space = latent_space(films)
-    plans = {"tuned": TUNED, "many": replace(TUNED, steps=MANY_STEPS), "naive": NAIVE}
+    plans = {"tuned": TUNED, "many": MANY, "naive": NAIVE}
     apart = {}
     for name, sampling in plans.items():
         clips = [
