@@ -127,7 +127,7 @@ def effects(rows: Sequence[Row], figure: str, base: Sync) -> list[Interval]:
 
 def markdown(rows: Sequence[Row], base: Sync) -> str:
     """Both tables, with what was counted."""
-    names = figures_of([row for row in rows if row.cell != FILMS])
+    names = figures_of([row for row in rows if row.cell != FILMS]) or figures_of(rows)
     counts = [sum(row.cell == cell for row in rows) for cell in dict.fromkeys(row.cell for row in rows)]
     seeds = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     lines = [f"{len(counts)} rows of {seeds} seeds each; mean and 95 % interval of the mean.", ""]
