@@ -147,7 +147,8 @@ class Stage:
         begun = time.perf_counter()
         sampling = replace(self.sampling, seed=seed)
         latents = self.actor.perform(anchor, scene.heard, scene.prompt, self.latents, sampling, sync)
-        return self.actor.show(latents, anchor), time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
+        return self.actor.show(latents, anchor), seconds
 
     def report(self, scene: Scene, video: Tensor, sync: Sync) -> SeamReport:
         joins = join_frames(self.latents, sync, self.sampling.steps)
