@@ -8,6 +8,7 @@ from ..neo_core.data_types import InputError, VideoLatents
 from ..neo_core.evaluation.continuity import video_report
 from ..neo_core.evaluation.seam_plot import plot_seams
 from .media import to_image
+from .progress import NodeProgress
 from .sockets import NeoVideoLatent, genuine
 from .video import copied
 
@@ -54,8 +55,9 @@ class SeamReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, video, latents=None, joins="", every=0.0):
-        moments = joins_at(latents, joins)
-        report = video_report(copied(video), moments, every or None)
+        moments, copy = joins_at(latents, joins), copied(video)
+        frames, tell = video.get_frame_count(), NodeProgress("frame")
+        report = video_report(copy, moments, every or None, progress=lambda done, *_: tell(done, max(done, frames)))
         return io.NodeOutput(to_image(plot_seams(report)), report.table())
 
 

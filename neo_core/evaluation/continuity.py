@@ -32,7 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data_types import InputError
+from ..data_types import InputError, Progress, silent
 from ..media.video import read_frames
 from ..neo2.latent_flow import blend, detail_energy
 from ..neo2.latent_space import FRAMES
@@ -141,11 +141,13 @@ def video_report(
     every: float | None = None,
     reach: int = REACH,
     face: Sequence[float] | None = None,
+    progress: Progress = silent,
 ) -> SeamReport:
     """The seams of a video file. `joins`: seconds at which chunks meet; or they meet `every` so many seconds.
 
     `face` (left, top, right, bottom, as shares of the picture) is where identity is looked for, otherwise everywhere.
-    Memory does not grow with the length. Raises InputError for a video that cannot be read and for joins that do not
+    `progress` counts pictures, of a number that is not known before (0), and may raise to cancel. Memory does not grow
+    with the length. Raises InputError for a video that cannot be read and for joins that do not
     lie in it, rising, with something between them.
     """
     if bool(joins) == (every is not None):
@@ -156,6 +158,7 @@ def video_report(
     wanted: Iterator[float] = (every * number for number in count(1)) if every else iter(joins)
     meter, clock = _Meter(face, float(LEVELS)), _Clock(wanted)
     for pictures in _pictures(path, clock):
+        progress(clock.number, 0, None)
         meter.push(*pictures)
     if clock.left_over(joins):
         raise InputError(f"a join at {clock.next:g} s; the video ends at {clock.seconds:.2f} s, expected joins before")

@@ -329,7 +329,7 @@ FORGED = [None, "granted", True, {"record": "1", "seal": "x"}, ["4", 0], 1.0, b"
 
 
 @pytest.mark.parametrize("consent", FORGED, ids=str)
-@pytest.mark.parametrize("node", ["NEO_TalkingHead", "NEO_EnrolFromPhoto", "NEO_Lift"])
+@pytest.mark.parametrize("node", ["NEO_TalkingHead", "NEO_EnrolFromPhoto", "NEO_Lift", "NEO_EncodeAnchor"])
 def test_no_node_moves_a_picture_on_a_forged_grant(run_node, required, photo, node, consent):
     inputs = {"photo": photo, "consent": consent} if consent is not None else {"photo": photo}
     others = {"audio": {"waveform": torch.zeros(1, 1, 16000), "sample_rate": 16000}, "models": None}
