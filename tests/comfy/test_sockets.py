@@ -20,6 +20,10 @@ GENUINE = {  # socket type -> where its value comes from
     "NEO_MODEL": ["models", 0],
     "NEO_MOTION": ["motion", 0],
     "NEO_VOLUME": ["enrol", 1],
+    "NEO_VIDEO_MODEL": ["body", 0],
+    "NEO_ANCHOR": ["anchor", 0],
+    "NEO_VIDEO_LATENT": ["latents", 0],
+    "VIDEO": ["decoded", 0],
     "IMAGE": ["photo", 0],
     "AUDIO": ["audio", 0],
 }
@@ -48,6 +52,16 @@ def nodes(host, talking_head, api):
     save_motion(host.base / "input" / MOTION, MotionLatents(torch.zeros(5, 63), Fraction(25)))
     prompt = talking_head()
     del prompt["head"], prompt["save"]
+    body = {
+        "models": ["body", 0],
+        "speech": ["encode", 0],
+        "seed": 0,
+        "steps": 1,
+        "prompt": "",
+        "start": 0.0,
+        "chunk": 6,
+    }
+    refined = {"spacing": "tuned", "audio_weight": 1.0, "prompt_weight": 1.0, "rescale": 0.0, "noise_level": 1.0}
     enrolment = {"framing": "head and shoulders", "size": 128, "face": 0}
     return prompt | {
         "models": api.node("NEO_LoadModels", audio_encoder="embedded", vocal="embedded"),
@@ -60,6 +74,10 @@ def nodes(host, talking_head, api):
         ),
         "emotion": api.node("NEO_Emotion", state="neutral", strength=0.0),
         "motion": api.node("NEO_LoadMotion", file=MOTION),
+        "body": api.node("NEO_LoadNeo2", vae="embedded", dit="embedded"),
+        "anchor": api.node("NEO_EncodeAnchor", models=["body", 0], photo=["photo", 0], consent=["consent", 0], face=0),
+        "latents": api.node("NEO_ChunkDenoiser", anchor=["anchor", 0], **body, **refined),
+        "decoded": api.node("NEO_DecodeVideo", models=["body", 0], latents=["latents", 0], scale=1),
     }
 
 

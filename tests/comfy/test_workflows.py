@@ -13,6 +13,7 @@ SHIPPED = sorted((ROOT / "workflows").glob("*.json"))
 RELEASED = sorted((ROOT / "tests" / "workflows" / "released").rglob("*.json"))
 SMALL = 128
 SECONDS = 3.0
+SHOWN = {"09_neo2_one_chunk": 1.6}  # seconds, where a file shows a moment of the speech
 
 
 def meaning(file):
@@ -63,9 +64,10 @@ def test_workflow_runs_and_what_it_makes_is_a_talking_video(host, api, read_vide
     assert (outcome.status, outcome.error) == ("success", "")
     videos = [read_video(path) for path in outcome.files if path.suffix == ".mp4"]
     assert videos
+    seconds = SHOWN.get(file.stem, SECONDS)
     for video in videos:
-        assert video.seconds == pytest.approx(SECONDS, abs=0.05)
-        assert video.sound_seconds == pytest.approx(SECONDS, abs=0.1)
+        assert video.seconds == pytest.approx(seconds, abs=0.05)
+        assert video.sound_seconds == pytest.approx(seconds, abs=0.1)
         assert video.loudness > 0.01
         assert video.moving > 0.5
         assert max(video.shape) >= SMALL

@@ -11,7 +11,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
-CORE = {"MarkdownNote", "SaveVideo", "PreviewImage", "CurveEditor"}  # of ComfyUI itself
+CORE = {"MarkdownNote", "SaveVideo", "PreviewImage", "CurveEditor", "TrimAudioDuration"}  # of ComfyUI itself
 TITLE = 30  # height of a node's title bar, drawn above its position
 PRIVATE = re.compile(r"/home/|/root/|/Users/|/work/|[A-Za-z]:\\\\|file:|eyJ[\w-]{10}|\b[0-9a-f]{32,}\b|@\w+\.\w")
 
