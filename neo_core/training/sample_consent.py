@@ -19,7 +19,7 @@ from ..governance.record import SCOPES, new_record, sign
 from ..pictar.analysis import load_analyser
 from ..pipelines.portrait import open_portrait
 
-KINDS = {"portrait": "synthetic", "painting": "artwork"}
+KINDS = {"portrait": "synthetic", "painting": "artwork", "half_body": "synthetic"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
