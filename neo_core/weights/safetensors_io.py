@@ -84,15 +84,22 @@ def load_into(module: nn.Module, path: str | Path) -> dict:
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
     """Copy tensors into a module; every key must match. `source`: where they come from, for the error."""
-    own = module.state_dict()
+    require_fit({name: own.shape for name, own in module.state_dict().items()}, tensors, source, type(module).__name__)
+    module.load_state_dict(tensors)
+
+
+def require_fit(
+    expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor], source: str | Path, kind: str
+) -> None:
+    """Raise InputError unless the tensors of `source` are those, and of the shapes, that a `kind` has."""
+    shared = expected.keys() & tensors.keys()
     faults = [
-        _listing("missing", own.keys() - tensors.keys()),
-        _listing("unexpected", tensors.keys() - own.keys()),
-        _listing("of another shape", [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]),
+        _listing("missing", expected.keys() - tensors.keys()),
+        _listing("unexpected", tensors.keys() - expected.keys()),
+        _listing("of another shape", [k for k in shared if tuple(expected[k]) != tuple(tensors[k].shape)]),
     ]
     if any(faults):
-        raise InputError(f"{source} does not fit {type(module).__name__}: {'; '.join(f for f in faults if f)}")
-    module.load_state_dict(tensors)
+        raise InputError(f"{source} does not fit {kind}: {'; '.join(f for f in faults if f)}")
 
 
 def tensor_names(path: str | Path) -> list[str]:

@@ -1,0 +1,105 @@
+"""The sizes of the volumetric renderer, and its five networks together."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .appearance_extractor import AppearanceConfig, AppearanceExtractor
+from .motion_extractor import MotionConfig, MotionExtractor
+from .settling import fold_norms, settle
+from .spade_generator import GeneratorConfig, SpadeGenerator
+from .stitching import Stitching, StitchingConfig
+from .warping_module import WarpingConfig, WarpingModule
+
+TENSOR_CORES = 8  # channels that they want a multiple of
+
+
+@dataclass(frozen=True)
+class RendererConfig:
+    appearance: AppearanceConfig
+    motion: MotionConfig
+    warping: WarpingConfig
+    generator: GeneratorConfig
+    stitching: StitchingConfig
+
+    @property
+    def side(self) -> int:
+        """Pixels of a rendered frame, across and down."""
+        generator = self.generator
+        return (self.appearance.grid << len(generator.rising)) * generator.enlarge
+
+
+def renderer_config(
+    *,
+    picture: int,
+    keypoints: int,
+    appearance: tuple[int, int, int],
+    volume: tuple[int, int],
+    motion: tuple[tuple[int, ...], tuple[int, ...]],
+    hourglass: tuple[int, int, int, int, int],
+    generator: GeneratorConfig,
+    stitching: tuple[tuple[int, ...], ...],
+) -> RendererConfig:
+    """Settings in which what must be equal in several networks is said once.
+
+    appearance: width, halvings, blocks; volume: channels, depth; motion: depths, widths; hourglass: compress, width,
+    most, levels, mask.
+    """
+    width, halvings, blocks = appearance
+    channels, depth = volume
+    return RendererConfig(
+        AppearanceConfig(picture, width, halvings, channels, depth, blocks),
+        MotionConfig(picture, keypoints, *motion),
+        WarpingConfig(keypoints, channels, depth, *hourglass, generator.features),
+        generator,
+        StitchingConfig(keypoints, *stitching),
+    )
+
+
+FAMILY = {
+    "liveportrait": renderer_config(  # the public checkpoints
+        picture=256,
+        keypoints=21,
+        appearance=(64, 2, 6),
+        volume=(32, 16),
+        motion=((3, 3, 9, 3), (96, 192, 384, 768)),
+        hourglass=(4, 32, 1024, 5, 7),
+        generator=GeneratorConfig(features=256, width=512, blocks=6, rising=(256, 64), hidden=128, enlarge=2),
+        stitching=((128, 128, 64), (128, 128, 64), (256, 256, 128, 128, 64)),
+    ),
+    "mini": renderer_config(  # 20 GFLOP a frame at most
+        picture=256,
+        keypoints=21,
+        appearance=(32, 2, 3),
+        volume=(16, 4),
+        motion=((2, 2, 6, 2), (48, 96, 192, 384)),
+        hourglass=(1, 16, 128, 4, 3),
+        generator=GeneratorConfig(features=64, width=80, blocks=2, rising=(40, 16), hidden=16, enlarge=2),
+        stitching=((128, 128, 64), (128, 128, 64), (128, 128, 64)),
+    ),
+}
+
+
+class Renderer(nn.Module):
+    """The five networks of one checkpoint."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.appearance = AppearanceExtractor(config.appearance)
+        self.motion = MotionExtractor(config.motion)
+        self.warping = WarpingModule(config.warping)
+        self.generator = SpadeGenerator(config.generator)
+        self.stitching = Stitching(config.stitching)
+
+    def ready(self, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu") -> "Renderer":
+        """Settled, on a device; warping and generator in a precision of their own. The extractors, which see a source
+        once, and the small networks on keypoints stay float32."""
+        fold_norms(self)
+        if torch.device(device).type == "cuda":
+            self.warping.align(TENSOR_CORES)
+        settle(self).to(device)
+        self.warping.narrow(dtype)
+        self.generator.narrow(dtype)
+        return self

@@ -1,0 +1,50 @@
+"""A tiny renderer with random weights, the same weights in the oracle, and a face that moves."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neo_core.evaluation.random_liveportrait import random_tensors
+from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
+from neo_core.pictar.volumetric.keypoints import place
+
+from .oracle import Oracle
+from .tiny_renderer import TINY
+
+
+@pytest.fixture(scope="session")
+def tensors():
+    return random_tensors(TINY, 1)
+
+
+@pytest.fixture
+def learner(tensors):
+    """The renderer as it would be trained: nothing folded, nothing kept."""
+    return build_renderer(TINY, tensors, FILES).eval()
+
+
+@pytest.fixture
+def renderer(tensors):
+    return build_renderer(TINY, tensors, FILES).ready()
+
+
+@pytest.fixture
+def oracle(tensors):
+    return Oracle(TINY, tensors)
+
+
+@pytest.fixture
+def picture():
+    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+    return torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic").clamp(0, 1)
+
+
+@pytest.fixture
+def faces(renderer, picture):
+    """Keypoints [1, K, 3] of the picture, and of the same face turned, with another expression."""
+    with torch.no_grad():
+        motion = renderer.motion(picture)
+        change = 0.03 * torch.randn(motion.expression.shape, generator=torch.Generator().manual_seed(3))
+        turned = replace(motion, yaw=motion.yaw + 15, pitch=motion.pitch - 5, expression=motion.expression + change)
+        return place(motion), place(turned)
