@@ -7,7 +7,7 @@ from ..neo_core.neo2.latent_space import FRAMES, RATE
 from ..neo_core.neo2.sampler import TABLES, Sampling
 from ..neo_core.neo2.text_encoder import WORDS
 from ..neo_core.neo2.window_layout import TRAINED, Sync
-from ..neo_core.pipelines.full_body import SCALES, FullBodySettings
+from ..neo_core.pipelines.full_body import SCALES, FullBodySettings, shipped_sampling
 from ..neo_core.vocal.sampler import LARGEST_SEED
 from . import inputs
 from .sockets import NeoAnchor, NeoAudio, NeoVideoLatent, NeoVideoModel, genuine
@@ -100,9 +100,9 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
     inputs.within(seed, (0, LARGEST_SEED), "seed")
     inputs.within(steps, STEPS, "steps")
     spacing = inputs.chosen(refined["spacing"], SPACINGS, "spacing")
-    sampling = Sampling(
-        steps=steps,
-        schedule=SAMPLING.schedule if spacing == TUNED else spacing,
+    sampling = shipped_sampling(
+        steps,
+        **({} if spacing == TUNED else {"schedule": spacing}),
         start=refined["noise_level"],
         rescale=refined["rescale"],
         audio=refined["audio_weight"],

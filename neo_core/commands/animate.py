@@ -16,7 +16,7 @@ from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pipelines import motion_file
 from ..pipelines.clip import make_full_body, make_idle, make_video
-from ..pipelines.full_body import FPS, FullBodySettings
+from ..pipelines.full_body import FPS, FullBodySettings, shipped_sampling
 from ..pipelines.idle import idle, idle_loop
 from ..pipelines.talking_head import Settings
 from . import options
@@ -89,7 +89,7 @@ def _full_body(arguments: argparse.Namespace) -> int:
         raise InputError(f"--fps {arguments.fps} found with --model {NEO_2}, expected none: it makes {FPS} a second")
     output = _output(arguments.output, photo, audio)
     steps = arguments.steps or NEO_2_DEFAULTS.sampling.steps
-    sampling = replace(NEO_2_DEFAULTS.sampling, seed=arguments.seed, steps=steps)
+    sampling = shipped_sampling(steps, seed=arguments.seed)
     settings = replace(NEO_2_DEFAULTS, sampling=sampling, scale=arguments.scale)
     weights = (arguments.vae, arguments.dit)
     with ProgressBar("rendering") as progress:

@@ -15,7 +15,7 @@ Letters: C channels of a latent, T latents (25 / 4 Hz), h w cells, L layers and 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,6 +48,7 @@ from .portrait import Portrait, refuse_child
 FPS = Fraction(RATE)
 HEARD = FEATURE_RATE * FRAMES // RATE  # feature frames per latent
 SLICE = 4  # latents that are decoded at once, however long a piece is
+SHIFT = 3.0  # of the flow times where the tuned ones are for another number of steps
 SCALES = (1, 8)  # the model's own pixels, and as many times as large in the file
 
 
@@ -109,6 +110,13 @@ def joined(analyser: Analyser, audio_encoder: AudioEncoder, vae: VideoVAE, dit: 
     models = FullBodyModels(analyser, audio_encoder, vae.eval(), dit.eval())
     models.require_hearing(audio_encoder.layers, audio_encoder.width, audio_encoder.name)
     return models
+
+
+def shipped_sampling(steps: int, **changes: object) -> Sampling:
+    """The sampling as the model ships, with `changes` and another number of steps: stops are for their own number."""
+    tuned = Sampling()
+    fits = steps == tuned.steps or not isinstance(tuned.schedule, tuple)
+    return replace(tuned, **{"steps": steps, "schedule": tuned.schedule if fits else SHIFT} | changes)
 
 
 @torch.no_grad()
