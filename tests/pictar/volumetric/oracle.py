@@ -232,14 +232,14 @@ class Generator(nn.Module):
 
 
 class Oracle(nn.Module):
-    """F, W and G; weights in the public layout, one dict of tensors per network."""
+    """F, W and G; weights in the public layout, one dict of tensors per network, or as they are drawn."""
 
-    def __init__(self, config, tensors: dict[str, dict[str, Tensor]]) -> None:
+    def __init__(self, config, tensors: dict[str, dict[str, Tensor]] | None = None) -> None:
         super().__init__()
         self.appearance = Appearance(config.appearance)
         self.warping = Warping(config.warping)
         self.generator = Generator(config.generator)
-        for name in ("appearance", "warping", "generator"):
+        for name in ("appearance", "warping", "generator") if tensors else ():
             getattr(self, name).load_state_dict(tensors[name])
         self.eval().requires_grad_(False)
 

@@ -1,0 +1,181 @@
+"""Public checkpoints in their layouts; what does not fit is named."""
+
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from neo_core.data_types import InputError
+from neo_core.evaluation.random_liveportrait import random_tensors, write_random_checkpoint
+from neo_core.pictar.volumetric import checkpoints
+from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer, load_renderer, public_layout
+from neo_core.pictar.volumetric.family import FAMILY, Renderer
+
+from .tiny_renderer import TINY
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    monkeypatch.setitem(checkpoints.FAMILY, "liveportrait", TINY)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_random_checkpoint(tmp_path, TINY, 1)
+    return tmp_path
+
+
+def rewrite(folder, part, change):
+    """Change the tensors of one file."""
+    tensors = random_tensors(TINY, 1)[part]
+    change(tensors)
+    save_file(tensors, str(folder / f"{FILES[part]}.safetensors"))
+
+
+def same(renderer, other):
+    pairs = zip(renderer.state_dict().items(), other.state_dict().items(), strict=True)
+    kernels = zip(renderer.buffers(), other.buffers(), strict=True)
+    equal = all(a == b and torch.allclose(x, y, atol=1e-6) for (a, x), (b, y) in pairs)
+    return equal and all(torch.allclose(x, y, atol=1e-6) for x, y in kernels)
+
+
+PUBLIC = FAMILY["liveportrait"]  # before a test puts the tiny one in its place
+
+
+def test_the_layout_is_the_published_one():
+    with torch.device("meta"):
+        layout = public_layout(Renderer(PUBLIC))
+    counters = {"appearance": 15, "warping": 13}
+    assert {part: len(names) + counters.get(part, 0) for part, names in layout.items()} == {
+        "appearance": 107,
+        "motion": 212,
+        "warping": 97,
+        "generator": 182,
+        "stitching": 28,
+    }
+    for part, name, shape in (
+        ("appearance", "resblocks_3d.3dr5.conv2.weight", (32, 32, 3, 3, 3)),
+        ("appearance", "down_blocks.1.norm.running_var", (256,)),
+        ("motion", "detector.downsample_layers.3.1.weight", (768, 384, 2, 2)),
+        ("motion", "detector.stages.2.8.grn.gamma", (1, 1, 1, 1536)),
+        ("motion", "detector.fc_roll.bias", (66,)),
+        ("warping", "dense_motion_network.compress.weight", (4, 32, 1, 1, 1)),
+        ("warping", "dense_motion_network.hourglass.encoder.down_blocks.4.conv.weight", (1024, 512, 3, 3, 3)),
+        ("warping", "dense_motion_network.hourglass.decoder.up_blocks.2.conv.weight", (128, 512, 3, 3, 3)),
+        ("warping", "dense_motion_network.hourglass.decoder.norm.bias", (142,)),
+        ("warping", "dense_motion_network.mask.weight", (22, 142, 7, 7, 7)),
+        ("warping", "dense_motion_network.occlusion.weight", (1, 2272, 7, 7)),
+        ("warping", "third.conv.weight", (256, 512, 3, 3)),
+        ("generator", "G_middle_5.conv_1.weight_v", (4608,)),
+        ("generator", "up_0.norm_s.mlp_gamma.weight", (512, 128, 3, 3)),
+        ("generator", "up_1.conv_s.weight_orig", (64, 256, 1, 1)),
+        ("generator", "conv_img.0.weight", (12, 64, 3, 3)),
+        ("stitching", "retarget_shoulder_module.mlp.6.weight", (65, 64)),
+        ("stitching", "retarget_eye_module.mlp.10.bias", (63,)),
+    ):
+        assert tuple(layout[part][name]) == shape
+
+
+def test_parameters_are_as_many_as_published():
+    with torch.device("meta"):
+        renderer = Renderer(PUBLIC)
+    counts = {part: sum(x.numel() for x in getattr(renderer, part).parameters()) for part in FILES}
+    assert counts == {
+        "appearance": 836_224,
+        "motion": 28_118_728,
+        "warping": 45_529_829,
+        "generator": 55_365_388,
+        "stitching": 45_249 + 37_311 + 144_703,
+    }
+
+
+def test_a_checkpoint_is_the_tensors_it_was_written_from(folder, renderer):
+    assert same(load_renderer(folder), renderer)
+
+
+def test_the_original_layout(tmp_path, tensors, renderer):
+    """.pth in two folders, without counters; the small networks nested, named after parallel training."""
+    for part, stem in FILES.items():
+        below = tmp_path / ("retargeting_models" if part == "stitching" else "base_models")
+        below.mkdir(exist_ok=True)
+        content = {name: x for name, x in tensors[part].items() if not name.endswith("num_batches_tracked")}
+        if part == "stitching":
+            content = {
+                name: {
+                    key.replace(f"{name}_module.", "module."): x
+                    for key, x in tensors[part].items()
+                    if key.startswith(name)
+                }
+                for name in ("retarget_shoulder", "retarget_mouth", "retarget_eye")
+            }
+        torch.save(content, below / f"{stem}.pth")
+    assert same(load_renderer(tmp_path), renderer)
+
+
+def test_halves_are_read_as_what_they_say(folder):
+    rewrite(folder, "appearance", lambda tensors: tensors.update({k: x.half() for k, x in tensors.items()}))
+    assert load_renderer(folder).appearance.second.weight.dtype == torch.float32
+
+
+def test_a_file_that_is_not_there(folder):
+    (folder / "spade_generator.safetensors").unlink()
+    with pytest.raises(InputError, match=r"has no spade_generator; expected spade_generator\.safetensors or"):
+        load_renderer(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("appearance", "resblocks_3d.3dr1.norm2.running_var"),
+        ("motion", "detector.fc_t.bias"),
+        ("warping", "dense_motion_network.hourglass.decoder.norm.weight"),
+        ("generator", "up_0.conv_s.weight_u"),
+        ("generator", "G_middle_3.norm_1.mlp_shared.0.bias"),
+        ("stitching", "retarget_mouth_module.mlp.0.weight"),
+    ],
+)
+def test_faults_are_named_as_published(folder, part, name):
+    rewrite(folder, part, lambda tensors: tensors.pop(name))
+    with pytest.raises(InputError, match=f"does not fit {FILES[part]}: missing {name}$"):
+        load_renderer(folder)
+    rewrite(folder, part, lambda tensors: tensors.update(extra=torch.zeros(1)))
+    with pytest.raises(InputError, match=r"unexpected extra$"):
+        load_renderer(folder)
+    rewrite(folder, part, lambda tensors: tensors.update({name: torch.zeros(1, 2)}))
+    with pytest.raises(InputError, match=f"of another shape {name}$"):
+        load_renderer(folder)
+
+
+def test_a_pth_that_runs_code_is_not_run(folder, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path.joinpath("went off").touch, ())
+
+    (folder / "motion_extractor.safetensors").unlink()
+    (folder / "motion_extractor.pth").write_bytes(pickle.dumps({"detector.norm.weight": Bomb()}, protocol=2))
+    with pytest.raises(InputError, match=r"motion_extractor\.pth cannot be read as weights"):
+        load_renderer(folder)
+    assert not (tmp_path / "went off").exists()
+
+
+def test_a_pth_with_something_else_in_it(folder):
+    (folder / "motion_extractor.safetensors").unlink()
+    torch.save({"epoch": 3}, folder / "motion_extractor.pth")
+    with pytest.raises(InputError, match=r"holds int at epoch\.; expected tensors by name"):
+        load_renderer(folder)
+
+
+def test_spectral_norms_are_divided_out_once(tensors):
+    generator = build_renderer(TINY, tensors, FILES).generator
+    public = tensors["generator"]
+    weight, u, v = (public[f"G_middle_2.conv_1.weight_{kind}"] for kind in ("orig", "u", "v"))
+    assert torch.allclose(generator.middle[2].conv_1.weight, weight / (u @ weight.flatten(1) @ v))
+    greatest = torch.linalg.matrix_norm(generator.middle[2].conv_1.weight.detach().flatten(1), 2)
+    assert greatest == pytest.approx(1, abs=0.1)  # after a few rounds of the power iteration
+
+
+def test_loading_leaves_what_was_given_alone(tensors):
+    before = {part: {name: x.clone() for name, x in content.items()} for part, content in tensors.items()}
+    build_renderer(TINY, tensors, FILES).ready(torch.bfloat16)
+    assert all(torch.equal(x, tensors[part][name]) for part in before for name, x in before[part].items())
