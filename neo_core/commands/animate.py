@@ -30,7 +30,7 @@ OWN = {  # options that only one of the models has
         *("guidance_audio", "guidance_identity", "guidance_reference", "guidance_start", "guidance_end"),
         *("guidance_form", "guidance_rescale", "guidance_interval"),
     ),
-    NEO_2: ("prompt", "scale", "vae", "dit"),
+    NEO_2: ("prompt", "scale", "processes", "vae", "dit"),
 }
 STEERING = {"audio": "the voice", "identity": "the person", "reference": "the photo's own pose and expression"}
 
@@ -66,12 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_full_body(parser: argparse.ArgumentParser) -> None:
-    text = f"{TALKING_HEAD}: a talking head, every pixel from the photo; {NEO_2}: head, hands and body, small pictures"
+    text = f"{TALKING_HEAD}: a talking head, moved in the photo; {NEO_2}: head, hands and body, small pictures"
     parser.add_argument("--model", choices=tuple(OWN), default=TALKING_HEAD, help=f"{text} (default: {TALKING_HEAD})")
     own = parser.add_argument_group(f"options of --model {NEO_2}")
     own.add_argument("--prompt", metavar="TEXT", default="", help="manner, clothes and scene, in words")
     text = f"pixels of the file per pixel of the model, on each side (default: {NEO_2_DEFAULTS.scale})"
     own.add_argument("--scale", type=options.scale, default=NEO_2_DEFAULTS.scale, metavar="N", help=text)
+    text = "denoise chunks side by side in N processes of one thread each (default: 1, with all threads)"
+    own.add_argument("--processes", type=options.processes, default=1, metavar="N", help=text)
     for name, what in (("vae", "video autoencoder"), ("dit", "diffusion transformer")):
         own.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"another {what} (default: the embedded one)")
 
@@ -91,11 +93,13 @@ def _full_body(arguments: argparse.Namespace) -> int:
     steps = arguments.steps or NEO_2_DEFAULTS.sampling.steps
     sampling = shipped_sampling(steps, seed=arguments.seed)
     settings = replace(NEO_2_DEFAULTS, sampling=sampling, scale=arguments.scale)
-    weights = (arguments.vae, arguments.dit)
+    chosen = {
+        "face": arguments.face,
+        "weights": (arguments.vae, arguments.dit),
+        "processes": arguments.processes,
+    }
     with ProgressBar("rendering") as progress:
-        report = make_full_body(
-            photo, audio, output, prompt, settings, face=arguments.face, weights=weights, progress=progress
-        )
+        report = make_full_body(photo, audio, output, prompt, settings, **chosen, progress=progress)
     if report["missing"]:
         told = f"neo: {report['missing']:.0%} of the body lies below the photo and is made up; more of it would help"
         print(told, file=sys.stderr)

@@ -11,6 +11,7 @@ from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
 
 MIN_SIZE, MAX_SIZE = 64, 4096
+MAX_PROCESSES = 64
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,10 @@ def steps(text: str) -> int:
 
 def scale(text: str) -> int:
     return _whole_number(text, *SCALES, "scale")
+
+
+def processes(text: str) -> int:
+    return _whole_number(text, 1, MAX_PROCESSES, "processes")
 
 
 def seed(text: str) -> int:

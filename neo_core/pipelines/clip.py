@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from ..data_types import Identity, MotionLatents, Progress
 from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
+from ..neo2.chunk_executor import Processes
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
 from .motion_file import save_motion
 from .portrait import Portrait, open_portrait
@@ -78,15 +80,18 @@ def make_full_body(
     *,
     face: int | None = None,
     weights: Neo2Weights = EMBEDDED,
+    processes: int = 1,
     progress: Progress,
 ) -> dict:
-    """NEO 2: the person in a photo speaks a sound with head, hands and body; returns a report of plain values."""
+    """NEO 2: the person in a photo speaks a sound with head, hands and body; returns a report of plain values. With
+    several `processes` of one thread each, chunks are denoised side by side in them."""
     started = time.monotonic()
     sound = inspect_sound(audio)
     models = load_full_body(*weights)
     portrait = open_portrait(models.analyser, photo, face)
     anchor = encode_anchor(models, portrait, grant=_permission(portrait, FULL_BODY, photo, face))
-    frames = perform_full_body(models, anchor, sound, prompt, output, settings, progress)
+    with Processes(processes) if processes > 1 else nullcontext() as executor:
+        frames = perform_full_body(models, anchor, sound, prompt, output, settings, progress, executor)
     return {
         "output": str(output),
         "frames": frames,

@@ -30,6 +30,7 @@ from ..governance import FULL_BODY, Grant, require_grant
 from ..media.audio import Sound
 from ..media.image import enlarged
 from ..media.video import VideoWriter
+from ..neo2.chunk_executor import Executor
 from ..neo2.continuum_sync import Sync, continuum, join_frames
 from ..neo2.decoding import decode_stream
 from ..neo2.dit import Conditions, DiT
@@ -184,15 +185,16 @@ def perform_full_body(
     output: Path,
     settings: FullBodySettings,
     progress: Progress = silent,
+    executor: Executor | None = None,
 ) -> int:
-    """Make the person speak a sound; returns the number of frames."""
+    """Make the person speak a sound; returns the number of frames. An `executor` denoises chunks elsewhere."""
     sound = usable(sound)
     frames = frame_count(sample_count(sound), sound.sample_rate, FPS)
     told = FrameProgress(progress, frames)
     encoder = models.audio_encoder
     models.require_hearing(encoder.layers, encoder.width, encoder.name)
     span = HeardSpan(heard(encoder, sound, told.again), encoder.layers, encoder.width)
-    pieces = _pieces(models, anchor, span, prompt, frames, settings, told.again)
+    pieces = _pieces(models, anchor, span, prompt, frames, settings, told.again, executor)
     _write(models, anchor.latent, pieces, frames, output, sound, settings.scale, anchor.grant, told)
     return frames
 
@@ -256,6 +258,7 @@ def _pieces(
     frames: int,
     settings: FullBodySettings,
     progress: Progress,
+    executor: Executor | None = None,
 ) -> Iterator[Tensor]:
     """The latents of a video in pieces [t, C, h, w], as they are finished."""
 
@@ -263,14 +266,15 @@ def _pieces(
         return span(HEARD * first, HEARD * last)
 
     return continuum(
-        _Placed(models.dit),
+        models.dit if executor else _Placed(models.dit),  # an executor finds a place for it
         anchor.latent,
         sound,
         tokenise(prompt),
         latent_count(frames),
         settings.sync,
         settings.sampling,
-        progress=progress,
+        executor,
+        progress,
     )
 
 

@@ -60,11 +60,25 @@ def test_neo_2_gets_its_own_settings(run, asked, tmp_path, capsys):
 
 
 def test_neo_2_can_be_asked_for_other_steps_sizes_and_weights(run, asked, capsys):
-    run("--model", "neo2", "--steps", "12", "--scale", "1", "--dit", "d.safetensors", "--face", "2", "--json")
+    run(
+        "--model",
+        "neo2",
+        "--steps",
+        "12",
+        "--scale",
+        "1",
+        "--dit",
+        "d.safetensors",
+        "--face",
+        "2",
+        "--processes",
+        "2",
+        "--json",
+    )
     ((_, arguments, options),) = asked
     assert (arguments[3], arguments[4].sampling.steps, arguments[4].scale) == ("", 12, 1)
     assert [str(path) for path in options["weights"]] == ["None", "d.safetensors"]
-    assert options["face"] == 2
+    assert (options["face"], options["processes"]) == (2, 2)
     assert json.loads(capsys.readouterr().out)["frames"] == 30
 
 

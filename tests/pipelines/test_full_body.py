@@ -16,6 +16,7 @@ from neo_core.data_types import AudioFeatures, InputError, VideoLatents, Wavefor
 from neo_core.governance import ConsentRequired, UnderAge
 from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
+from neo_core.neo2.chunk_executor import Processes
 from neo_core.neo2.decoding import decode_stream
 from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count
 from neo_core.neo2.sampler import Sampling
@@ -126,6 +127,18 @@ def test_streamed_latents_are_those_of_the_whole(body, anchor, sound_of, monkeyp
     whole = continuum_latents(body, anchor, heard(body, sound), "", asked)
     assert len(taken) > 1
     torch.testing.assert_close(torch.cat(taken), whole.latents, atol=1e-4, rtol=0)
+
+
+def test_chunks_in_processes_are_the_same_to_1e_4(body, anchor, sound_of, monkeypatch):
+    taken, sound, asked = [], sound_of(1.9), settings(seed=2)
+    monkeypatch.setattr(
+        full_body, "_frames", lambda _, __, pieces, ___: taken.append(torch.cat(list(pieces))) or iter(())
+    )
+    monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
+    with Processes(2) as executor:
+        for by in (None, executor):
+            perform_full_body(body, anchor, sound, "", sound.path.with_suffix(".mp4"), asked, executor=by)
+    torch.testing.assert_close(taken[1], taken[0], atol=1e-4, rtol=0)
 
 
 class Nowhere:
