@@ -25,7 +25,9 @@ FILES = {
     "generator": "spade_generator",
     "stitching": "stitching_retargeting_module",
 }
-FOLDERS = ("", "base_models", "retargeting_models")  # below the one that is given; the last two hold .pth
+FOLDERS = tuple(  # below the one that is given; .pth come in two
+    f"{above}{below}" for above in ("", "liveportrait/") for below in ("", "base_models", "retargeting_models")
+)
 COUNTER = "num_batches_tracked"  # of batch norms: some writers leave it out, and nothing reads it
 RENAMED = {  # ours: theirs
     "appearance": {r"^blocks\.(\d+)": r"resblocks_3d.3dr\1"},

@@ -94,11 +94,12 @@ def test_a_checkpoint_is_the_tensors_it_was_written_from(folder, renderer):
     assert same(load_renderer(folder), renderer)
 
 
-def test_the_original_layout(tmp_path, tensors, renderer):
+@pytest.mark.parametrize("above", ["", "liveportrait"])
+def test_the_original_layout(tmp_path, tensors, renderer, above):
     """.pth in two folders, without counters; the small networks nested, named after parallel training."""
     for part, stem in FILES.items():
-        below = tmp_path / ("retargeting_models" if part == "stitching" else "base_models")
-        below.mkdir(exist_ok=True)
+        below = tmp_path / above / ("retargeting_models" if part == "stitching" else "base_models")
+        below.mkdir(exist_ok=True, parents=True)
         content = {name: x for name, x in tensors[part].items() if not name.endswith("num_batches_tracked")}
         if part == "stitching":
             content = {
