@@ -186,3 +186,9 @@ def test_both_samples_come_as_a_list(run_node):
     assert len(photos) == 2
     assert photos[0].equal(run_node("NEO_SamplePortrait", sample="portrait").result[0])
     assert photos[1].equal(run_node("NEO_SamplePortrait", sample="painting").result[0])
+
+
+def test_the_person_from_head_to_waist_comes_with_consent_to_a_full_body(run_node):
+    (photo,) = run_node("NEO_SamplePortrait", sample="half_body").result
+    (consent,) = run_node("NEO_Consent", photo=photo, use="full-body").result
+    consent.require("full-body")
