@@ -221,6 +221,14 @@ class Block(nn.Module):
         return [s.leave(x, f, c) for s, x, f, c in zip(self.streams, states, shares, said, strict=True)]
 
 
+def kept(tokens: Tensor, places: Tensor | None, dim: int) -> Tensor:
+    """Only the tokens at `places` [B, S'] along `dim`, of [B, F, S, D] (2) or [2, B, F, S, r] (3); None keeps all."""
+    if places is None:
+        return tokens
+    index = places[:, None, :, None].expand(-1, tokens.shape[dim - 1], -1, tokens.shape[-1])
+    return tokens.gather(dim, index if dim == 2 else index.expand(2, *index.shape))
+
+
 class DiT(nn.Module):
     """x_t, t and the conditions of a window -> its clean latents."""
 
@@ -251,26 +259,35 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, first: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditions: Conditions,
+        first: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
         """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]. `first` [B] is the number of the window's
-        first latent: it changes nothing but rounding."""
+        first latent: it changes nothing but rounding. `places` [B, S'] are the tokens of every picture that are looked
+        at, for a cheaper step of training (arXiv 2306.09305): elsewhere the answer is the anchor."""
         base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)
         sound = self.audio_input(conditions.audio, conditions.heard)  # [B, A, E]
         words = self.text_encoder(conditions.words, conditions.prompted)
         near = self.latent_sound(sound, self.audio_input.nothing)  # [B, T, D]
         moment = self.time(t) + self.prompt(words.flatten(1))  # [B, D]
         told = self._told(moment, near, conditions.context.shape[1])  # [B, F, D]
-        states = [self._pictures(x, base, near, conditions), sound[:, None], words[:, None]]
+        states = [kept(self._pictures(x, base, near, conditions), places, 2), sound[:, None], words[:, None]]
         said = [
             rearrange(layer(F.silu(c)), "b f (six d) -> b f 1 six d", six=6)
             for layer, c in zip(self.modulations, (told, moment[:, None], moment[:, None]), strict=True)
         ]
-        table, mask = self._table(x, conditions, first), self._mask(x, conditions)
+        table, mask = self._table(x, conditions, first, places), self._mask(x, conditions, states[0].shape[2])
         for block in self.blocks:
             states = block(states, said, table, mask)
         video = slice(0, x.shape[1])
         shift, scale = self.final_modulation(F.silu(told[:, video, None])).chunk(2, dim=-1)
-        return self._clean(x, t, base, self.final(modulate(states[0][:, video], shift, scale)).float())
+        read = self.final(modulate(states[0][:, video], shift, scale)).float()
+        return self._clean(x, t, base, read if places is None else self._spread(read, places, x))
 
     def _pictures(self, x: Tensor, base: Tensor, near: Tensor, conditions: Conditions) -> Tensor:
         """Tokens of video, context and anchor: [B, F, S, D]."""
@@ -291,44 +308,49 @@ class DiT(nn.Module):
         video, before, anchor = (moment[:, None] + kind for kind in self.kind_conditions)
         return torch.cat((video + near, before.expand(-1, context, -1), anchor), dim=1)
 
-    def _table(self, x: Tensor, conditions: Conditions, first: Tensor | None) -> Tensor:
+    def _table(self, x: Tensor, conditions: Conditions, first: Tensor | None, places: Tensor | None) -> Tensor:
         """Rotary table of the tokens of all streams: [2, B, 1, N, R / 2]."""
         batch, length = x.shape[:2]
         start = x.new_zeros(batch, 1) if first is None else first[:, None].to(x)
         latent = torch.arange(length, device=x.device) + 0.5
         latents = torch.cat((start + latent, start + conditions.context_time.to(x) + 0.5), dim=1)
         frames = start + (torch.arange(FRAMES * length, device=x.device) + 0.5) / FRAMES
-        pictures = self._places(self._turn(latents, self.config.rotary_time), x)
+        pictures = kept(self._places(self._turn(latents, self.config.rotary_time), x), places, 3).flatten(2, 3)
         sound = F.pad(self._turn(frames, self.config.rotary_time), (0, self.config.rotary_place))
         words = sound.new_zeros(2, batch, self.config.text_tokens, sound.shape[-1])
         return torch.cat((pictures, sound, words), dim=2)[:, :, None]
 
     def _places(self, timed: Tensor, x: Tensor) -> Tensor:
         """The turns of video and context [2, B, F - 1, r], and of the anchor, which has no time, with those of rows and
-        columns: [2, B, F S, R / 2]."""
+        columns: [2, B, F, S, R / 2]."""
         rows, columns = (torch.arange(n // self.config.patch, device=x.device)[None] for n in x.shape[-2:])
         timed = F.pad(timed, (0, 0, 0, 1))
         down, right = (self._turn(places, self.config.rotary_place) for places in (rows, columns))
         size = (*timed.shape[:3], rows.shape[1], columns.shape[1], -1)
         parts = (timed[:, :, :, None, None], down[:, :, None, :, None], right[:, :, None, None])
-        return torch.cat([part.expand(size) for part in parts], dim=-1).flatten(2, 4)
+        return torch.cat([part.expand(size) for part in parts], dim=-1).flatten(3, 4)
 
     def _turn(self, positions: Tensor, width: int) -> Tensor:
         """[B, n] -> [2, B, n, width / 2]"""
         table = rotary_table(positions.flatten(), width, self.config.rotary_base)
         return table.unflatten(1, positions.shape)
 
-    def _mask(self, x: Tensor, conditions: Conditions) -> Tensor | None:
+    def _mask(self, x: Tensor, conditions: Conditions, tokens: int) -> Tensor | None:
         """Which keys may be seen: [B, 1, 1, N], or None where all may. Only context is ever hidden: all else that is
-        left out has learned tokens in its place."""
+        left out has learned tokens in its place. Pictures have so many tokens."""
         count = conditions.context.shape[1]
         if not count or conditions.contextual.all():
             return None
         length = x.shape[1]
-        tokens = x.shape[-2] * x.shape[-1] // self.config.patch**2
         before, after = length * tokens, tokens + FRAMES * length + self.config.text_tokens
         seen = conditions.contextual[:, None].expand(-1, count * tokens)
         return F.pad(seen, (before, after), value=True)[:, None, None]
+
+    def _spread(self, read: Tensor, places: Tensor, x: Tensor) -> Tensor:
+        """What was read at some tokens [B, T, S', n], and zeros at the others: [B, T, S, n]."""
+        tokens = x.shape[-2] * x.shape[-1] // self.config.patch**2
+        index = places[:, None, :, None].expand_as(read)
+        return read.new_zeros(*read.shape[:2], tokens, read.shape[-1]).scatter(2, index, read)
 
     def _clean(self, x: Tensor, t: Tensor, base: Tensor, read: Tensor) -> Tensor:
         """Clean latents = anchor + offset + as much of what x_t itself says as each token believes it, mixed so that

@@ -2,7 +2,8 @@
 
     python -m neo_core train neo2 --films DIR... --exam DIR --minutes 100 --picture neo2.png
 
-encodes the films once (`neo2_clips`), then learns to denoise windows of them. Times lean to the noise, where a walk of
+encodes the films once (`neo2_clips`), then learns to denoise windows of them. With --performances it first learns to
+hear (`neo2_hearing`). Times lean to the noise, where a walk of
 three steps lives. The loss is on the velocity that the prediction stands for and, near the data, on the differences of
 successive latents; every channel counts as far as it is seen in the pixels, mouths and hands count more. Signals are
 dropped as guidance will leave them out; half of the batches know the latents before the window, disturbed by noise.
@@ -28,6 +29,7 @@ from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
+from .busy_tokens import draw_places, looked_at
 from .films import load_films
 from .flow_matching import Plan, Run, difference_error, train, velocity_error
 from .neo2_clips import (
@@ -43,8 +45,11 @@ from .neo2_clips import (
     drop,
     hush,
     load_clips,
+    moved,
+    muffle,
 )
 from .neo2_exam import comparison, exam_windows, health
+from .neo2_hearing import learn_to_hear
 
 LENGTHS = (10, 10, 10, 10, 10, 10, 6, 7, 8, 9, 11, 12)  # latents of a window, one for all of a batch
 CONTEXTUAL = 0.5  # of the batches know what was before
@@ -56,6 +61,9 @@ TIME_MEAN, TIME_DEVIATION = 1.2, 1.3  # of the logit of the flow times
 FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked for in a share of the windows
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 20.0}  # what a cell counts, by what it shows
 SPEED_SHARE = 1.0  # of the differences of successive latents
+HEARING_MINUTES = 1.5  # of the processor's time, before the films
+STRAY = 3  # cells that a window may be moved by
+HEARD_NOISE = 0.2  # deviations over what is heard, at most
 EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
 SAVE_EVERY = 300.0  # seconds
 STEP_SEED = 1_000_003  # between the dice of two seeds
@@ -66,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `train neo2`."""
     parser.add_argument("--films", type=Path, nargs="+", required=True, help="folders made by `factory films`")
     parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people, to judge by")
+    parser.add_argument("--performances", type=Path, help="folder to learn from first which face goes with a sound")
     parser.add_argument("--vae", type=Path, help="weights of the video autoencoder (default: the embedded ones)")
     parser.add_argument("--minutes", type=float, default=100.0, help="of the processor's time")
     parser.add_argument("--steps", type=float, default=Plan.steps, help="end after so many steps")
@@ -89,6 +98,8 @@ def run(arguments: argparse.Namespace) -> None:
     exam = exam_windows(load_clips(load_films(arguments.exam), vae, device), EXAM)
     torch.manual_seed(arguments.seed)
     net = DiT(DiTConfig(**SIZES[arguments.size]))
+    if arguments.performances and not arguments.resume:
+        learn_to_hear(net, arguments.performances, HEARING_MINUTES, arguments.seed)
     plan = Plan(arguments.minutes, arguments.rate, steps=arguments.steps, report=SAVE_EVERY)
     state = Run(net.to(device), plan)
     if arguments.resume:
@@ -102,7 +113,8 @@ def run(arguments: argparse.Namespace) -> None:
 def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, seen: Tensor, seed: int) -> Tensor:
     """The loss of the batch that belongs to the step which `state` is at."""
     dice = torch.Generator().manual_seed(STEP_SEED * seed + state.step)
-    return windows_loss(net, draw_windows(clips, count, dice), seen, dice)
+    windows = draw_windows(clips, count, dice).to(seen.device)
+    return windows_loss(net, windows, seen, dice, draw_places(windows, seen, net.config.patch, dice))
 
 
 def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Windows:
@@ -112,28 +124,33 @@ def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Window
     room = min(len(clip.latents) for clip in clips) - context - lag
     length = min(_one_of(LENGTHS, dice), room)
     windows = draw(clips, count, length, context, lag, dice)
+    windows = muffle(moved(windows, STRAY, dice), HEARD_NOISE, dice)
     return disturb(hush(drop(windows, DROP, dice), HUSHED, dice), DISTURBED, dice)
 
 
-def windows_loss(net: nn.Module, windows: Windows, seen: Tensor, dice: torch.Generator) -> Tensor:
-    """The loss of windows at random flow times. seen [C]"""
+def windows_loss(
+    net: nn.Module, windows: Windows, seen: Tensor, dice: torch.Generator, places: Tensor | None = None
+) -> Tensor:
+    """The loss of windows at random flow times, where `places` [B, S'] let it look (default: everywhere). seen [C]"""
     count, device = len(windows.latents), seen.device
     t, noise = draw_times(count, dice).to(device), torch.randn(windows.latents.shape, generator=dice).to(device)
     windows = windows.to(device)
     data = windows.latents
     x = interpolate(data, noise, t)
+    known = None if places is None else looked_at(places, *data.shape[-2:], net.config.patch)
     with torch.autocast(device.type, torch.bfloat16):
-        predicted = net(x, t, windows.conditions)
+        predicted = net(x, t, windows.conditions, places=places)
     clear = (1 - t)[:, None, None, None, None].square()
     terms = velocity_error(x, predicted, data, t)
     terms = terms + SPEED_SHARE * clear * difference_error(predicted, data, data[:, :1], order=1)
-    return weighted(terms, windows.shows, seen)
+    return weighted(terms, windows.shows, seen, known)
 
 
-def weighted(terms: Tensor, shows: Tensor, seen: Tensor) -> Tensor:
-    """Mean of [B, T, C, h, w] by what each cell shows [B, T, h, w] and how far each channel is seen [C]."""
-    shares = seen.new_tensor([SHARES[kind] for kind in sorted(SHARES)])
-    weight = shares[shows.long()][:, :, None] * seen[:, None, None]
+def weighted(terms: Tensor, shows: Tensor, seen: Tensor, known: Tensor | None = None) -> Tensor:
+    """Mean of [B, T, C, h, w] by what each cell shows [B, T, h, w], how far each channel is seen [C], and which cells
+    were looked at [B, h, w] (default: all)."""
+    shares = seen.new_tensor([SHARES[kind] for kind in sorted(SHARES)])[shows.long()]
+    weight = (shares if known is None else shares * known[:, None])[:, :, None] * seen[:, None, None]
     return (weight * terms).sum() / weight.sum()
 
 

@@ -214,6 +214,32 @@ def hush(windows: Windows, share: float, dice: torch.Generator) -> Windows:
     return replace(windows, conditions=replace(windows.conditions, audio=audio.masked_fill(quiet, 0)))
 
 
+def moved(windows: Windows, cells: int, dice: torch.Generator) -> Windows:
+    """Every window, all of it, moved by up to so many cells; what is beyond the border goes on as the border is."""
+    given = windows.conditions
+    rows, columns = windows.latents.shape[-2:]
+    batch = torch.arange(len(windows.latents))[:, None, None]
+    down, right = torch.randint(-cells, cells + 1, (2, len(batch)), generator=dice)
+    y = (torch.arange(rows) - down[:, None]).clamp(0, rows - 1)[:, :, None]
+    x = (torch.arange(columns) - right[:, None]).clamp(0, columns - 1)[:, None]
+
+    def move(pictures: Tensor) -> Tensor:  # [B, ..., h, w]
+        return pictures.movedim((-2, -1), (1, 2))[batch, y, x].movedim((1, 2), (-2, -1))
+
+    conditions = replace(given, anchor=move(given.anchor), context=move(given.context))
+    return Windows(move(windows.latents), move(windows.shows), conditions)
+
+
+def muffle(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
+    """Noise over what is heard, of a strength up to `strength` that each window draws."""
+    audio = windows.conditions.audio
+    level = strength * torch.rand(len(audio), 1, 1, 1, generator=dice)
+    return replace(
+        windows,
+        conditions=replace(windows.conditions, audio=audio + level * torch.randn(audio.shape, generator=dice)),
+    )
+
+
 def disturb(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
     """Noise over the context, of a strength up to `strength` that each window draws: at sampling it may be the clean
     prediction of an earlier step, which is not quite what it will be."""

@@ -182,3 +182,21 @@ def test_the_mini_fits_its_file_and_base_is_larger():
 def test_impossible_sizes_are_refused():
     with pytest.raises(ValueError, match="does not split"):
         DiTConfig(width=30)
+
+
+@torch.no_grad()
+def test_all_places_are_no_choice_and_a_place_left_out_is_not_seen():
+    net, given = network(), conditions()
+    x, t = inputs()
+    tokens = x.shape[-2] * x.shape[-1] // CONFIG.patch**2
+    everywhere = torch.arange(tokens).expand(len(x), -1)
+    torch.testing.assert_close(net(x, t, given, places=everywhere), net(x, t, given))
+    some, last = everywhere[:, :-1], slice(-CONFIG.patch, None)
+    other = x.clone()
+    other[..., last, last] += 1
+    answer = net(x, t, given, places=some)
+    above = slice(None, -CONFIG.patch)
+    torch.testing.assert_close(net(other, t, given, places=some)[..., above, :], answer[..., above, :])
+    beside = given.anchor[:, None].expand_as(x)
+    assert (answer[..., last, last] - beside[..., last, last]).abs().max() < 1e-5
+    assert (net(x, t, given)[..., last, last] - beside[..., last, last]).abs().max() > 1e-3

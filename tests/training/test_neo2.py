@@ -31,6 +31,8 @@ from neo_core.training.neo2_clips import (
     drop,
     hush,
     load_clips,
+    moved,
+    muffle,
     restyled,
 )
 from neo_core.training.neo2_exam import comparison, exam_windows, health
@@ -238,6 +240,36 @@ def test_hushed_windows_are_silent_at_one_end(clips):
     assert torch.equal(hushed[~silent.any(1)], windows.conditions.audio[~silent.any(1)])
 
 
+def test_windows_are_moved_as_a_whole(clips):
+    """All pictures of a window by the same cells; the border goes on, and no cell comes from elsewhere."""
+    places = torch.arange(GRID * GRID).view(GRID, GRID).half()
+    marked = [replace(c, latents=0 * c.latents + places, anchor=0 * c.anchor + places) for c in clips]
+    windows = cut(marked * 10, [2] * 30, 6, 2)
+    other = moved(windows, 2, dice())
+    found = set()
+    for k in range(30):
+        here = other.latents[k, 0, 0].long()
+        down, right = 4 - here[4, 4].item() // GRID, 4 - here[4, 4].item() % GRID
+        found.add((down, right))
+        rows, columns = ((torch.arange(GRID) - by).clamp(0, GRID - 1) for by in (down, right))
+        expected = rows[:, None] * GRID + columns
+        for picture in (*other.latents[k].flatten(0, 1), *other.conditions.context[k].flatten(0, 1)):
+            assert torch.equal(picture.long(), expected)
+        assert torch.equal(other.conditions.anchor[k, 0].long(), expected)
+        assert torch.equal(other.shows[k, 0], windows.shows[k, 0][rows][:, columns])
+    assert len(found) > 10
+    assert torch.equal(moved(windows, 0, dice()).latents, windows.latents)
+
+
+def test_sound_is_muffled_and_nothing_else(clips):
+    windows = cut(clips, [2] * 3, 6, 2)
+    other = muffle(windows, 0.5, dice()).conditions
+    difference = other.audio - windows.conditions.audio
+    assert 0 < difference.std() < 0.5
+    assert torch.equal(replace(other, audio=windows.conditions.audio).anchor, windows.conditions.anchor)
+    assert torch.equal(muffle(windows, 0.0, dice()).conditions.audio, windows.conditions.audio)
+
+
 def test_context_is_disturbed_and_nothing_else(clips):
     windows = cut(clips, [2] * 3, 6, 2)
     other = disturb(windows, 0.5, dice()).conditions
@@ -261,7 +293,7 @@ class Anchor(torch.nn.Module):
         super().__init__()
         self.say = say
 
-    def forward(self, x: Tensor, _: Tensor, conditions) -> Tensor:
+    def forward(self, x: Tensor, _: Tensor, conditions, **_places) -> Tensor:
         return self.say(conditions.anchor[:, None].expand_as(x))
 
 
@@ -319,7 +351,7 @@ def test_the_exam_tells_sound_that_matters(clips):
             super().__init__()
             self.weight = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, x: Tensor, _: Tensor, conditions) -> Tensor:
+        def forward(self, x: Tensor, _: Tensor, conditions, **_places) -> Tensor:
             level = conditions.audio[:, 0, ::8, 0]
             return level[:, :, None, None, None].expand_as(x)
 
