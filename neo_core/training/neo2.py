@@ -2,11 +2,12 @@
 
     python -m neo_core train neo2 --films DIR... --exam DIR --minutes 100 --picture neo2.png
 
-encodes the films once (`neo2_clips`), then learns to denoise windows of them. With --performances it first learns to
-hear (`neo2_hearing`). Times lean to the noise, where a walk of
-three steps lives. The loss is on the velocity that the prediction stands for and, near the data, on the differences of
-successive latents; every channel counts as far as it is seen in the pixels, mouths and hands count more. Signals are
-dropped as guidance will leave them out; half of the batches know the latents before the window, disturbed by noise.
+encodes the films once (`neo2_clips`), with --performances learns to hear (`neo2_hearing`), then learns to denoise
+windows of the films. Times lean to the noise, where a walk of three steps lives. The loss is on the velocity that the
+prediction stands for and, near the data, on the differences of successive latents; every channel counts as far as it
+is seen in the pixels, mouths and hands count more, and most steps look mostly at what moves (`busy_tokens`). Signals
+are dropped as guidance will leave them out; half of the batches know the latents before the window, disturbed by
+noise. Windows are moved by some cells, and what is heard is muffled by noise: films are few.
 
 Every five minutes the averaged network is saved and asked how it does on films of people and voices it never saw, in
 three steps (`neo2_exam`). The data of a step depends on the seed and its number alone, so a run that was put down goes
