@@ -18,7 +18,7 @@ from ..pictar.volumetric.checkpoints import FILES, public_layout
 from ..pictar.volumetric.family import Renderer, RendererConfig
 
 ROUNDS = 3  # of the power iteration that spectral norms keep the result of
-GAINS = (  # of weights, by the first ending or part of a name that fits
+GAINS = (  # of weights, by the first of these that is part of the name
     ("conv_img.0.weight", 1.0),
     ("fc.weight", 6.0),
     ("fourth.weight", 2.0),

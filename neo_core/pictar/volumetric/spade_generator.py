@@ -73,7 +73,7 @@ class Modulation(Derived):
 
     def __init__(self, hidden: int, channels: int, factor: int) -> None:
         super().__init__()
-        self.factor, self.channels = factor, channels
+        self.factor = factor
         conv = nn.Conv2d(hidden, 2 * channels, 3)
         self.weight, self.bias = conv.weight, conv.bias  # scale (with its 1 in the bias), then shift
 
