@@ -49,8 +49,9 @@ from .neo2_clips import (
     moved,
     muffle,
 )
-from .neo2_exam import comparison, exam_windows, health
+from .neo2_exam import Care, comparison, exam_windows, health
 from .neo2_hearing import learn_to_hear
+from .neo2_lips import fit_lips
 
 LENGTHS = (10, 10, 10, 10, 10, 10, 6, 7, 8, 9, 11, 12)  # latents of a window, one for all of a batch
 CONTEXTUAL = 0.5  # of the batches know what was before
@@ -62,6 +63,7 @@ TIME_MEAN, TIME_DEVIATION = 1.2, 1.3  # of the logit of the flow times
 FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked for in a share of the windows
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 20.0}  # what a cell counts, by what it shows
 SPEED_SHARE = 1.0  # of the differences of successive latents
+LIPS_SHARE = 0.5  # of what is read off the mouth
 HEARING_MINUTES = 1.5  # of the processor's time, before the films
 STRAY = 3  # cells that a window may be moved by
 HEARD_NOISE = 0.2  # deviations over what is heard, at most
@@ -105,17 +107,17 @@ def run(arguments: argparse.Namespace) -> None:
     state = Run(net.to(device), plan)
     if arguments.resume:
         state.load(_resume_path(arguments.out))
-    seen = channel_weight(vae).to(device)
-    loss = partial(step_loss, state=state, clips=clips, count=arguments.batch, seen=seen, seed=arguments.seed)
-    train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, seen=seen))
+    care = Care(channel_weight(vae).to(device), fit_lips(clips))
+    loss = partial(step_loss, state=state, clips=clips, count=arguments.batch, care=care, seed=arguments.seed)
+    train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, care=care))
     _resume_path(arguments.out).unlink(missing_ok=True)
 
 
-def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, seen: Tensor, seed: int) -> Tensor:
+def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, seed: int) -> Tensor:
     """The loss of the batch that belongs to the step which `state` is at."""
     dice = torch.Generator().manual_seed(STEP_SEED * seed + state.step)
-    windows = draw_windows(clips, count, dice).to(seen.device)
-    return windows_loss(net, windows, seen, dice, draw_places(windows, seen, net.config.patch, dice))
+    windows = draw_windows(clips, count, dice).to(care.seen.device)
+    return windows_loss(net, windows, care, dice, draw_places(windows, care.seen, net.config.patch, dice))
 
 
 def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Windows:
@@ -130,10 +132,10 @@ def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Window
 
 
 def windows_loss(
-    net: nn.Module, windows: Windows, seen: Tensor, dice: torch.Generator, places: Tensor | None = None
+    net: nn.Module, windows: Windows, care: Care, dice: torch.Generator, places: Tensor | None = None
 ) -> Tensor:
-    """The loss of windows at random flow times, where `places` [B, S'] let it look (default: everywhere). seen [C]"""
-    count, device = len(windows.latents), seen.device
+    """The loss of windows at random flow times, where `places` [B, S'] let it look (default: everywhere)."""
+    count, device = len(windows.latents), care.seen.device
     t, noise = draw_times(count, dice).to(device), torch.randn(windows.latents.shape, generator=dice).to(device)
     windows = windows.to(device)
     data = windows.latents
@@ -144,7 +146,8 @@ def windows_loss(
     clear = (1 - t)[:, None, None, None, None].square()
     terms = velocity_error(x, predicted, data, t)
     terms = terms + SPEED_SHARE * clear * difference_error(predicted, data, data[:, :1], order=1)
-    return weighted(terms, windows.shows, seen, known)
+    lips = care.lips.error(predicted, data, windows.shows, known)
+    return weighted(terms, windows.shows, care.seen, known) + LIPS_SHARE * lips
 
 
 def weighted(terms: Tensor, shows: Tensor, seen: Tensor, known: Tensor | None = None) -> Tensor:
@@ -166,7 +169,7 @@ def _one_of(choices: tuple[int, ...], dice: torch.Generator) -> int:
     return choices[int(torch.randint(len(choices), (), generator=dice))]
 
 
-def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Windows, seen: Tensor) -> str:
+def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Windows, care: Care) -> str:
     """Save, paint, and say how the averaged network does on people it never saw."""
     options = [f"--{name} {value}" for name in OPTIONS if (value := getattr(arguments, name)) != Plan.steps]
     made = {
@@ -182,7 +185,7 @@ def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Wind
     state.save(_resume_path(arguments.out))
     if arguments.picture:
         write_image(arguments.picture, comparison(state.average, vae, exam, SHOWN))
-    return ", ".join(f"{name} {value:.3f}" for name, value in health(state.average, exam, seen).items())
+    return ", ".join(f"{name} {value:.3f}" for name, value in health(state.average, exam, care).items())
 
 
 def _resume_path(out: Path) -> Path:

@@ -1,7 +1,7 @@
 """How a DiT of NEO 2 does on windows of films it did not learn from: figures, and a picture to look at."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -12,6 +12,7 @@ from ..neo2.latent_space import FRAMES
 from ..neo2.sampler import Sampling, noise_field, sample_chunk
 from ..neo2.video_vae import VideoVAE
 from .neo2_clips import HANDS, MOUTH, Clip, Windows, cut
+from .neo2_lips import Lips
 
 LENGTH = 10  # latents of a window
 PLACES = (0.05, 0.3, 0.55, 0.8, 0.99)  # moments of a window in the picture
@@ -41,17 +42,26 @@ def sampled(dit: DiT, windows: Windows, sampling: Sampling = DEFAULT) -> Tensor:
     return torch.cat(made)
 
 
-def health(dit: DiT, windows: Windows, seen: Tensor, sampling: Sampling = DEFAULT) -> dict[str, float]:
+@dataclass(frozen=True)
+class Care:
+    """What errors are weighed by."""
+
+    seen: Tensor  # [C] how far a unit of each channel is seen in the pixels
+    lips: Lips
+
+
+def health(dit: DiT, windows: Windows, care: Care, sampling: Sampling = DEFAULT) -> dict[str, float]:
     """Sampled against true latents, with the right sound and with another's.
 
-    `mouth_gain`, `hands_gain`: the error there with another's sound over that with the right one. `mouth_error`,
-    `error`: mean square error over that of the anchor, of mouths and of all. `mouth_motion`, `hands_motion` and
-    `all_motion`: how far the cells move about their mean, over how far the true ones do. seen [C]
+    `lips`, `lips_other`: correlation over time of how far mouths are open (`neo2_lips`) with the truth, with the right
+    sound and with another's. `hands_gain`: the error of hands with another's sound over that with the right one.
+    `mouth_error`, `error`: mean square error over that of the anchor, of mouths and of all. `mouth_motion`,
+    `hands_motion` and `all_motion`: how far cells move about their mean, over how far the true ones do.
     """
     other = replace(windows, conditions=replace(windows.conditions, audio=windows.conditions.audio.roll(1, 0)))
     made, wrong = sampled(dit, windows, sampling), sampled(dit, other, sampling)
     true, still = windows.latents, windows.conditions.anchor[:, None]
-    weight = {name: _weight(windows.shows, kinds, seen.cpu()) for name, kinds in KINDS.items()}
+    weight = {name: _weight(windows.shows, kinds, care.seen.cpu()) for name, kinds in KINDS.items()}
 
     def error(one: Tensor, kind: str) -> Tensor:
         return (weight[kind] * (one - true).square()).sum() / weight[kind].sum().clamp(min=SMALL)
@@ -59,13 +69,21 @@ def health(dit: DiT, windows: Windows, seen: Tensor, sampling: Sampling = DEFAUL
     def motion(one: Tensor, kind: str) -> Tensor:
         return (weight[kind] * (one - one.mean(1, keepdim=True)).square()).sum().sqrt()
 
-    result = {f"{kind}_gain": (error(wrong, kind) / error(made, kind)).sqrt() for kind in ("mouth", "hands")}
+    opening, truly, otherwise = (care.lips.read(one - still, windows.shows).flatten(1) for one in (made, true, wrong))
+    result = {"lips": agreement(opening, truly), "lips_other": agreement(otherwise, truly)}
     result |= {
+        "hands_gain": (error(wrong, "hands") / error(made, "hands")).sqrt(),
         "mouth_error": error(made, "mouth") / error(still, "mouth"),
         "error": error(made, "all") / error(still, "all"),
     }
     result |= {f"{kind}_motion": motion(made, kind) / motion(true, kind).clamp(min=SMALL) for kind in KINDS}
     return {name: float(value) for name, value in result.items()}
+
+
+def agreement(one: Tensor, other: Tensor) -> Tensor:
+    """Mean correlation of the rows of two tables [B, N]; a row that does not change agrees with nothing."""
+    one, other = (x - x.mean(1, keepdim=True) for x in (one, other))
+    return ((one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1)).clamp(min=SMALL)).mean()
 
 
 def _weight(shows: Tensor, kinds: tuple[int, ...], seen: Tensor) -> Tensor:

@@ -35,13 +35,16 @@ from neo_core.training.neo2_clips import (
     muffle,
     restyled,
 )
-from neo_core.training.neo2_exam import comparison, exam_windows, health
+from neo_core.training.neo2_exam import Care, agreement, comparison, exam_windows, health
+from neo_core.training.neo2_lips import SIDE as MOUTH_SIDE
+from neo_core.training.neo2_lips import Lips
 from neo_core.weights.safetensors_io import save
 
 TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2)
 VAE = VideoVAEConfig(encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4)
 FRAMES, SIDE = 64, 32  # of a film
 GRID = SIDE // 4
+CARE = Care(torch.ones(CHANNELS), Lips(torch.full((CHANNELS * MOUTH_SIDE**2, 4), 0.01), 1.0))
 BOX = torch.tensor([8.0, 8.0, 16.0, 12.0])
 
 
@@ -299,9 +302,9 @@ class Anchor(torch.nn.Module):
 
 def test_the_truth_has_no_loss(clips):
     still = [replace(clip, latents=torch.zeros_like(clip.latents), anchor=0 * clip.anchor) for clip in clips]
-    windows, seen = cut(still, [0, 1, 2], 6), torch.ones(CHANNELS)
-    assert windows_loss(Anchor(lambda anchor: anchor), windows, seen, dice()) == 0
-    off = windows_loss(Anchor(lambda anchor: anchor + 0.1), windows, seen, dice())
+    windows = cut(still, [0, 1, 2], 6)
+    assert windows_loss(Anchor(lambda anchor: anchor), windows, CARE, dice()) == 0
+    off = windows_loss(Anchor(lambda anchor: anchor + 0.1), windows, CARE, dice())
     assert off >= 0.1**2
 
 
@@ -312,7 +315,7 @@ def learner(seed: int = 0, steps: int = 6) -> Run:
 
 def test_a_run_goes_on_as_it_would_have(clips, tmp_path):
     def go(state: Run) -> None:
-        train(state, partial(step_loss, state=state, clips=clips, count=2, seen=torch.ones(CHANNELS), seed=3), str)
+        train(state, partial(step_loss, state=state, clips=clips, count=2, care=CARE, seed=3), str)
 
     whole = learner()
     go(whole)
@@ -336,11 +339,11 @@ def test_a_run_goes_on_as_it_would_have(clips, tmp_path):
 def test_a_tiny_network_learns_its_films(clips):
     """Latents are the brightness of a film; from the anchor's they differ by a constant that can be learned."""
     level = [replace(c, latents=torch.full_like(c.latents, 1.0), anchor=0 * c.anchor) for c in clips]
-    windows, seen = cut(level, [0, 1, 2], 6), torch.ones(CHANNELS)
+    windows = cut(level, [0, 1, 2], 6)
     state = learner(steps=60)
-    before = windows_loss(state.net, windows, seen, dice()).item()
-    train(state, partial(step_loss, state=state, clips=level, count=2, seen=seen, seed=0), str)
-    assert windows_loss(state.net, windows, seen, dice()).item() < before / 3
+    before = windows_loss(state.net, windows, CARE, dice()).item()
+    train(state, partial(step_loss, state=state, clips=level, count=2, care=CARE, seed=0), str)
+    assert windows_loss(state.net, windows, CARE, dice()).item() < before / 3
 
 
 def test_the_exam_tells_sound_that_matters(clips):
@@ -361,8 +364,10 @@ def test_the_exam_tells_sound_that_matters(clips):
         states = (1 + torch.arange(2 * FRAMES) / 2).floor() + 10 * k
         film = _Heard(**vars(clip.film), states=states[None, :, None].expand(2, -1, 6))
         heard.append(replace(clip, film=film, latents=level[:, None, None, None].expand_as(clip.latents)))
-    report = health(Hearing(), exam_windows(heard, 3), torch.ones(CHANNELS))
-    assert report["mouth_gain"] > 100
+    report = health(Hearing(), exam_windows(heard, 3), CARE)
+    assert report["lips"] == pytest.approx(1, abs=1e-3)
+    assert report["lips_other"] == pytest.approx(1, abs=1e-3)  # all of these films grow brighter alike
+    assert report["hands_gain"] > 100
     assert report["mouth_error"] < 1e-3
     assert report["all_motion"] == pytest.approx(1, abs=0.01)
 
@@ -379,10 +384,21 @@ class _Heard(Film):
 
 
 def test_a_network_that_moves_nothing_has_no_motion(clips):
-    report = health(DiT(TINY).eval(), exam_windows(clips, 3), torch.ones(CHANNELS))
+    report = health(DiT(TINY).eval(), exam_windows(clips, 3), CARE)
     assert report["error"] == pytest.approx(1)
-    assert report["mouth_gain"] == pytest.approx(1)
+    assert report["hands_gain"] == pytest.approx(1)
+    assert report["lips"] == 0
     assert report["all_motion"] == pytest.approx(0)
+
+
+def test_agreement_is_a_correlation_row_by_row():
+    one = torch.randn(3, 20)
+    assert agreement(one, 2 * one + 3) == pytest.approx(1)
+    assert agreement(one, -one) == pytest.approx(-1)
+    assert agreement(one, torch.ones(3, 20)) == 0
+    other = torch.randn(3, 20)
+    rows = [torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(one, other, strict=True)]
+    assert agreement(one, other) == pytest.approx(float(sum(rows) / 3), abs=1e-5)
 
 
 def test_exam_windows_are_spread(clips):
