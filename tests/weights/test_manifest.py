@@ -16,7 +16,10 @@ BUDGET_MB = {  # what a clone has to carry, per file
     "audio.safetensors": 6,
     "vocal.safetensors": 24,
     "vocal_neo.safetensors": 24,
+    "neo2_vae.safetensors": 8,
+    "neo2_dit.safetensors": 28,
 }
+BUDGET_NEO2_MB = 40  # all files of NEO 2
 SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))
 STORY = {"recipe", "seed", "minutes", "data", "licences", "held_out"}
 
@@ -29,6 +32,10 @@ def test_manifest_and_folder_hold_the_same_files():
 def test_shipped_file_is_intact_described_and_within_budget(name):
     assert manifest.embedded(name).stat().st_size <= BUDGET_MB[name] * 1e6
     assert manifest.read_manifest()[name].keys() >= STORY
+
+
+def test_neo_2_is_within_its_budget_as_a_whole():
+    assert sum(manifest.embedded(name).stat().st_size for name in SHIPPED if "neo2" in name) <= BUDGET_NEO2_MB * 1e6
 
 
 def test_networks_that_are_judged_on_held_out_material_name_it():
