@@ -365,14 +365,17 @@ def seams(exam: Exam, performances: Path) -> dict[str, float]:
     """Can one see where chunks meet? Beside it chunks that know nothing of each other, cut hard."""
     sounds = held_out_sounds(performances, LONG_FRAMES, LONG_VIDEOS)
     people = list({m.film.person: k for k, m in reversed(list(enumerate(exam.moments)))}.values())[: len(sounds)]
+    videos = {
+        name: [exam.film(k, hidden, sync) for k, hidden in zip(people, sounds, strict=False)]
+        for name, sync in (("shipped", SYNC), ("cut", CUT))
+    }
+    moved = fmean(map(motion, videos["shipped"])) / fmean(motion(m.video) for m in exam.moments)
+    if moved < LEAST_MOTION:
+        raise CouldNotRun(f"videos move {moved:.2f} times as much as films: nothing is seen; expected {LEAST_MOTION:g}")
     found = {}
     for name, sync in (("shipped", SYNC), ("cut", CUT)):
         joins = join_frames(latent_count(LONG_FRAMES), sync, TUNED.steps)
-        found[name] = [
-            seam
-            for k, hidden in zip(people, sounds, strict=False)
-            for seam in picture_report(exam.film(k, hidden, sync), joins, RATE).seams
-        ]
+        found[name] = [seam for video in videos[name] for seam in picture_report(video, joins, RATE).seams]
     velocity, interpolation = (
         {name: median(getattr(seam, figure) for seam in all_seams) for name, all_seams in found.items()}
         for figure in ("velocity", "interpolation")

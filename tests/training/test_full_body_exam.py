@@ -261,6 +261,12 @@ def test_a_video_without_joins_has_no_seams_and_a_jump_is_found(exam):
     assert jumping["motion-interpolation error at seams"] > whole["motion-interpolation error at seams"]
 
 
+@pytest.mark.usefixtures("long_sounds")
+def test_a_video_that_does_not_move_proves_nothing_about_seams(exam):
+    with pytest.raises(CouldNotRun, match="nothing is seen"):
+        seams(exam(Frozen), None)
+
+
 def test_as_many_voices_as_there_are_are_heard(monkeypatch, tmp_path):
     def said(voice, seconds, value):
         return SimpleNamespace(voice=voice, samples=torch.full((int(16000 * seconds),), value))
