@@ -5,7 +5,8 @@ processes all of these jointly, so gestures feel driven by speech rather than la
    2403.03206): all pictures share weights, sound and words have narrower ones of their own
  - "every new video chunk receives reference latents from previous chunks": context tokens with negative times
  - rotary positions over time, row and column; sound turns with time alone, words with nothing, the anchor has a row
-   and a column and no time. Only differences of time count: a window may start anywhere
+   and a column and no time. Only differences of time count: a window may start anywhere. Where in the picture a token
+   lies it is told as well
  - one modulation for all blocks with a small table in each (adaLN-single, arXiv 2310.00426), said anew for each
    latent: flow time, prompt, and the sound of the latent's own frames. Lips so know their sound before any attention
  - the network predicts clean latents as an offset from the anchor: a fresh one answers with the anchor itself
@@ -15,6 +16,7 @@ C h w a latent, S tokens of a picture, A = 4 T frames of sound, L layers of the 
 D width of the pictures, E width of a side stream (sound, words), H heads, R numbers of a head that turn.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -37,6 +39,7 @@ STREAMS = ("pictures", "sound", "words")  # pictures first: they are read out
 PAIR = 2  # feature frames per video frame
 AROUND = 2  # video frames before and after a latent whose sound modulates it too
 OPEN = 0.3  # of the gates at the start
+WAVES = 8  # cosines down and across that tell a token its place in the picture
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,7 @@ class DiT(nn.Module):
         self.config = config
         width, side, cells = config.width, config.side_width, CHANNELS * config.patch**2
         self.picture_input = nn.Linear(2 * cells, width)  # a picture beside the anchor
+        self.place_input = nn.Linear(WAVES * WAVES, width)
         self.no_anchor = nn.Parameter(0.02 * torch.randn(width))
         self.kinds = nn.Parameter(0.02 * torch.randn(len(KINDS), width))  # marks of tokens
         self.kind_conditions = nn.Parameter(0.02 * torch.randn(len(KINDS), width))
@@ -297,11 +301,23 @@ class DiT(nn.Module):
         tokens = self.picture_input(
             rearrange(beside, "b f c (y p) (x q) -> b f (y x) (c p q)", p=p, q=p).to(self.picture_input.weight.dtype)
         )
+        tokens = tokens + self.place_input(self._waves(x).to(self.place_input.weight.dtype))
         video, context, anchor = tokens.split((x.shape[1], conditions.context.shape[1], 1), dim=1)
         anchor = torch.where(conditions.anchored[:, None, None, None], anchor, self.no_anchor.to(anchor.dtype))
         video = video + self.sound_input(near)[:, :, None]
         marked = zip((video, context, anchor), self.kinds, strict=True)
         return torch.cat([part + mark for part, mark in marked], dim=1)
+
+    def _waves(self, x: Tensor) -> Tensor:
+        """Where in the picture every token lies, as products of cosines down and across: [S, WAVES WAVES]. Rotary
+        places are relative; this tells a face from hands before anything is recognised."""
+        down, right = (
+            torch.cos(
+                math.pi * torch.arange(WAVES, device=x.device) * (torch.arange(n, device=x.device)[:, None] + 0.5) / n
+            )
+            for n in (size // self.config.patch for size in x.shape[-2:])
+        )
+        return (down[:, None, :, None] * right[None, :, None]).flatten(2).flatten(0, 1)
 
     def _told(self, moment: Tensor, near: Tensor, context: int) -> Tensor:
         """What every picture is told before any attention: flow time and prompt, video its sound too. [B, F, D]"""

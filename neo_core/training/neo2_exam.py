@@ -54,9 +54,11 @@ def health(dit: DiT, windows: Windows, care: Care, sampling: Sampling = DEFAULT)
     """Sampled against true latents, with the right sound and with another's.
 
     `lips`, `lips_other`: correlation over time of how far mouths are open (`neo2_lips`) with the truth, with the right
-    sound and with another's. `hands_gain`: the error of hands with another's sound over that with the right one.
-    `mouth_error`, `error`: mean square error over that of the anchor, of mouths and of all. `mouth_motion`,
-    `hands_motion` and `all_motion`: how far cells move about their mean, over how far the true ones do.
+    sound and with another's. `lips_effect`: the same of what one sound changes against another, in which noise and
+    heads that move cancel; `lips_size` is how large that is against the truth. `hands_gain`: the error of hands with
+    another's sound over that with the right one. `mouth_error`, `error`: mean square error over that of the anchor, of
+    mouths and of all. `mouth_motion`, `hands_motion` and `all_motion`: how far cells move about their mean, over how
+    far the true ones do.
     """
     other = replace(windows, conditions=replace(windows.conditions, audio=windows.conditions.audio.roll(1, 0)))
     made, wrong = sampled(dit, windows, sampling), sampled(dit, other, sampling)
@@ -70,7 +72,9 @@ def health(dit: DiT, windows: Windows, care: Care, sampling: Sampling = DEFAULT)
         return (weight[kind] * (one - one.mean(1, keepdim=True)).square()).sum().sqrt()
 
     opening, truly, otherwise = (care.lips.read(one - still, windows.shows).flatten(1) for one in (made, true, wrong))
+    effect, wanted = opening - otherwise, truly - truly.roll(1, 0)
     result = {"lips": agreement(opening, truly), "lips_other": agreement(otherwise, truly)}
+    result |= {"lips_effect": agreement(effect, wanted), "lips_size": effect.std() / wanted.std().clamp(min=SMALL)}
     result |= {
         "hands_gain": (error(wrong, "hands") / error(made, "hands")).sqrt(),
         "mouth_error": error(made, "mouth") / error(still, "mouth"),

@@ -200,3 +200,12 @@ def test_all_places_are_no_choice_and_a_place_left_out_is_not_seen():
     beside = given.anchor[:, None].expand_as(x)
     assert (answer[..., last, last] - beside[..., last, last]).abs().max() < 1e-5
     assert (net(x, t, given)[..., last, last] - beside[..., last, last]).abs().max() > 1e-3
+
+
+def test_tokens_know_their_place_in_the_picture():
+    """Two places that look alike and see nothing else are told apart."""
+    net, given = network(replace(CONFIG, depth=0)), conditions()
+    flat = replace(given, anchor=torch.ones_like(given.anchor), context=torch.ones_like(given.context))
+    answer = net(torch.ones_like(inputs()[0]), inputs()[1], flat)[0, 0, 0]
+    cells = answer.unfold(0, 2, 2).unfold(1, 2, 2).flatten(2).flatten(0, 1)
+    assert torch.pdist(cells).min() > 1e-3
