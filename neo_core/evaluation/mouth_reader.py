@@ -22,6 +22,7 @@ from ..weights import safetensors_io
 
 HANDS = 2  # the subject's left and right, in the order of the films
 AT_ONCE = 64  # frames read together
+USUAL_WEIGHT = 10.0  # of where points usually are, which is learned first
 CELL = 4  # pixels of the picture per cell of the heat maps
 
 
@@ -53,19 +54,22 @@ class MouthReader(nn.Module):
         self.far = encoder((2 * width, 2 * width), (1, 1), inputs=width)  # 1/16
         self.join = nn.Sequential(conv_norm(3 * width, width), Residual(width))
         self.heat = nn.Conv2d(width, 1 + HANDS, 1)
+        self.usual = nn.Parameter(torch.zeros(1 + HANDS, config.size // CELL, config.size // CELL))
         self.seen = nn.Linear(2 * width, HANDS)
         self.look = encoder((width // 2, width, 2 * width), (1, 1, 1))
         cells = config.crop * config.zoom // 8
         flat = nn.Sequential(nn.Flatten(), nn.Linear(2 * width * cells**2, width))
         self.opening = nn.Sequential(flat, nn.SiLU(), nn.Linear(width, 1))
 
-    def forward(self, frames: Tensor) -> Reading:
-        """frames [B, 3, H, W], 0..1."""
+    def forward(self, frames: Tensor, place: Tensor | None = None) -> Reading:
+        """frames [B, 3, H, W], 0..1. `place` [B, 2]: where to look closely instead of at the place that was found, for
+        training, so that the opening is learned from the first step on."""
         near = self.near(centred(frames))
         far = self.far(near)
         heat = self.heat(self.join(torch.cat((near, F.interpolate(far, size=near.shape[-2:])), 1)))
-        points = soft_argmax(heat)  # [B, N, 2]
-        crop = around(frames, points[:, 0].detach(), self.config.crop, self.config.zoom)
+        points = soft_argmax(heat + USUAL_WEIGHT * self.usual)  # [B, N, 2]
+        middle = points[:, 0].detach() if place is None else place
+        crop = around(frames, middle, self.config.crop, self.config.zoom)
         opening = self.opening(self.look(centred(crop)))[:, 0]
         return Reading(opening, points[:, 0], points[:, 1:], self.seen(far.mean((-2, -1))))
 

@@ -2,8 +2,8 @@
 
     python -m neo_core train mouth-reader --films DIR... --exam DIR --out reader.safetensors --vae FILE --minutes 3
 
-The truth comes with the films. Frames are shifted, recoloured, blurred and noised; with --vae half of the batches have
-been through that autoencoder, with noise on their latents, for the frames that are read later come out of it. At the
+The truth comes with the films. Frames are shifted, recoloured, blurred and noised; with --vae half of them have been
+through that autoencoder, with noise on their latents, for the frames that are read later come out of it. At the
 end its errors on films of people it never saw are printed, and written into its file.
 """
 
@@ -28,13 +28,16 @@ from .films import Film, load_films
 from .fitting import Plan, fit
 from .video_crops import pixels
 
-FILMS = 8  # of a batch, one latent's frames of each
+BATCH = 32  # frames
+PIECES = 600  # of a latent's frames each, that are taken from the films before training
+TOGETHER = 8  # pieces that go through the autoencoder at once
 SHIFT = 8  # pixels, at most
 RATE = 2e-3
-DECODED = 0.5  # of the batches
+DECODED = 0.5  # of the pieces
+ASIDE = 2.0  # pixels, deviation of where the mouth is looked for in training
 LATENT_NOISE = 0.2  # deviations, at most
 MOUTH_SHARE, PLACE_SHARE, SEEN_SHARE = 10.0, 1.0, 0.2  # of the loss
-EXAM_FILMS = 48
+EXAM_FILMS, REPORTED = 48, 8
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ log = logging.getLogger(__name__)
 class Piece(NamedTuple):
     """Frames and what is true of them."""
 
-    frames: Tensor  # [B, 3, H, W] 0..1
+    frames: Tensor  # [B, 3, H, W] 0..1, or u8 as long as they wait
     mouth: Tensor  # [B] opening
     place: Tensor  # [B, 2] x, y of the mouth in pixels
     hands: Tensor  # [B, 2, 2] x, y in pixels
@@ -67,8 +70,10 @@ def run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     dice = torch.Generator().manual_seed(arguments.seed)
     reader = MouthReader(MouthReaderConfig(size=films[0].size))
-    loss = partial(batch_loss, films=films, vae=vae, dice=dice)
-    reader = fit(reader, loss, Plan(arguments.minutes, RATE), lambda net: _said(judge(net, exam[:FILMS])))
+    taken = take(films, PIECES, vae, dice)
+    loss = partial(batch_loss, taken=taken, dice=dice)
+    some = spread(exam, REPORTED)
+    reader = fit(reader, loss, Plan(arguments.minutes, RATE), lambda net: _said(judge(net, some)))
     figures = judge(reader, spread(exam, EXAM_FILMS), vae)
     log.info("held-out films: %s", _said(figures))
     made = {
@@ -79,10 +84,11 @@ def run(arguments: argparse.Namespace) -> None:
     save_mouth_reader(arguments.out, reader, made)
 
 
-def batch_loss(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None, dice: torch.Generator) -> Tensor:
-    """The loss of one fresh batch."""
-    batch = draw(films, FILMS, vae, dice)
-    said = reader(batch.frames)
+def batch_loss(reader: MouthReader, taken: Piece, dice: torch.Generator) -> Tensor:
+    """The loss of some of the frames that were taken from films, made strange."""
+    batch = draw(taken, BATCH, dice)
+    aside = ASIDE * torch.randn(batch.place.shape, generator=dice)
+    said = reader(batch.frames, batch.place + aside)
     place = (said.place - batch.place).abs().mean() / CELL
     hands = ((said.hands - batch.hands).abs().mean(-1) * batch.seen).sum() / batch.seen.sum().clamp(min=1) / CELL
     mouth = F.smooth_l1_loss(said.mouth, batch.mouth, beta=0.1)
@@ -90,21 +96,32 @@ def batch_loss(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None,
     return MOUTH_SHARE * mouth + PLACE_SHARE * (place + hands) + SEEN_SHARE * seen
 
 
-def draw(films: Sequence[Film], count: int, vae: VideoVAE | None, dice: torch.Generator) -> Piece:
-    """`FRAMES` frames of each of `count` random films, made strange."""
-    chosen = [films[k] for k in torch.randint(len(films), (count,), generator=dice).tolist()]
-    starts = [int(torch.randint(film.frames - FRAMES + 1, (), generator=dice)) for film in chosen]
-    pieces = [frames_of(film, start, start + FRAMES) for film, start in zip(chosen, starts, strict=True)]
-    if vae is not None and torch.rand((), generator=dice) < DECODED:
-        noisy = LATENT_NOISE * float(torch.rand((), generator=dice))
-        frames = decoded(vae, [piece.frames for piece in pieces], chosen, noisy, dice)
-        pieces = [piece._replace(frames=seen) for piece, seen in zip(pieces, frames, strict=True)]
-    batch = Piece(*(torch.cat(column) for column in zip(*pieces, strict=True)))
-    batch = shifted(batch, dice)
+def draw(taken: Piece, count: int, dice: torch.Generator) -> Piece:
+    """`count` random frames, moved and with other colours, noise and blur."""
+    chosen = torch.randint(len(taken.frames), (count,), generator=dice)
+    batch = Piece(*(column[chosen] for column in taken))
+    batch = shifted(batch._replace(frames=batch.frames.float() / 255), dice)
     frames = batch.frames
-    for share, change in ((0.5, recolour), (0.4, blur), (0.4, noise)):
+    for share, change in ((0.5, recolour), (0.2, blur), (0.3, noise)):
         frames = on_some(frames, share, change, dice)
     return batch._replace(frames=frames.clamp(0, 1))
+
+
+def take(films: Sequence[Film], count: int, vae: VideoVAE | None, dice: torch.Generator) -> Piece:
+    """Frames u8 of `count` random moments of films, `FRAMES` of each, with their truth. With an autoencoder a share of
+    them has been through it, with noise on their latents: once, for that takes longer than a step of training."""
+    pieces, films = [], [films[k] for k in torch.randint(len(films), (count,), generator=dice).tolist()]
+    for film in films:
+        start = int(torch.randint(film.frames - FRAMES + 1, (), generator=dice))
+        pieces.append(frames_of(film, start, start + FRAMES))
+    through = round(DECODED * count) if vae is not None else 0
+    for first in range(0, through, TOGETHER):
+        some = slice(first, min(first + TOGETHER, through))
+        noisy = LATENT_NOISE * float(torch.rand((), generator=dice))
+        frames = decoded(vae, [piece.frames for piece in pieces[some]], films[some], noisy, dice)
+        pieces[some] = [piece._replace(frames=seen) for piece, seen in zip(pieces[some], frames, strict=True)]
+    narrow = [piece._replace(frames=(255 * piece.frames).round().clamp(0, 255).byte()) for piece in pieces]
+    return Piece(*(torch.cat(column) for column in zip(*narrow, strict=True)))
 
 
 def frames_of(film: Film, first: int, last: int) -> Piece:
