@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..flow.path import interpolate
@@ -30,9 +31,9 @@ from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
-from .busy_tokens import draw_places, looked_at
+from .busy_tokens import busy_places, draw_places, looked_at
 from .films import load_films
-from .flow_matching import Plan, Run, difference_error, train, velocity_error
+from .flow_matching import Plan, Run, train, velocity_error
 from .neo2_clips import (
     CONTEXT,
     HANDS,
@@ -55,8 +56,7 @@ from .neo2_lips import fit_lips
 
 LENGTHS = (10, 10, 10, 10, 10, 10, 6, 7, 8, 9, 11, 12)  # latents of a window, one for all of a batch
 CONTEXTUAL = 0.5  # of the batches know what was before
-LAGS = (0, 0, 0, 1, 2, 4)  # latents between the context and the window
-DISTURBED = 0.7  # strength of the noise over the context, at most
+FADED, DISTURBED = 0.9, 0.2  # of what the context shows, and deviations of noise over it, at most
 DROP = 0.1  # of the windows have no sound; as many no prompt, no anchor
 HUSHED = 0.15  # of the windows lose their sound before or after some moment
 TIME_MEAN, TIME_DEVIATION = 1.2, 1.3  # of the logit of the flow times
@@ -64,7 +64,7 @@ FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 20.0}  # what a cell counts, by what it shows
 SPEED_SHARE = 1.0  # of the differences of successive latents
 LIPS_SHARE = 0.5  # of what is read off the mouth
-HEARING_MINUTES = 1.5  # of the processor's time, before the films
+HEARING_STEPS = 1100  # before the films
 STRAY = 2  # cells that a window may be moved by
 HEARD_NOISE = 0.2  # deviations over what is heard, at most
 EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
@@ -102,33 +102,37 @@ def run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     net = DiT(DiTConfig(**SIZES[arguments.size]))
     if arguments.performances and not arguments.resume:
-        learn_to_hear(net, arguments.performances, HEARING_MINUTES, arguments.seed)
+        learn_to_hear(net, arguments.performances, HEARING_STEPS, arguments.seed)
     plan = Plan(arguments.minutes, arguments.rate, steps=arguments.steps, report=SAVE_EVERY)
     state = Run(net.to(device), plan)
     if arguments.resume:
         state.load(_resume_path(arguments.out))
     care = Care(channel_weight(vae).to(device), fit_lips(clips))
-    loss = partial(step_loss, state=state, clips=clips, count=arguments.batch, care=care, seed=arguments.seed)
+    busy = busy_places(clips, care.seen, net.config.patch)
+    loss = partial(
+        step_loss, state=state, clips=clips, count=arguments.batch, care=care, busy=busy, seed=arguments.seed
+    )
     train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, care=care))
     _resume_path(arguments.out).unlink(missing_ok=True)
 
 
-def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, seed: int) -> Tensor:
-    """The loss of the batch that belongs to the step which `state` is at."""
+def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, busy: Tensor, seed: int) -> Tensor:
+    """The loss of the batch that belongs to the step which `state` is at. busy [rows, columns]"""
     dice = torch.Generator().manual_seed(STEP_SEED * seed + state.step)
     windows = draw_windows(clips, count, dice).to(care.seen.device)
-    return windows_loss(net, windows, care, dice, draw_places(windows, care.seen, net.config.patch, dice))
+    places = draw_places(busy, count, dice)
+    return windows_loss(net, windows, care, dice, places if places is None else places.to(care.seen.device))
 
 
 def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Windows:
     """Windows of one length, with or without context, some of their signals left out."""
     contextual = float(torch.rand((), generator=dice)) < CONTEXTUAL
-    context, lag = (CONTEXT, _one_of(LAGS, dice)) if contextual else (0, 0)
-    room = min(len(clip.latents) for clip in clips) - context - lag
+    context = CONTEXT if contextual else 0
+    room = min(len(clip.latents) for clip in clips) - context
     length = min(_one_of(LENGTHS, dice), room)
-    windows = draw(clips, count, length, context, lag, dice)
+    windows = draw(clips, count, length, context, dice)
     windows = muffle(moved(windows, STRAY, dice), HEARD_NOISE, dice)
-    return disturb(hush(drop(windows, DROP, dice), HUSHED, dice), DISTURBED, dice)
+    return disturb(hush(drop(windows, DROP, dice), HUSHED, dice), FADED, DISTURBED, dice)
 
 
 def windows_loss(
@@ -145,7 +149,8 @@ def windows_loss(
         predicted = net(x, t, windows.conditions, places=places)
     clear = (1 - t)[:, None, None, None, None].square()
     terms = velocity_error(x, predicted, data, t)
-    terms = terms + SPEED_SHARE * clear * difference_error(predicted, data, data[:, :1], order=1)
+    speed = F.pad((predicted - data).diff(dim=1).square(), (0, 0, 0, 0, 0, 0, 1, 0))  # of successive latents
+    terms = terms + SPEED_SHARE * clear * speed
     lips = care.lips.error(predicted, data, windows.shows, known)
     return weighted(terms, windows.shows, care.seen, known) + LIPS_SHARE * lips
 
@@ -172,12 +177,13 @@ def _one_of(choices: tuple[int, ...], dice: torch.Generator) -> int:
 def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Windows, care: Care) -> str:
     """Save, paint, and say how the averaged network does on people it never saw."""
     options = [f"--{name} {value}" for name in OPTIONS if (value := getattr(arguments, name)) != Plan.steps]
+    heard = ["--performances PERFORMANCES"] if arguments.performances else []
     made = {
-        "recipe": " ".join(("python -m neo_core train neo2 --films FILMS --exam EXAM", *options)),
+        "recipe": " ".join(("python -m neo_core train neo2 --films FILMS --exam EXAM", *heard, *options)),
         "seed": arguments.seed,
         "minutes": round(state.seconds / 60, 1),
         "steps": state.step,
-        "data": "films of synthetic people (`factory films`)",
+        "data": "films of synthetic people (`factory films`); the performances they were filmed with, for hearing",
         "licences": ["MakeHuman CC0", "LibriSpeech CC BY 4.0"],
         "held_out": "people and voices of the films in EXAM",
     }

@@ -159,26 +159,24 @@ def covered(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
     return reduce(inside, "(n f) k h w -> n h w", "any", f=FRAMES)
 
 
-def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int = 0, lag: int = 0) -> Windows:
-    """The windows of `length` latents that begin at `starts`, with `context` latents that end `lag` before them."""
+def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int = 0) -> Windows:
+    """The windows of `length` latents that begin at `starts`, with the `context` latents before them."""
     latents, shows, audio, before = [], [], [], []
     for clip, start in zip(clips, starts, strict=True):
         window = slice(start, start + length)
-        if start - lag < context or start + length > len(clip.latents):
-            raise ValueError(
-                f"a window at {start} of {length} with context {context} + {lag} is not in {clip.film.path}"
-            )
+        if start < context or start + length > len(clip.latents):
+            raise ValueError(f"a window at {start} of {length} with context {context} is not in {clip.film.path}")
         latents.append(clip.latents[window].float())
         shows.append(clip.shows[window])
         audio.append(clip.film.heard(FRAMES * start, FRAMES * (start + length)).float())
-        before.append(clip.latents[start - lag - context : start - lag].float())
+        before.append(clip.latents[start - context : start].float())
     given = torch.ones(len(clips), dtype=torch.bool)
     conditions = Conditions(
         anchor=torch.stack([clip.anchor for clip in clips]).float(),
         audio=torch.stack(audio),
         words=pad_words([clip.words for clip in clips]),
         context=torch.stack(before),
-        context_time=(torch.arange(-context, 0) - lag).expand(len(clips), -1).float(),
+        context_time=torch.arange(-context, 0).expand(len(clips), -1).float(),
         heard=given,
         prompted=given,
         contextual=given & bool(context),
@@ -187,13 +185,12 @@ def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int 
     return Windows(torch.stack(latents), torch.stack(shows), conditions)
 
 
-def draw(clips: Sequence[Clip], count: int, length: int, context: int, lag: int, dice: torch.Generator) -> Windows:
+def draw(clips: Sequence[Clip], count: int, length: int, context: int, dice: torch.Generator) -> Windows:
     """Random windows of random films."""
     chosen = [clips[int(k)] for k in torch.randint(len(clips), (count,), generator=dice)]
-    first = context + lag
     lasts = [len(clip.latents) - length for clip in chosen]
-    starts = [int(torch.randint(first, last + 1, (), generator=dice)) for last in lasts]
-    return cut(chosen, starts, length, context, lag)
+    starts = [int(torch.randint(context, last + 1, (), generator=dice)) for last in lasts]
+    return cut(chosen, starts, length, context)
 
 
 def drop(windows: Windows, share: float, dice: torch.Generator) -> Windows:
@@ -240,13 +237,13 @@ def muffle(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
     )
 
 
-def disturb(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
-    """Noise over the context, of a strength up to `strength` that each window draws: at sampling it may be the clean
-    prediction of an earlier step, which is not quite what it will be."""
-    context = windows.conditions.context
-    level = strength * torch.rand(len(context), 1, 1, 1, 1, generator=dice)
-    noise = torch.randn(context.shape, generator=dice)
-    return replace(windows, conditions=replace(windows.conditions, context=(1 - level) * context + level * noise))
+def disturb(windows: Windows, faded: float, strength: float, dice: torch.Generator) -> Windows:
+    """The context as far nearer to the anchor as each window draws, up to a share `faded`, with noise up to `strength`:
+    at sampling it may be the clean prediction of an earlier step, which is surer of the person than of the movement."""
+    anchor, context = windows.conditions.anchor[:, None], windows.conditions.context
+    share, level = torch.rand(2, len(context), 1, 1, 1, 1, generator=dice)
+    away = (1 - faded * share) * (context - anchor) + strength * level * torch.randn(context.shape, generator=dice)
+    return replace(windows, conditions=replace(windows.conditions, context=anchor + away))
 
 
 def _coins(given: Conditions, share: float, dice: torch.Generator) -> Tensor:

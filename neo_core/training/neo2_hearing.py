@@ -22,7 +22,7 @@ from ..audio.loading import load_audio_encoder
 from ..motion_space import INDEX, REGIONS
 from ..neo2.dit import DiT
 from ..neo2.latent_space import FRAMES
-from .fitting import Plan, fit
+from .flow_matching import Plan, Run, train
 from .listening import listener
 from .neo2_clips import AUDIO
 from .synthetic.body_motion import prosody_energy
@@ -34,6 +34,7 @@ LENGTH = 12  # latents of a window
 WINDOWS = 24  # of a batch
 SHARE = {"energy": 2.0, "jawOpen": 4.0}  # of the loss; of all other numbers 1
 NOISE = 0.3  # deviations over what is heard, at most
+RATE = 2e-3  # highest learning rate
 SPREAD = 0.02  # smallest deviation that a number is divided by
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Hearing(nn.Module):
         return self.read_off(near).unflatten(-1, (FRAMES, -1)).flatten(1, 2)
 
 
-def learn_to_hear(dit: DiT, folder: Path, minutes: float, seed: int) -> None:
+def learn_to_hear(dit: DiT, folder: Path, steps: int, seed: int) -> None:
     """Train the hearing of a fresh DiT on performances, in place."""
     data = load_performances(folder)
     lessons = lessons_of(data, listener(load_audio_encoder()))
@@ -72,11 +73,10 @@ def learn_to_hear(dit: DiT, folder: Path, minutes: float, seed: int) -> None:
     hearing = Hearing(dit, lessons[0].face.shape[-1])
     learned = [lesson for lesson in lessons if not lesson.held_out]
     exam = [lesson for lesson in lessons if lesson.held_out]
-    average = fit(
-        hearing, lambda net: hearing_loss(net, learned, dice), Plan(minutes, 2e-3), lambda net: said(net, exam)
-    )
-    dit.audio_input.load_state_dict(average.audio_input.state_dict())
-    dit.latent_sound.load_state_dict(average.latent_sound.state_dict())
+    state = Run(hearing, Plan(rate=RATE, steps=steps))
+    train(state, lambda net: hearing_loss(net, learned, dice), lambda state: said(state.average, exam))
+    dit.audio_input.load_state_dict(state.average.audio_input.state_dict())
+    dit.latent_sound.load_state_dict(state.average.latent_sound.state_dict())
 
 
 def lessons_of(data: Performances, listen: Listener) -> list[Lesson]:
