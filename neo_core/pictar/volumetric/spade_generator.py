@@ -191,10 +191,12 @@ class SpadeGenerator(nn.Module):
         self.conv_img = nn.Conv2d(widths[-1], 3 * config.enlarge**2, 3, padding=1)
 
     def narrow(self, dtype: torch.dtype) -> None:
-        """Compute convolutions in another precision. With the eight bits of bfloat16 only the last blocks, after which
-        nothing adds to their errors."""
+        """Compute convolutions in another precision. The eight bits of bfloat16 are too few for the modulations of the
+        middle blocks, which everything after them multiplies, and for the cheap first and last layer."""
         parts = [self.rising, self.rising_hidden]
-        if dtype is not torch.bfloat16:
+        if dtype is torch.bfloat16:
+            parts += [conv for block in self.middle for conv in (block.conv_0, block.conv_1)]
+        else:
             parts += [self.fc, self.middle, self.middle_hidden, self.conv_img]
         for part in parts:
             part.to(dtype)
