@@ -293,6 +293,8 @@ class _Meter:
             identity=_to_first(self.looks),
             **three,
         )
+        if reach < 1:
+            raise InputError(f"a seam of {reach} pictures to either side of a join; expected at least 1")
         inside = _inside(len(curves.detail), joins, reach)
         if sum(inside[1:-1]) < LEAST:
             raise InputError(

@@ -80,7 +80,7 @@ class Group:
 
 def windows(count: int, sync: Sync, shift: int = 0) -> tuple[tuple[int, int], ...]:
     """(first, last) of every window over `count` latents, both rising, from 0 to count."""
-    if count <= sync.chunk:
+    if count <= sync.longest:
         return ((0, count),)
     least = max(sync.shortest, sync.overlap + 1)  # latents of a window at the end: it has to bring something new
     offset = shift % sync.stride

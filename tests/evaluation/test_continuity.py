@@ -185,6 +185,7 @@ def test_a_file_is_measured_by_seconds(jumpy_file):
         ({"every": 0.0}, "more than 0"),
         ({"every": 7.0}, "no join"),
         ({"every": 0.1}, "inside chunks"),
+        ({"joins": [1.0], "reach": 0}, "at least 1"),
     ],
 )
 def test_impossible_joins_are_refused(jumpy_file, asked, said):

@@ -116,7 +116,8 @@ function fillIn({ elements }, { kind, name, expires, adult, scope }) {
   elements.name.value = name;
   elements.expires.value = expires ?? "";
   elements.adult.checked = adult;
-  for (const box of elements.scope) box.checked = scope.includes(box.value);
+  // The use that was asked for is ticked and locked: it stays so, whatever was answered before.
+  for (const box of elements.scope) box.checked = box.disabled || scope.includes(box.value);
 }
 
 // ---- the parts of the dialog, from top to bottom
