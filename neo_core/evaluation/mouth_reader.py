@@ -55,7 +55,7 @@ class MouthReader(nn.Module):
         self.join = nn.Sequential(conv_norm(3 * width, width), Residual(width))
         self.heat = nn.Conv2d(width, 1 + HANDS, 1)
         self.usual = nn.Parameter(torch.zeros(1 + HANDS, config.size // CELL, config.size // CELL))
-        self.seen = nn.Linear(2 * width, HANDS)
+        self.seen = nn.Linear(2 * width + HANDS, HANDS)
         self.look = encoder((width // 2, width, 2 * width), (1, 1, 1))
         cells = config.crop * config.zoom // 8
         flat = nn.Sequential(nn.Flatten(), nn.Linear(2 * width * cells**2, width))
@@ -71,7 +71,9 @@ class MouthReader(nn.Module):
         middle = points[:, 0].detach() if place is None else place
         crop = around(frames, middle, self.config.crop, self.config.zoom)
         opening = self.opening(self.look(centred(crop)))[:, 0]
-        return Reading(opening, points[:, 0], points[:, 1:], self.seen(far.mean((-2, -1))))
+        peaks = heat[:, 1:].amax((-2, -1))  # a hand that is away is warm nowhere
+        seen = self.seen(torch.cat((far.mean((-2, -1)), peaks), 1))
+        return Reading(opening, points[:, 0], points[:, 1:], seen)
 
 
 def soft_argmax(heat: Tensor) -> Tensor:
