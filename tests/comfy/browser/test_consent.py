@@ -110,7 +110,7 @@ def test_escape_stores_nothing_and_the_node_can_ask_again(refused, host, ledger)
     node = "app.graph.nodes.find(node => node.type === 'NEO_Consent')"
     refused.evaluate(f"() => {node}.widgets.find(widget => widget.type === 'button').callback()")
     refused.locator(f"{DIALOG} img").wait_for()
-    assert refused.evaluate(f"() => {node}.serialize().widgets_values") == [0]
+    assert refused.evaluate(f"() => {node}.serialize().widgets_values") == [0, "talking-head"]
     assert len(ledger.records()) == records
 
 
