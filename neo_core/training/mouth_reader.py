@@ -1,6 +1,6 @@
 """Train the small network that reads mouth and hands from frames, for the bench of NEO 2.
 
-    python -m neo_core train mouth-reader --films DIR... --exam DIR --out reader.safetensors --vae FILE --minutes 3
+    python -m neo_core train mouth-reader --films DIR... --exam DIR --out reader.safetensors --vae FILE --minutes 6
 
 The truth comes with the films. Frames are shifted, recoloured, blurred and noised; with --vae half of them have been
 through that autoencoder, with noise on their latents, for the frames that are read later come out of it. At the
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vae", type=Path, help="autoencoder whose frames it shall read too")
-    parser.add_argument("--minutes", type=float, default=3.0, help="of the processor's time")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of the processor's time")
     parser.add_argument("--seed", type=int, default=0)
 
 
