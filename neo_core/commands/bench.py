@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=Path, metavar="DIR", help="films of held-out people (bench neo2)")
     parser.add_argument("--performances", type=Path, metavar="DIR", help="what the films were made with (bench neo2)")
     parser.add_argument("--reader", type=Path, metavar="FILE", help="made by `train mouth-reader` (bench neo2)")
+    parser.add_argument("--dit", type=Path, metavar="FILE", help="another DiT than the embedded one (bench neo2)")
     parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
     parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
@@ -136,7 +137,7 @@ def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, f
 
     @cache
     def exam() -> full_body_exam.Exam:
-        return full_body_exam.prepare(shipped(), named("people"), named("reader"), notes)
+        return full_body_exam.prepare(shipped(arguments.dit), named("people"), named("reader"), notes)
 
     def fusion() -> dict[str, float]:
         found = fusion_figures()
@@ -149,9 +150,9 @@ def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, f
     parts = {
         "fusion": fusion,
         "vae": video_vae_speed.on_cpu,
-        "time": full_body_speed.chunk,
-        "parallel": full_body_speed.processes,
-        "long": lambda: full_body_length.bench(full_body_exam.pictures(named("people")), work),
+        "time": lambda: full_body_speed.chunk(shipped(arguments.dit)),
+        "parallel": lambda: full_body_speed.processes(shipped(arguments.dit)),
+        "long": lambda: full_body_length.bench(full_body_exam.pictures(named("people")), work, arguments.dit),
         "sound": lambda: full_body_exam.sound(exam()),
         "gestures": lambda: full_body_exam.gestures(exam()),
         "identity": lambda: full_body_exam.identity(exam()),

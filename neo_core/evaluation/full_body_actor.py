@@ -9,6 +9,7 @@ Letters: T latents, C h w one latent, L layers and D width of the audio encoder,
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from einops import rearrange
@@ -73,9 +74,9 @@ class Actor:
 
 
 @lru_cache
-def shipped() -> Actor:
-    """The embedded weights. Raises InputError when there are none."""
-    return Actor(load_video_vae().eval(), load_dit().eval())
+def shipped(dit: Path | None = None) -> Actor:
+    """The embedded weights, or another DiT. Raises InputError when there are none."""
+    return Actor(load_video_vae().eval(), load_dit(dit).eval())
 
 
 def span_of(hidden: Tensor):

@@ -26,19 +26,20 @@ PROMPT = "A person speaks."
 log = logging.getLogger(__name__)
 
 
-def bench(pictures: Sequence[Tensor], work: Path) -> dict[str, float]:
-    """The first of some people u8 [H, W, 3] whom the command accepts speaks for a minute."""
+def bench(pictures: Sequence[Tensor], work: Path, dit: Path | None = None) -> dict[str, float]:
+    """The first of some people u8 [H, W, 3] whom the command accepts speaks for a minute, by the embedded DiT or
+    another."""
     for number, picture in enumerate(pictures):
         photo = work / f"person_{number}.png"
         write_image(photo, enlarged(picture, ENLARGED))
         refused = consented(photo, work)
-        few = animated(photo, FEW, work)
+        few = animated(photo, FEW, work, dit)
         if few.code == 0:
             break
         log.warning("%s cannot be animated: %s %s", photo.name, refused.strip(), few.error.strip())
     else:
         raise CouldNotRun(f"none of {len(pictures)} people could be animated; expected one whose face is found")
-    many = must(animated(photo, MANY, work))
+    many = must(animated(photo, MANY, work, dit))
     report = video_report(written(MANY, work), [join / RATE for join in many.json()["joins"]])
     log.info("%d chunks in %.0f s, %.2f GB; %d in %.2f GB", MANY, many.seconds, many.peak_gb, FEW, few.peak_gb)
     log.info("%s", report.table())
@@ -54,12 +55,12 @@ def consented(photo: Path, work: Path) -> str:
     return neo("consent", "add", photo, *STATED, "--scope", "full-body", home=work / "home").error
 
 
-def animated(photo: Path, chunks: int, work: Path) -> Finished:
+def animated(photo: Path, chunks: int, work: Path, dit: Path | None) -> Finished:
     """The command, for a sound that takes so many chunks. Nothing is raised when it fails."""
     seconds = frames_of(chunks) / RATE
     whole = looped(SAMPLES / "speech.flac", int(seconds) + 1, work / f"speech_{chunks}_chunks.wav")
     sound = first_part(whole, seconds, whole.with_stem(f"{whole.stem}_exactly"))
-    options = ("--model", "neo2", "--scale", "1", "--prompt", PROMPT, "--json")
+    options = ("--model", "neo2", "--scale", "1", "--prompt", PROMPT, "--json", *(("--dit", dit) if dit else ()))
     return neo("animate", photo, sound, "-o", written(chunks, work), *options, home=work / "home")
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..neo2.chunk_executor import Processes
 from ..neo2.latent_space import SIZE, latent_count
-from .full_body_actor import HEARD, SYNC, TUNED, Actor, shipped
+from .full_body_actor import HEARD, SYNC, TUNED, Actor
 
 FRAMES = 25  # of the chunk
 CORES = 2
@@ -24,9 +24,8 @@ CHUNKS = 4  # side by side
 log = logging.getLogger(__name__)
 
 
-def chunk(actor: Actor | None = None) -> dict[str, float]:
+def chunk(actor: Actor) -> dict[str, float]:
     """Seconds from a picture, hidden states and a prompt to the frames of a chunk."""
-    actor = actor or shipped()
     picture, hidden, count = _picture(), _hidden(actor, latent_count(FRAMES)), latent_count(FRAMES)
 
     def perform() -> None:
@@ -39,9 +38,8 @@ def chunk(actor: Actor | None = None) -> dict[str, float]:
     return {"one chunk of 25 frames": statistics.median(seconds)}
 
 
-def processes(actor: Actor | None = None) -> dict[str, float]:
+def processes(actor: Actor) -> dict[str, float]:
     """Chunks side by side: wall time in two worker processes of a thread each over that in one, and do they agree."""
-    actor = actor or shipped()
     total = SYNC.chunk + (CHUNKS - 1) * SYNC.stride
     anchor, hidden = actor.anchor(_picture()), _hidden(actor, total)
     with Processes(1) as one, Processes(2) as two, threads(1):

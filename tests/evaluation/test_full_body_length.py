@@ -21,7 +21,8 @@ def commands(monkeypatch):
     """What the command would do: a waving square, brighter by `drift` levels per chunk; its memory; whom it refuses."""
     does = {"drift": 0.0, "memory": {FEW: 1.0, MANY: 1.1}, "refuses": 0, "asked": []}
 
-    def animated(photo, chunks, work):
+    def animated(photo, chunks, work, dit=None):
+        assert dit is None
         does["asked"].append((photo.name, chunks))
         if len({name for name, _ in does["asked"]}) <= does["refuses"]:
             return Finished(2, 1.0, 0.5, "", "neo: no face found")
