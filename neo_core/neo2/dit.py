@@ -9,7 +9,8 @@ processes all of these jointly, so gestures feel driven by speech rather than la
    lies it is told as well
  - one modulation for all blocks with a small table in each (adaLN-single, arXiv 2310.00426), said anew for each
    latent: flow time, prompt, and the sound of the latent's own frames. Lips so know their sound before any attention
- - the network predicts clean latents as an offset from the anchor: a fresh one answers with the anchor itself
+ - the network predicts clean latents as an offset from the best linear estimate (`gaussian_prior`), which is an offset
+   from the anchor: a fresh one answers with that estimate
 
 Letters: B batch, T latents of the window, K latents of context, F = T + K + 1 pictures (video, context, anchor),
 C h w a latent, S tokens of a picture, A = 4 T frames of sound, L layers of the audio encoder, W words, G trigrams,
@@ -21,7 +22,7 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from ..nn.embedding import TimestepEmbedding
@@ -30,6 +31,7 @@ from ..nn.norm import RMSNorm, modulate
 from ..nn.position import rotary_table, rotate
 from ..nn.stream import join_heads, split_heads, split_normed
 from ..runtime.attention import attention
+from .gaussian_prior import along, cosines, deviation, estimate, resized, spectrum
 from .latent_space import CHANNELS, FRAMES
 from .text_encoder import TextConfig, TextEncoder, pad_words
 
@@ -39,6 +41,7 @@ STREAMS = ("pictures", "sound", "words")  # pictures first: they are read out
 PAIR = 2  # feature frames per video frame
 AROUND = 2  # video frames before and after a latent whose sound modulates it too
 OPEN = 0.3  # of the gates at the start
+LIVELY = 3.0  # largest logarithm of what a place varies by, over what the prior says
 WAVES = 8  # cosines down and across that tell a token its place in the picture
 
 
@@ -62,6 +65,8 @@ class DiTConfig:
     text_width: int = 96
     text_depth: int = 2
     text_tokens: int = 8
+    prior_lags: int = 12  # latents apart that the prior knows of
+    prior_side: int = 32  # cells of its square
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.rotary_time % 2 or self.rotary_place % 2 or self.turning > self.head_width:
@@ -259,44 +264,53 @@ class DiT(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.final_modulation = nn.Linear(width, 2 * width)
         self.final = nn.Linear(width, cells + CHANNELS)
+        prior = torch.zeros(2, config.prior_lags, CHANNELS, config.prior_side, config.prior_side)
+        prior[:, 0] = 1
+        self.register_buffer("autocovariance", prior)  # of clean latents about nothing, and about the anchor
         for layer in (self.final_modulation, self.final):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        conditions: Conditions,
-        first: Tensor | None = None,
-        places: Tensor | None = None,
-    ) -> Tensor:
-        """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]. `first` [B] is the number of the window's
-        first latent: it changes nothing but rounding. `places` [B, S'] are the tokens of every picture that are looked
-        at, for a cheaper step of training (arXiv 2306.09305): elsewhere the answer is the anchor."""
+    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, places: Tensor | None = None) -> Tensor:
+        """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]. `places` [B, S'] are the tokens of every
+        picture that are looked at, for a cheaper step of training (arXiv 2306.09305): elsewhere the answer is the
+        linear estimate."""
         base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)
+        noisy = Noisy(x, t, base, self._variance(x, conditions.anchored))
         sound = self.audio_input(conditions.audio, conditions.heard)  # [B, A, E]
         words = self.text_encoder(conditions.words, conditions.prompted)
         near = self.latent_sound(sound, self.audio_input.nothing)  # [B, T, D]
         moment = self.time(t) + self.prompt(words.flatten(1))  # [B, D]
         told = self._told(moment, near, conditions.context.shape[1])  # [B, F, D]
-        states = [kept(self._pictures(x, base, near, conditions), places, 2), sound[:, None], words[:, None]]
+        states = [
+            kept(self._pictures(noisy.guess(), base, near, conditions), places, 2),
+            sound[:, None],
+            words[:, None],
+        ]
         said = [
             rearrange(layer(F.silu(c)), "b f (six d) -> b f 1 six d", six=6)
             for layer, c in zip(self.modulations, (told, moment[:, None], moment[:, None]), strict=True)
         ]
-        table, mask = self._table(x, conditions, first, places), self._mask(x, conditions, states[0].shape[2])
+        table, mask = self._table(x, conditions, places), self._mask(x, conditions, states[0].shape[2])
         for block in self.blocks:
             states = block(states, said, table, mask)
         video = slice(0, x.shape[1])
         shift, scale = self.final_modulation(F.silu(told[:, video, None])).chunk(2, dim=-1)
         read = self.final(modulate(states[0][:, video], shift, scale)).float()
-        return self._clean(x, t, base, read if places is None else self._spread(read, places, x))
+        return self._clean(noisy, read if places is None else self._spread(read, places, x))
+
+    def _variance(self, x: Tensor, anchored: Tensor) -> Tensor:
+        """What clean latents vary by along the cosines of a window, with and without an anchor: [B, T, C, h, w]."""
+        table = resized(self.autocovariance.float(), x.shape[-2:])
+        with torch.autocast(x.device.type, enabled=False):
+            without, beside = (spectrum(part, x.shape[1]) for part in table)
+        return torch.where(anchored[:, None, None, None, None], beside, without)
 
     def _pictures(self, x: Tensor, base: Tensor, near: Tensor, conditions: Conditions) -> Tensor:
-        """Tokens of video, context and anchor: [B, F, S, D]."""
-        pictures = torch.cat((x, conditions.context.to(x), base[:, None]), dim=1)
-        beside = torch.cat((pictures, base[:, None].expand_as(pictures)), dim=2)
+        """Tokens of video, context and anchor, each as its offset beside the anchor: [B, F, S, D]."""
+        base = base[:, None]
+        offsets = torch.cat((x, conditions.context.to(x) - base, torch.zeros_like(base)), dim=1)
+        beside = torch.cat((offsets, base.expand_as(offsets)), dim=2)
         p = self.config.patch
         tokens = self.picture_input(
             rearrange(beside, "b f c (y p) (x q) -> b f (y x) (c p q)", p=p, q=p).to(self.picture_input.weight.dtype)
@@ -324,13 +338,12 @@ class DiT(nn.Module):
         video, before, anchor = (moment[:, None] + kind for kind in self.kind_conditions)
         return torch.cat((video + near, before.expand(-1, context, -1), anchor), dim=1)
 
-    def _table(self, x: Tensor, conditions: Conditions, first: Tensor | None, places: Tensor | None) -> Tensor:
+    def _table(self, x: Tensor, conditions: Conditions, places: Tensor | None) -> Tensor:
         """Rotary table of the tokens of all streams: [2, B, 1, N, R / 2]."""
         batch, length = x.shape[:2]
-        start = x.new_zeros(batch, 1) if first is None else first[:, None].to(x)
-        latent = torch.arange(length, device=x.device) + 0.5
-        latents = torch.cat((start + latent, start + conditions.context_time.to(x) + 0.5), dim=1)
-        frames = start + (torch.arange(FRAMES * length, device=x.device) + 0.5) / FRAMES
+        latent = (torch.arange(length, device=x.device) + 0.5).expand(batch, -1)
+        latents = torch.cat((latent, conditions.context_time.to(x) + 0.5), dim=1)
+        frames = (torch.arange(FRAMES * length, device=x.device) + 0.5).expand(batch, -1) / FRAMES
         pictures = kept(self._places(self._turn(latents, self.config.rotary_time), x), places, 3).flatten(2, 3)
         sound = F.pad(self._turn(frames, self.config.rotary_time), (0, self.config.rotary_place))
         words = sound.new_zeros(2, batch, self.config.text_tokens, sound.shape[-1])
@@ -368,16 +381,36 @@ class DiT(nn.Module):
         index = places[:, None, :, None].expand_as(read)
         return read.new_zeros(*read.shape[:2], tokens, read.shape[-1]).scatter(2, index, read)
 
-    def _clean(self, x: Tensor, t: Tensor, base: Tensor, read: Tensor) -> Tensor:
-        """Clean latents = anchor + offset + as much of what x_t itself says as each token believes it, mixed so that
-        output and velocity error keep unit size at every t (the preconditioning of arXiv 2206.00364, table 1, on a
-        straight path with unit data)."""
-        p, base = self.config.patch, base[:, None]
-        offset, belief = read.split((CHANNELS * p * p, CHANNELS), dim=-1)
-        columns = x.shape[-1] // p
+    def _clean(self, noisy: "Noisy", read: Tensor) -> Tensor:
+        """From what the tokens of the window say: an offset in deviations, and how lively each place is."""
+        p, columns = self.config.patch, noisy.x.shape[-1] // self.config.patch
+        offset, lively = read.split((CHANNELS * p * p, CHANNELS), dim=-1)
         offset = rearrange(offset, "b t (y x) (c p q) -> b t c (y p) (x q)", p=p, q=p, x=columns)
-        belief = rearrange(belief, "b t (y x) c -> b t c y x", x=columns)
-        belief = belief.repeat_interleave(p, -2).repeat_interleave(p, -1)
-        t = t.to(x)[:, None, None, None, None]
-        size = ((1 - t).square() + t.square()).sqrt()  # of x_t
-        return base + belief * (1 - t) / size.square() * (x - (1 - t) * base) + t / size * offset
+        lively = LIVELY * torch.tanh(lively.mean(1, keepdim=True) / LIVELY)
+        lively = repeat(lively, "b one (y x) c -> b one c (y p) (x q)", p=p, q=p, x=columns)
+        return noisy.clean(offset, lively)
+
+
+class Noisy:
+    """x_t as the prior understands it. Variances are along the cosines of the window."""
+
+    def __init__(self, x: Tensor, t: Tensor, base: Tensor, variance: Tensor) -> None:
+        self.x, self.base, self.variance = x, base[:, None], variance
+        self.t = t.to(x)[:, None, None, None, None]
+        self.basis = cosines(x.shape[1], x.device)
+        self.seen = self._turned(self.basis, x - (1 - self.t) * self.base)
+
+    def guess(self) -> Tensor:
+        """The best linear estimate of the offset from the anchor."""
+        return self._turned(self.basis.T, estimate(self.seen, self.variance, self.t))
+
+    def clean(self, offset: Tensor, lively: Tensor) -> Tensor:
+        """Anchor + that estimate + an offset in deviations, where all varies by e^lively of what the prior says:
+        [B, T, C, h, w] and [B, 1, C, h, w] -> clean latents."""
+        variance = self.variance * lively.exp()
+        told = deviation(variance, self.t) * self._turned(self.basis, offset)
+        return self.base + self._turned(self.basis.T, estimate(self.seen, variance, self.t) + told)
+
+    def _turned(self, basis: Tensor, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return along(basis, x.float())

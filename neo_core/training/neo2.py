@@ -34,6 +34,7 @@ from ..weights.safetensors_io import save
 from .busy_tokens import busy_places, draw_places, looked_at
 from .films import load_films
 from .flow_matching import Plan, Run, train, velocity_error
+from .latent_statistics import autocovariances
 from .neo2_clips import (
     CONTEXT,
     HANDS,
@@ -101,6 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
     exam = exam_windows(load_clips(load_films(arguments.exam), vae, device), EXAM)
     torch.manual_seed(arguments.seed)
     net = DiT(DiTConfig(**SIZES[arguments.size]))
+    net.autocovariance.copy_(autocovariances(clips, net.config.prior_lags))
     if arguments.performances and not arguments.resume:
         learn_to_hear(net, arguments.performances, HEARING_STEPS, arguments.seed)
     plan = Plan(arguments.minutes, arguments.rate, steps=arguments.steps, report=SAVE_EVERY)

@@ -17,7 +17,7 @@ BUDGET_MB = {  # what a clone has to carry, per file
     "vocal.safetensors": 24,
     "vocal_neo.safetensors": 24,
     "neo2_vae.safetensors": 8,
-    "neo2_dit.safetensors": 28,
+    "neo2_dit.safetensors": 29,
 }
 BUDGET_NEO2_MB = 40  # all files of NEO 2
 SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))
