@@ -85,3 +85,21 @@ def load_films(folders: str | Path | Iterable[str | Path]) -> list[Film]:
     if not paths:
         raise InputError(f"no {PATTERN} in {', '.join(map(str, folders))}; expected films made by `factory films`")
     return [Film(path=path, **safetensors_io.load_config(path)) for path in paths]
+
+
+def training_films(folders: str | Path | Iterable[str | Path]) -> list[Film]:
+    """Those of people that exams do not ask for. Raises InputError when there are none."""
+    found = load_films(folders)
+    films = [film for film in found if not film.held_out]
+    if not films:
+        raise InputError(f"all {len(found)} films near {found[0].path} are held out; expected some to learn from")
+    return films
+
+
+def held_out_films(folders: str | Path | Iterable[str | Path]) -> list[Film]:
+    """Films to judge by. Raises InputError when one is of somebody whom a network may have learned from."""
+    films = load_films(folders)
+    known = [film for film in films if not film.held_out]
+    if known:
+        raise InputError(f"{known[0].path} is of no held-out person; expected an exam of `factory films --held-out`")
+    return films

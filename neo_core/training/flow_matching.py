@@ -9,15 +9,18 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from ..data_types import InputError
 from ..flow.path import velocity_from_data
 from .fitting import follow
+
+STEP_SEED = 1_000_003  # between the dice of two seeds
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class Run:
 
     net: nn.Module
     plan: Plan
+    options: Mapping[str, float | str] = field(default_factory=dict)  # what else decides what is learned: sizes, seed
     average: nn.Module = field(init=False)
     optimiser: torch.optim.Optimizer = field(init=False)
     step: int = 0
@@ -69,17 +73,36 @@ class Run:
         self.average = copy.deepcopy(self.net).eval()
         self.optimiser = torch.optim.AdamW(parameter_groups(self.net, self.plan), betas=(0.9, 0.98), fused=True)
 
+    @property
+    def story(self) -> dict[str, float | str]:
+        """What a run that goes on has to agree with: all but how often it reports."""
+        return {name: value for name, value in {**asdict(self.plan), **self.options}.items() if name != "report"}
+
     def save(self, path: Path) -> None:
         state = {name: getattr(self, name).state_dict() for name in ("net", "average", "optimiser")}
         part = path.with_suffix(".part")
-        torch.save({**state, "step": self.step, "seconds": self.seconds}, part)
+        torch.save({**state, "step": self.step, "seconds": self.seconds, "story": self.story}, part)
         os.replace(part, path)
 
     def load(self, path: Path) -> None:
+        """Go on from a file. Raises InputError where there is none, and where its run was another one; files from
+        before 21 November 2026 do not say which theirs was."""
+        if not path.is_file():
+            raise InputError(f"{path} does not exist; expected the file that a run which was put down has left")
         state = torch.load(path, map_location="cpu", weights_only=True)
+        then, now = state.get("story", self.story), self.story
+        if then != now:
+            apart = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+            found, wanted = (", ".join(f"{name} {story.get(name)}" for name in apart) for story in (then, now))
+            raise InputError(f"{path} is of a run with {found}; expected one with {wanted}")
         for name in ("net", "average", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def step_dice(seed: int, step: int) -> torch.Generator:
+    """Dice of one step, whatever was drawn before it: a run that was put down goes on as it would have."""
+    return torch.Generator().manual_seed(STEP_SEED * seed + step)
 
 
 def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run], str]) -> nn.Module:

@@ -24,7 +24,7 @@ from ..neo2.latent_space import FRAMES
 from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from .augment import blur, noise, on_some, recolour, uniform
-from .films import Film, load_films
+from .films import Film, held_out_films, training_films
 from .fitting import Plan, fit
 from .video_crops import pixels
 
@@ -64,8 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, judge, save."""
-    films = [film for film in load_films(arguments.films) if not film.held_out]
-    exam = load_films(arguments.exam)
+    films, exam = training_films(arguments.films), held_out_films(arguments.exam)
     vae = load_video_vae(arguments.vae) if arguments.vae else None
     torch.manual_seed(arguments.seed)
     dice = torch.Generator().manual_seed(arguments.seed)

@@ -15,6 +15,7 @@ on as it would have.
 """
 
 import argparse
+import logging
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,9 @@ from ..neo2.video_vae import VideoVAE
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .busy_tokens import busy_places, draw_places, looked_at
-from .films import load_films
-from .flow_matching import Plan, Run, train, velocity_error
-from .latent_statistics import autocovariances
+from .films import held_out_films, training_films
+from .flow_matching import Plan, Run, step_dice, train, velocity_error
+from .latent_statistics import autocovariances, linear_errors, table
 from .neo2_clips import (
     CONTEXT,
     HANDS,
@@ -70,8 +71,10 @@ STRAY = 2  # cells that a window may be moved by
 HEARD_NOISE = 0.2  # deviations over what is heard, at most
 EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
 SAVE_EVERY = 300.0  # seconds
-STEP_SEED = 1_000_003  # between the dice of two seeds
 OPTIONS = ("minutes", "steps", "rate", "batch", "versions", "size", "seed")  # that a file tells of
+STORY = ("batch", "versions", "seed")  # that a run which goes on has to keep, beside the plan and the sizes
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,16 +100,19 @@ def run(arguments: argparse.Namespace) -> None:
     """Encode the films, train, save the averaged network as it goes."""
     device = torch.device(arguments.device)
     vae = load_video_vae(arguments.vae, device)
-    films = [film for film in load_films(arguments.films) if not film.held_out]
+    films, judged = training_films(arguments.films), held_out_films(arguments.exam)
     clips = load_clips(films, vae, device, arguments.versions)
-    exam = exam_windows(load_clips(load_films(arguments.exam), vae, device), EXAM)
+    strangers = load_clips(judged, vae, device)
+    exam = exam_windows(strangers, EXAM)
     torch.manual_seed(arguments.seed)
     net = DiT(DiTConfig(**SIZES[arguments.size]))
     net.autocovariance.copy_(autocovariances(clips, net.config.prior_lags))
+    log.info("linear estimate on the exam:\n%s", table(linear_errors(net.autocovariance, strangers)))
     if arguments.performances and not arguments.resume:
         learn_to_hear(net, arguments.performances, HEARING_STEPS, arguments.seed)
     plan = Plan(arguments.minutes, arguments.rate, steps=arguments.steps, report=SAVE_EVERY)
-    state = Run(net.to(device), plan)
+    story = {name: getattr(arguments, name) for name in STORY} | asdict(net.config) | {"films": len(films)}
+    state = Run(net.to(device), plan, story)
     if arguments.resume:
         state.load(_resume_path(arguments.out))
     care = Care(channel_weight(vae).to(device), fit_lips(clips))
@@ -120,7 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, busy: Tensor, seed: int) -> Tensor:
     """The loss of the batch that belongs to the step which `state` is at. busy [rows, columns]"""
-    dice = torch.Generator().manual_seed(STEP_SEED * seed + state.step)
+    dice = step_dice(seed, state.step)
     windows = draw_windows(clips, count, dice).to(care.seen.device)
     places = draw_places(busy, count, dice)
     return windows_loss(net, windows, care, dice, places if places is None else places.to(care.seen.device))

@@ -5,7 +5,8 @@
 The linear maps begin as the principal components of random blocks, the networks silent; then both learn together.
 Latents are blurred a little by noise, so that the decoder bears what a generator gets wrong, and kept from growing out
 of that noise by a bound on their mean square. Every five minutes the averaged network is saved, with the mean and
-spread of its latents, and judged on the films of --exam: PSNR of the whole picture, of mouths, of hands.
+spread of its latents, and judged on the films of --exam: PSNR of the whole picture, of mouths, of hands. The data of a
+step depends on the seed and its number alone.
 """
 
 import argparse
@@ -24,8 +25,8 @@ from ..media.image import write_image
 from ..neo2.video_vae import VideoVAE, VideoVAEConfig
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
-from .films import Film, load_films
-from .flow_matching import Plan, Run, train
+from .films import Film, held_out_films, training_films
+from .flow_matching import Plan, Run, step_dice, train
 from .video_crops import Crops, draw_blocks, draw_crops, whole
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ STATISTICS = 48  # films that the mean and spread of latents are taken from
 SAVE_EVERY = 300.0  # seconds
 EXAM, SHOWN = 6, 4  # films judged on the way, films in the picture
 MOMENTS = (0.1, 0.5, 0.9)  # of a film, in the picture
-OPTIONS = ("minutes", "seed")  # that a file tells of
+OPTIONS = ("minutes", "rate", "seed")  # that a file tells of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,20 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Begin with principal components, train, save the averaged network as it goes."""
-    dice = torch.Generator().manual_seed(arguments.seed)
-    films = load_films(arguments.films)
-    exam = load_films(arguments.exam) if arguments.exam else []
+    films = training_films(arguments.films)
+    exam = held_out_films(arguments.exam) if arguments.exam else []
     torch.manual_seed(arguments.seed)
     net = VideoVAE(VideoVAEConfig())
-    begin_linear(net, draw_blocks(films, BLOCKS, dice))
+    begin_linear(net, draw_blocks(films, BLOCKS, torch.Generator().manual_seed(arguments.seed)))
     if exam:
         log.info("principal components alone: %s", _said(judge(net, exam[:EXAM])))
     device = torch.device(arguments.device)
-    state = Run(net.to(device), Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY))
+    story = asdict(net.config) | {"seed": arguments.seed, "films": len(films)}
+    state = Run(net.to(device), Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
     if arguments.resume:
         state.load(_resume_path(arguments.out))
-        dice.manual_seed(arguments.seed + state.step)  # other pieces than those it began with
-    loss = partial(crops_loss, films=films, dice=dice, device=device)
+    loss = partial(step_loss, state=state, films=films, seed=arguments.seed)
     train(state, loss, partial(_report, arguments=arguments, films=films, exam=exam[:EXAM]))
     if exam:
         log.info("all %d films: %s", len(exam), _said(judge(state.average, exam)))
@@ -97,8 +97,9 @@ def begin_linear(vae: VideoVAE, blocks: Tensor) -> None:
     vae.linear_decoder.bias.copy_(mean)
 
 
-def crops_loss(vae: VideoVAE, films: Sequence[Film], dice: torch.Generator, device: torch.device) -> Tensor:
-    """The loss of one fresh batch."""
+def step_loss(vae: VideoVAE, state: Run, films: Sequence[Film], seed: int) -> Tensor:
+    """The loss of the batch that belongs to the step which `state` is at."""
+    dice, device = step_dice(seed, state.step), vae.mean.device
     crops = draw_crops(films, BATCH, dice).to(device)
     with torch.autocast(device.type, torch.bfloat16):
         latents = vae.compress(crops.video)

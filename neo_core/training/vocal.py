@@ -92,7 +92,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.start:
         begin_from(net, arguments.start)
     rescale(net, *spread(data))
-    state = Run(net.to(device), _plan(arguments))
+    state = Run(
+        net.to(device), _plan(arguments), stored_config(net) | {"batch": arguments.batch, "seed": arguments.seed}
+    )
     del data  # the sound is not needed again
     if arguments.resume:
         state.load(_resume_path(arguments.out))

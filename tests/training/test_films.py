@@ -8,7 +8,7 @@ import torch
 from neo_core.data_types import AudioFeatures, InputError
 from neo_core.motion_space import SIZE, rest
 from neo_core.training import films_sheet
-from neo_core.training.films import load_films
+from neo_core.training.films import held_out_films, load_films, training_films
 from neo_core.training.synthetic import filming
 from neo_core.training.synthetic.filming import FRAMES, PARTS, film_paths, plan_scenes, recordings
 from neo_core.training.synthetic.human import held_out
@@ -166,6 +166,21 @@ def test_performances_without_such_voices_are_told(tmp_path, monkeypatch):
 def test_a_folder_without_films_is_told(tmp_path):
     with pytest.raises(InputError, match="factory films"):
         load_films(tmp_path)
+
+
+@pytest.mark.usefixtures("studio")
+def test_nobody_is_judged_by_films_of_who_was_learned_from(tmp_path):
+    known, strangers = tmp_path / "known", tmp_path / "strangers"
+    filming.run(options(known))
+    filming.run(options(strangers, held_out=True))
+    both = [known, strangers]
+    assert {film.path.parent for film in training_films(both)} == {known}
+    assert len(training_films(both)) == len(load_films(known))
+    assert held_out_films(strangers) == load_films(strangers)
+    with pytest.raises(InputError, match="held-out person"):
+        held_out_films(both)
+    with pytest.raises(InputError, match="held out; expected some to learn from"):
+        training_films(strangers)
 
 
 @pytest.mark.usefixtures("studio")

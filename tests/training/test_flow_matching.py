@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from neo_core.data_types import InputError
 from neo_core.flow.path import interpolate
 from neo_core.training.flow_matching import (
     Plan,
@@ -11,6 +12,7 @@ from neo_core.training.flow_matching import (
     difference_error,
     learning_rate,
     parameter_groups,
+    step_dice,
     train,
     velocity_error,
 )
@@ -94,6 +96,52 @@ def test_a_run_is_taken_up_where_it_was_put_down(tmp_path):
     expected = one_step(first)
     torch.manual_seed(1)
     assert torch.equal(one_step(second), expected)
+
+
+@pytest.mark.parametrize(
+    ("plan", "options", "apart"),
+    [
+        (Plan(minutes=2), {"width": 8, "seed": 0}, "minutes"),
+        (Plan(minutes=1, rate=0.1), {"width": 8, "seed": 0}, "rate"),
+        (Plan(minutes=1), {"width": 8, "seed": 1}, "seed"),
+        (Plan(minutes=1), {"width": 9, "seed": 0}, "width"),
+        (Plan(minutes=1), {"seed": 0}, "width"),
+    ],
+)
+def test_another_run_is_not_taken_up(tmp_path, plan, options, apart):
+    first = Run(Line(), Plan(minutes=1), {"width": 8, "seed": 0})
+    first.step = 7
+    first.save(tmp_path / "run")
+    other = Run(Line(), plan, options)
+    with pytest.raises(InputError, match=rf"with {apart} [^,]*; expected one with {apart}"):
+        other.load(tmp_path / "run")
+    assert other.step == 0
+    same = Run(Line(), Plan(minutes=1, report=7.0), {"width": 8, "seed": 0})  # how often it reports is its own affair
+    same.load(tmp_path / "run")
+    assert same.step == 7
+
+
+def test_files_that_do_not_say_whose_they_are_are_taken_up(tmp_path):
+    first = Run(Line(), Plan(minutes=1), {"seed": 0})
+    first.step = 7
+    first.save(tmp_path / "run")
+    state = torch.load(tmp_path / "run", weights_only=True)
+    del state["story"]
+    torch.save(state, tmp_path / "run")
+    other = Run(Line(), Plan(minutes=2), {"seed": 1})
+    other.load(tmp_path / "run")
+    assert other.step == 7
+
+
+def test_there_is_something_to_go_on_from(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        Run(Line(), Plan()).load(tmp_path / "run")
+
+
+def test_every_step_of_every_seed_has_dice_of_its_own():
+    drawn = {tuple(torch.rand(3, generator=step_dice(seed, step)).tolist()) for seed in range(3) for step in range(9)}
+    assert len(drawn) == 27
+    assert torch.equal(torch.rand(3, generator=step_dice(1, 4)), torch.rand(3, generator=step_dice(1, 4)))
 
 
 def one_step(run):

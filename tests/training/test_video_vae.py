@@ -1,23 +1,28 @@
 """The recipe of the video autoencoder: where it begins, what it draws, what it minimises, how it judges."""
 
 from argparse import ArgumentParser
+from functools import partial
 
 import pytest
 import torch
 
+from neo_core.data_types import InputError
+from neo_core.media.image import read_photo
 from neo_core.neo2.latent_space import CELL, FRAMES
 from neo_core.neo2.loading import load_video_vae
 from neo_core.neo2.video_vae import BLOCK, VideoVAE, VideoVAEConfig, fold, unfold
 from neo_core.training import video_vae
+from neo_core.training.films import load_films
+from neo_core.training.flow_matching import Plan, Run, train
 from neo_core.training.video_crops import draw_blocks, draw_crops, pixels, whole
-from neo_core.weights.safetensors_io import save
+from neo_core.weights.safetensors_io import load_made, save
 
 FRAMES_OF_A_FILM, SIDE = 44, 64
 TINY = VideoVAEConfig(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1, anchor_depth=1, fine_width=4)
 MOUTH, LEFT, RIGHT = [30.0, 8, 40, 16], [4.0, 40, 20, 56], [0.0, 0, 0, 0]  # the right hand is not in the picture
 
 
-def write_film(folder, number: int) -> None:
+def write_film(folder, number: int, held_out: bool = False) -> None:
     dice = torch.Generator().manual_seed(number)
     spots = torch.rand(1, 3, 6, 5, 5, generator=dice)
     video = torch.nn.functional.interpolate(spots, (FRAMES_OF_A_FILM, SIDE, SIDE), mode="trilinear")[0]
@@ -29,7 +34,7 @@ def write_film(folder, number: int) -> None:
         "hand_boxes": torch.tensor([[LEFT, RIGHT]]).repeat(len(video), 1, 1),
     }
     facts = {"frames": len(video), "size": SIDE, "prompt": "", "manner": "calm", "speaking": True, "person": number}
-    config = facts | {"scene": "a", "part": number, "voice": "v", "held_out": False, "framing": "half body"}
+    config = facts | {"scene": "a", "part": number, "voice": "v", "held_out": held_out, "framing": "half body"}
     save(folder / f"scene_{number:05d}.safetensors", tensors, config)
 
 
@@ -41,9 +46,18 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def exam(tmp_path_factory):
+    """Others, who are held out."""
+    folder = tmp_path_factory.mktemp("exam")
+    for number in range(10, 12):
+        write_film(folder, number, held_out=True)
+    return folder
+
+
 @pytest.fixture
 def films(folder):
-    return video_vae.load_films(folder)
+    return load_films(folder)
 
 
 @pytest.fixture
@@ -137,16 +151,58 @@ def test_judging_counts_decibels_by_region(films, monkeypatch):
     assert figures["mouth"] < figures["picture"] < figures["hands"]
 
 
-def test_recipe_trains_saves_and_shows(folder, tmp_path, monkeypatch):
+def test_a_run_goes_on_as_it_would_have(films, tmp_path, monkeypatch):
+    monkeypatch.setattr(video_vae, "BATCH", 1)
+
+    def begin(seed: int) -> Run:
+        torch.manual_seed(seed)
+        return Run(VideoVAE(TINY), Plan(steps=4, rate=1e-3, warm_up=1))
+
+    def go(state: Run) -> None:
+        train(state, partial(video_vae.step_loss, state=state, films=films, seed=3), str)
+
+    whole, part, rest = begin(0), begin(0), begin(1)
+    go(whole)
+    with monkeypatch.context() as patch:  # the plan is of four steps, put down after two
+        patch.setattr(Run, "progress", property(lambda self: 1.0 if self.step >= 2 else self.step / 4))
+        go(part)
+    part.save(tmp_path / "vae.resume")
+    rest.load(tmp_path / "vae.resume")
+    go(rest)
+    assert rest.step == 4
+    for name, value in rest.net.state_dict().items():
+        assert torch.equal(value, whole.net.state_dict()[name]), name
+
+
+@pytest.fixture
+def recipe(monkeypatch):
+    """The recipe with a tiny network: takes options."""
     monkeypatch.setattr(video_vae, "VideoVAEConfig", lambda: TINY)
     monkeypatch.setattr(video_vae, "BATCH", 1)
     monkeypatch.setattr(video_vae, "BLOCKS", 2000)
     parser = ArgumentParser()
     video_vae.add_arguments(parser)
-    out = tmp_path / "vae.safetensors"
-    options = ["--films", str(folder), "--exam", str(folder), "--minutes", "0.02", "--out", str(out)]
-    video_vae.run(parser.parse_args([*options, "--picture", str(tmp_path / "seen.png")]))
-    vae = load_video_vae(out)
-    assert video_vae.judge(vae, video_vae.load_films(folder))["picture"] > 25
-    assert (tmp_path / "seen.png").stat().st_size > 1000
+    return lambda **options: video_vae.run(
+        parser.parse_args([word for name, value in options.items() for word in (f"--{name}", str(value))])
+    )
+
+
+def test_recipe_trains_saves_and_shows(recipe, folder, exam, tmp_path):
+    out, picture = tmp_path / "vae.safetensors", tmp_path / "seen.png"
+    recipe(films=folder, exam=exam, minutes=0.02, rate=2e-3, out=out, picture=picture)
+    vae, fresh = load_video_vae(out), VideoVAE(TINY).eval()
+    figures, before = (video_vae.judge(net, load_films(exam)) for net in (vae, fresh))
+    assert figures["picture"] > max(25, before["picture"] + 5)
+    assert read_photo(picture).shape == (2 * 2 * SIDE, len(video_vae.MOMENTS) * SIDE, 3)
     assert not out.with_suffix(".resume").exists()
+    command = load_made(out)["recipe"]
+    assert "--minutes 0.02 --rate 0.002 --seed 0" in command
+
+
+def test_recipe_refuses_to_judge_by_what_it_learned_from(recipe, folder, exam, tmp_path):
+    out = tmp_path / "vae.safetensors"
+    with pytest.raises(InputError, match="held-out person"):
+        recipe(films=folder, exam=folder, minutes=0.001, out=out)
+    with pytest.raises(InputError, match="expected some to learn from"):
+        recipe(films=exam, exam=exam, minutes=0.001, out=out)
+    assert not out.exists()
