@@ -6,7 +6,8 @@ each other and then blended, where a cross-fade would show both of them at once.
                   F_a = -(1 - w) w f + w^2 g        F_b = (1 - w)^2 f - w (1 - w) g
     m         trust in a flow, by whether following it there and back returns: exp(-|f(p) + g(p + f)|^2 / 2 s^2)
     blend     w' b(p + F_b) + (1 - w') a(p + F_a),  w' = w (1 + 2 m_b) / (w (1 + 2 m_b) + (1 - w) (1 + 2 m_a))
-    restore   the detail (what a 3x3 mean leaves) gets back the energy that resampling and blending took, per channel
+    restore   the detail (what a 3x3 mean leaves) gets back the energy that resampling and blending took, per channel;
+              at the ends, which are the pictures themselves, and where no flow was found there is nothing to give back
 
 What only one of the two shows has no flow that returns, and is right all the same: trust may triple a side's weight and
 not more. On a known disagreement (`evaluation/latent_fusion.py`) bare m doubles the error, at 4 cells and beyond.
@@ -49,7 +50,8 @@ def blend(a: Tensor, b: Tensor, weight: Tensor, coarse: bool = False, restore: b
     share = right / (left + right)
     found = (_trust(trust_a, a, b) + _trust(trust_b, a, b)) / 2 >= LEAST_TRUST
     between = torch.where(found, torch.lerp(moved_a, moved_b, share), torch.lerp(a, b, w))
-    return restored(between, a, b, w) if restore else between
+    resampled = found & (w > 0) & (w < 1)
+    return torch.where(resampled, restored(between, a, b, w), between) if restore else between
 
 
 def flow(a: Tensor, b: Tensor, finest: int = 0) -> Tensor:

@@ -2,10 +2,12 @@
 initialisation to recover quality at the lower step count".
 
  - spacing: a uniform walk shifted towards the noise (arXiv 2403.03206, eq. 23), a table by name, or any stops
- - guidance: x0 = full + sum_c (w_c - 1) d_c, d_c = full - without c; a pass per weight that is not 1, and none else
- - APG (arXiv 2410.02416): of each d_c the part along the full prediction is dropped and its size is limited
- - rescale (arXiv 2305.08891, eq. 15 and 16, on x0): what is guided gets back a share of the deviation from the anchor
-   that the full prediction has
+ - guidance: x0 = full + sum_c (w_c - 1) d_c, d_c = full - without c. A weight below 1 so lies between the two, a
+   signal of weight 0 is left out and costs nothing; every other weight that is not 1 takes a pass
+ - APG (arXiv 2410.02416): of the d_c that are amplified the part along the full prediction is dropped and the size is
+   limited
+ - rescale (arXiv 2305.08891, eq. 15 and 16, on x0): what was amplified gets back a share of the deviation from the
+   anchor that it had before
  - start: below 1, the walk begins at x = (1 - s0) anchor + s0 noise, the flow time being s0
 
 Clean latents are predicted and handed on between the steps, so that whoever joins chunks can do it there.
@@ -57,10 +59,10 @@ class Sampling:
     steps: int = 3
     schedule: float | str | tuple[float, ...] = 3.0  # shift of the times, a name in `TABLES`, or the stops before 0
     start: float = 1.0  # noise level s0 of the first step
-    rescale: float = 0.7  # 0..1, acts where something is guided
+    rescale: float = 0.7  # 0..1, acts where something is amplified
     apg: bool = True
-    limit: float = 0.5  # largest root mean square of a guidance term, with APG
-    audio: float = 1.0  # weights: 0 ignores the signal, 1 is neutral
+    limit: float = 0.5  # largest root mean square of what is amplified, with APG
+    audio: float = 1.0  # weights: 0 ignores the signal, 1 is neutral, above 1 amplifies it
     text: float = 1.0
     reference: float = 1.0
     seed: int = 0
@@ -78,9 +80,14 @@ class Sampling:
             raise InputError(f"rescale is {self.rescale:g}, expected 0 to 1")
 
     @property
+    def ignored(self) -> tuple[str, ...]:
+        """The signals that no pass is told."""
+        return tuple(name for name in SIGNALS if getattr(self, name) == 0)
+
+    @property
     def guided(self) -> tuple[str, ...]:
         """The signals that need a pass without them."""
-        return tuple(name for name in SIGNALS if getattr(self, name) != 1)
+        return tuple(name for name in SIGNALS if getattr(self, name) not in (0, 1))
 
 
 def _check_schedule(schedule: float | str | tuple[float, ...], steps: int) -> None:
@@ -119,20 +126,23 @@ def advance(x: Tensor, clean: Tensor, t: float, s: float) -> Tensor:
 
 def predict(dit: Predictor, x: Tensor, t: Tensor, conditions: Conditions, sampling: Sampling) -> Tensor:
     """Clean latents of x_t at flow times t [B], with as many passes as the weights need, in one batch."""
-    names = sampling.guided
+    conditions, names = conditions.without(*sampling.ignored), sampling.guided
     if not names:
         return dit(x, t, conditions)
     passes = 1 + len(names)
     several = Conditions.stack([conditions, *(conditions.without(name) for name in names)])
     full, *left_out = dit(x.repeat(passes, 1, 1, 1, 1), t.repeat(passes), several).chunk(passes)
-    base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)[:, None]
-    guided = full
+    plain, more = full, torch.zeros_like(full)
     for name, without in zip(names, left_out, strict=True):
-        term = full - without
-        guided = guided + (getattr(sampling, name) - 1) * (
-            projected(term, full, sampling.limit) if sampling.apg else term
-        )
-    return rescaled(guided, full, base, sampling.rescale)
+        weight, term = getattr(sampling, name), full - without
+        if weight < 1:
+            plain = plain + (weight - 1) * term
+        else:
+            more = more + (weight - 1) * (projected(term, full, sampling.limit) if sampling.apg else term)
+    if all(getattr(sampling, name) < 1 for name in names):
+        return plain
+    base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)[:, None]
+    return rescaled(plain + more, plain, base, sampling.rescale)
 
 
 def projected(term: Tensor, full: Tensor, limit: float) -> Tensor:
@@ -144,12 +154,12 @@ def projected(term: Tensor, full: Tensor, limit: float) -> Tensor:
     return term - _spread(along, term) * full
 
 
-def rescaled(guided: Tensor, full: Tensor, base: Tensor, share: float) -> Tensor:
-    """Give a guided prediction a share of the deviation from the anchor that the full one has, sample by sample.
+def rescaled(guided: Tensor, plain: Tensor, base: Tensor, share: float) -> Tensor:
+    """Give a guided prediction a share of the deviation from the anchor that the plain one has, sample by sample.
 
-    guided, full [B, T, C, h, w]; base [B, 1, C, h, w], which is as it is.
+    guided, plain [B, T, C, h, w]; base [B, 1, C, h, w], which is as it is.
     """
-    wanted, has = ((x - base).flatten(1).std(1) for x in (full, guided))
+    wanted, has = ((x - base).flatten(1).std(1) for x in (plain, guided))
     size = torch.where(wanted > SMALL, wanted / has.clamp(min=SMALL), 1.0)
     return base + _spread(1 + share * (size - 1), guided) * (guided - base)
 

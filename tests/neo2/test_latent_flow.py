@@ -79,6 +79,17 @@ def test_restored_detail_has_the_energy_between_the_two():
     assert kept > lost + 0.2
 
 
+def test_only_what_was_resampled_is_restored():
+    """The pictures themselves at both ends, a cross-fade where no flow was found: nothing was taken from them."""
+    a, b = shifted_pair(2, 1)
+    ends = blend(torch.cat([a, a]), torch.cat([2 * b, 2 * b]), torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(ends, torch.cat([a, 2 * b]), atol=1e-5, rtol=0)
+    one, other = texture(1), texture(2)
+    torch.testing.assert_close(blend(one, other, torch.tensor([0.5])), (one + other) / 2)
+    between = (blend(a, b, torch.tensor([0.5]), restore=on) for on in (True, False))
+    assert detail_energy(next(between)) > 1.02 * detail_energy(next(between))
+
+
 def test_smoothstep_leaves_and_arrives_slowly():
     ramp = smoothstep(torch.linspace(0, 1, 101))
     assert ramp[0] == 0

@@ -146,9 +146,9 @@ def test_weights_of_one_cost_one_pass_per_step():
 
 
 @pytest.mark.parametrize(
-    ("weights", "passes"), [({"audio": 2.0}, 2), ({"audio": 2.0, "text": 0.5}, 3), ({"reference": 0.0}, 2)]
+    ("weights", "passes"), [({"audio": 2.0}, 2), ({"audio": 2.0, "text": 0.5}, 3), ({"reference": 0.0}, 1)]
 )
-def test_each_other_weight_costs_one_more(weights, passes):
+def test_each_weight_but_none_and_one_costs_one_more(weights, passes):
     model = Straight()
     predict(model, torch.randn(2, 3, *SHAPE), torch.full((2,), 0.8), conditions(), Sampling(**weights))
     assert model.passes == passes
@@ -160,10 +160,35 @@ def test_guidance_is_the_sum_of_its_terms():
     for weights, expected in (
         ({"audio": 3.0}, 111 + 2 * 1),
         ({"text": 0.0}, 111 - 10),
+        ({"text": 0.0, "audio": 0.0}, 111 - 10 - 1),
+        ({"text": 0.4}, 111 - 0.6 * 10),
         ({"audio": 2.0, "reference": 1.5}, 111 + 1 + 0.5 * 100),
     ):
         made = predict(Told(), x, t, conditions(), replace(PLAIN, **weights))
         assert torch.allclose(made, torch.full_like(made, expected))
+
+
+def test_a_weight_below_one_lies_between_without_and_full():
+    """With APG and rescaling on: both are for what is amplified, and would let a part of an ignored signal through."""
+    x, t, given = torch.randn(2, 3, *SHAPE), torch.full((2,), 0.8), conditions()
+    model = Varied()
+    full, without = model(x, t, given), model(x, t, given.without("audio"))
+    assert (full - without).square().mean().sqrt() > Sampling().limit
+    for weight in (0.0, 1e-6, 0.3, 1.0):
+        made = predict(model, x, t, given, Sampling(audio=weight))
+        torch.testing.assert_close(made, torch.lerp(without, full, weight), atol=1e-5, rtol=0)
+    both = predict(model, x, t, given, Sampling(audio=0.0, text=0.0))
+    assert torch.equal(both, model(x, t, given.without("audio", "text")))
+
+
+class Varied(Straight):
+    """Each signal it is given moves the prediction in a direction of its own."""
+
+    def __call__(self, x: Tensor, t: Tensor, given: Conditions) -> Tensor:
+        dice = torch.Generator().manual_seed(3)
+        told = (given.heard, given.prompted, given.anchored)
+        moves = [flag[:, None, None, None, None] * torch.randn(x.shape[1:], generator=dice) for flag in told]
+        return super().__call__(x, t, given) + sum(moves)
 
 
 def test_a_signal_that_is_not_given_cannot_be_guided():
