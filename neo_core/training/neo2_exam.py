@@ -21,12 +21,12 @@ SMALL = 1e-8
 DEFAULT = Sampling()
 
 
-def exam_windows(clips: Sequence[Clip], count: int, length: int = LENGTH) -> Windows:
+def exam_windows(clips: Sequence[Clip], count: int) -> Windows:
     """One window of each of `count` films of people who speak, spread over all of them."""
-    speaking = [clip for clip in clips if clip.film.speaking and len(clip.latents) >= length]
+    speaking = [clip for clip in clips if clip.film.speaking and len(clip.latents) >= LENGTH]
     count = min(count, len(speaking))
     chosen = [speaking[k * len(speaking) // count] for k in range(count)]
-    return cut(chosen, [len(clip.latents) - length for clip in chosen], length)
+    return cut(chosen, [len(clip.latents) - LENGTH for clip in chosen], LENGTH)
 
 
 def sampled(dit: DiT, windows: Windows, sampling: Sampling = DEFAULT) -> Tensor:
@@ -50,7 +50,7 @@ class Care:
     lips: Lips
 
 
-def health(dit: DiT, windows: Windows, care: Care, sampling: Sampling = DEFAULT) -> dict[str, float]:
+def health(dit: DiT, windows: Windows, care: Care) -> dict[str, float]:
     """Sampled against true latents, with the right sound and with another's.
 
     `lips`, `lips_other`: correlation over time of how far mouths are open (`neo2_lips`) with the truth, with the right
@@ -61,7 +61,7 @@ def health(dit: DiT, windows: Windows, care: Care, sampling: Sampling = DEFAULT)
     far the true ones do.
     """
     other = replace(windows, conditions=replace(windows.conditions, audio=windows.conditions.audio.roll(1, 0)))
-    made, wrong = sampled(dit, windows, sampling), sampled(dit, other, sampling)
+    made, wrong = sampled(dit, windows), sampled(dit, other)
     true, still = windows.latents, windows.conditions.anchor[:, None]
     weight = {name: _weight(windows.shows, kinds, care.seen.cpu()) for name, kinds in KINDS.items()}
 
@@ -97,13 +97,13 @@ def _weight(shows: Tensor, kinds: tuple[int, ...], seen: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def comparison(dit: DiT, vae: VideoVAE, windows: Windows, count: int, sampling: Sampling = DEFAULT) -> Tensor:
+def comparison(dit: DiT, vae: VideoVAE, windows: Windows, count: int) -> Tensor:
     """For `count` windows some frames of the true latents, below them the sampled ones, both decoded; the anchor comes
     first. u8 [H, W, 3]"""
     some = windows.take(slice(count))
     anchor = some.conditions.anchor.to(vae.mean)
     rows = []
-    for latents in (some.latents, sampled(dit, some, sampling)):
+    for latents in (some.latents, sampled(dit, some)):
         video = vae.decode(latents.to(anchor), anchor)  # [B, 3, 4 T, H, W]
         moments = [round(place * (FRAMES * latents.shape[1] - 1)) for place in PLACES]
         first = vae.decode(anchor[:, None], anchor)[:, :, :1]

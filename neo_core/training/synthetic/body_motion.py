@@ -79,10 +79,10 @@ def gestures(score: Score, body: Body, manner: str, seed: int) -> np.ndarray:
     return _assemble(figure, plan, trunk, shrug, _elbows(seed, score.frames, streams[3]))
 
 
-def at_rest(body: Body, seed: int, moment: int = 0) -> np.ndarray:
+def at_rest(body: Body, seed: int) -> np.ndarray:
     """The pose in which `gestures` of this seed rests, at another moment: posture and hands a little otherwise.
     [bones, 3, 3] float32"""
-    rng = np.random.default_rng([seed, 0xA7, moment])
+    rng = np.random.default_rng([seed, 0xA7, 0])
     rests = rest_places(np.random.default_rng([seed, 0x4E57]))
     plan = np.stack([_resting(rest) for rest in rests])[None]
     plan[..., PLACE] += 0.05 * rng.normal(size=(1, 2, 3))

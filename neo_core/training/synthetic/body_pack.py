@@ -22,7 +22,6 @@ class Proxy:
 
     name: str
     category: str
-    tags: tuple[str, ...]
     ref: np.ndarray  # [P, 3]
     ref_weight: np.ndarray  # [P, 3]
     ref_offset: np.ndarray  # [P, 3]
@@ -51,7 +50,6 @@ class Pack:
     triangles: np.ndarray  # [F, 3] of the visible body
     corner_uv: np.ndarray  # [F, 3, 2] origin bottom left
     targets: Mapping[str, tuple[np.ndarray, np.ndarray]]  # vertex indices [n] and displacements [n, 3]
-    target_category: Mapping[str, str]
     bones: tuple[str, ...]
     parent: np.ndarray  # [B]
     head_vertices: tuple[np.ndarray, ...]  # whose mean is the bone's head
@@ -92,7 +90,6 @@ def load_pack(assets: Path) -> Pack:
         triangles=triangles,
         corner_uv=corner_uv,
         targets={n: (index[a:b], delta[a:b]) for n, a, b in zip(names, start[:-1], start[1:], strict=True)},
-        target_category={n: str(c) for n, c in zip(names, data["target/category"], strict=True)},
         bones=tuple(str(name) for name in data["rig/bone_names"]),
         parent=data["rig/parent"].astype(np.int64),
         head_vertices=_lists(data["rig/head_verts"], data["rig/head_ptr"]),
@@ -108,14 +105,13 @@ def _lists(values: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _proxies(data: Mapping[str, np.ndarray]) -> list[Proxy]:
     out = []
-    for name, category, tags in zip(data["proxy/names"], data["proxy/category"], data["proxy/tags"], strict=True):
+    for name, category in zip(data["proxy/names"], data["proxy/category"], strict=True):
         one = {k: data[f"proxy/{name}/{k}"] for k in PROXY_ARRAYS}
         triangles, corner_uv, quad = _split(one["faces"], one["uv_faces"], one["uv"])
         component = components(one["faces"].astype(np.int64), len(one["ref"]))
         proxy = Proxy(
             name=str(name),
             category=str(category),
-            tags=tuple(str(tags).split(",")),
             ref=one["ref"].astype(np.int64),
             ref_weight=one["ref_weight"].astype(np.float32),
             ref_offset=one["ref_offset"].astype(np.float32),

@@ -78,21 +78,8 @@ def _straight(along: Tensor, knuckle: Tensor, share: float) -> Tensor:
     return axis_rotation(axis, share * angle)
 
 
-def bend_wrist(body: Body, rotations: Tensor, side: str, flex: Tensor | float, tilt: Tensor | float = 0.0) -> Tensor:
-    """Bend the hand towards the palm (`flex`) and towards the thumb (`tilt`), radians [...]."""
-    out, wrist = rotations.clone(), body.bone(f"wrist.{side}")
-    along = body.head[body.bone(f"finger3-1.{side}")] - body.head[wrist]
-    inward = palm(body, side)
-    sideways = torch.linalg.cross(along, inward)
-    thumb = body.head[body.bone(f"finger2-1.{side}")] - body.head[body.bone(f"finger5-1.{side}")]
-    turned = axis_rotation(sideways, torch.as_tensor(flex))
-    tilted = axis_rotation(torch.linalg.cross(along, thumb), torch.as_tensor(tilt))
-    out[..., wrist, :, :] = out[..., wrist, :, :] @ turned @ tilted
-    return out
-
-
-def curl_fingers(body: Body, rotations: Tensor, side: str, curl: Tensor, spread: float = 0.0) -> Tensor:
-    """Curl thumb to little finger: 0 as at rest, 1 a fist. curl [..., 5]; spread in radians fans the fingers out."""
+def curl_fingers(body: Body, rotations: Tensor, side: str, curl: Tensor) -> Tensor:
+    """Curl thumb to little finger: 0 as at rest, 1 a fist. curl [..., 5]"""
     out, inward = rotations.clone(), palm(body, side)
     for k, finger in enumerate(FINGERS):
         chain = [body.bone(f"finger{finger}-{joint}.{side}") for joint in (1, 2, 3)]
@@ -105,12 +92,7 @@ def curl_fingers(body: Body, rotations: Tensor, side: str, curl: Tensor, spread:
             else:
                 axis = torch.linalg.cross(along, inward)
                 angle = curl[..., k] * (1.35, 1.7, 1.1)[joint]
-            turn = axis_rotation(axis.expand(*curl.shape[:-1], 3), angle)
-            if joint == 0 and finger > 1 and spread:
-                sideways = torch.linalg.cross(inward, along) * (1.0 if side == "L" else -1.0)
-                fan = torch.tensor(spread * (3.3 - finger) / 1.5)
-                turn = axis_rotation(torch.linalg.cross(along, sideways), fan) @ turn
-            out[..., number, :, :] = turn
+            out[..., number, :, :] = axis_rotation(axis.expand(*curl.shape[:-1], 3), angle)
     return out
 
 

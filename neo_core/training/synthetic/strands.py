@@ -57,14 +57,12 @@ def follow(strands: Strands, head: HeadModel, rest: Tensor, now: Tensor, blink: 
     return points + shift[:, None]
 
 
-def scatter(
-    head: HeadModel, density: Tensor, uniform: np.ndarray, parts: tuple[int, ...] = (FACE, HEAD)
-) -> tuple[Tensor, Tensor]:
-    """Random points of the surface, as many as rows of `uniform` [N, 3], where density [V] is high.
+def scatter(head: HeadModel, density: Tensor, uniform: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Random points of the skin, as many as rows of `uniform` [N, 3], where density [V] is high.
 
     Returns triangle [N] and barycentric weight [N, 3]. Equal rows of `uniform` give equal points.
     """
-    allowed = torch.isin(head.triangle_part, torch.tensor(parts, device=density.device))
+    allowed = torch.isin(head.triangle_part, torch.tensor((FACE, HEAD), device=density.device))
     candidates = torch.nonzero(allowed)[:, 0]
     corners = head.template[head.triangles[candidates]]
     area = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1)
