@@ -6,14 +6,18 @@ import pytest
 import torch
 
 from neo_core.data_types import AudioFeatures, InputError
+from neo_core.media.audio import inspect_sound
+from neo_core.media.video import read_frames
 from neo_core.motion_space import SIZE, rest
 from neo_core.training import films_sheet
 from neo_core.training.films import held_out_films, load_films, training_films
 from neo_core.training.synthetic import filming
+from neo_core.training.synthetic.body_motion import prosody_energy
 from neo_core.training.synthetic.filming import FRAMES, PARTS, film_paths, plan_scenes, recordings
 from neo_core.training.synthetic.human import held_out
 from neo_core.training.synthetic.human_render import Picture
 from neo_core.training.synthetic.performances import Performances, Take
+from neo_core.training.synthetic.prosody import read_score
 from neo_core.training.synthetic.speech import is_held_out
 from neo_core.training.synthetic.utterance import RATE, Phone, Utterance
 
@@ -97,10 +101,12 @@ def test_a_film_comes_back_as_it_was_made(tmp_path):
     expected = torch.linspace(-0.5, 0.5, SECONDS * RATE)[first * 640 : (first + FRAMES) * 640]
     torch.testing.assert_close(film.sound(), expected)
     assert film.mouth().tolist() == [0.25] * FRAMES
-    assert film.hands().shape == (FRAMES, 2, 3)
-    assert film.hand_boxes().shape == (FRAMES, 2, 4)
-    assert film.head(3, 5).shape == film.mouth_box(3, 5).shape == (2, 4)
-    assert film.prosody().shape == (FRAMES,)
+    assert torch.equal(film.hands(), torch.ones(FRAMES, 2, 3))
+    assert film.mouth_box(3, 5).tolist() == [[1, 2, 3, 4]] * 2
+    assert film.head(3, 5).tolist() == [[2, 3, 4, 5]] * 2
+    assert film.hand_boxes(3, 5).tolist() == [[[1, 2, 3, 4]] * 2] * 2
+    energy = torch.from_numpy(prosody_energy(read_score(utterance(film.voice)))).float()
+    torch.testing.assert_close(film.prosody(), energy[first : first + FRAMES])
 
 
 @pytest.mark.usefixtures("studio")
@@ -189,6 +195,11 @@ def test_a_sheet_shows_the_anchor_and_moments_of_every_film(tmp_path):
     films = load_films([tmp_path])[:3]
     picture = films_sheet.sheet(films, 4)
     assert picture.shape == (3 * SIDE, 5 * SIDE, 3)
-    assert int(picture[0, 0, 0]) == 200
+    cells = picture[::SIDE, ::SIDE, 0].tolist()
+    moments = [8, 24, 40, 56]
+    assert cells == [[200, *(int(film.video(k, k + 1)[0, 0, 0, 0]) for k in moments)] for film in films]
     films_sheet.write_scene(films[:2], tmp_path / "scene.mp4")
-    assert (tmp_path / "scene.mp4").stat().st_size > 1000
+    shown = torch.stack([frame for _, frame in read_frames(tmp_path / "scene.mp4")]).float().mean((1, 2, 3))
+    wanted = torch.cat([film.video() for film in films[:2]]).float().mean((1, 2, 3))
+    torch.testing.assert_close(shown, wanted, atol=3, rtol=0)
+    assert inspect_sound(tmp_path / "scene.mp4").seconds == pytest.approx(2 * FRAMES / 25, abs=0.07)

@@ -89,18 +89,32 @@ def test_frames_and_truth_are_of_the_same_moment(films):
     assert piece.seen.tolist() == [[True, True]] * 4
 
 
-def test_batches_are_pictures_with_the_autoencoder_and_without(films):
+def test_what_is_taken_are_frames_with_their_truth_and_half_went_through_the_autoencoder(films):
     torch.manual_seed(0)
     vae = VideoVAE(VAE).eval()
-    for through in (None, vae):
-        generator = dice()
-        for _ in range(3):
-            taken = take(films, 3, through, generator)
-            assert taken.frames.shape == (12, 3, SIDE, SIDE)
-            assert taken.frames.dtype == torch.uint8
-            batch = draw(taken, 8, generator)
-            assert batch.frames.shape == (8, 3, SIDE, SIDE)
-            assert 0 <= batch.frames.min() <= batch.frames.max() <= 1
+    plain, through = (take(films, 6, net, dice()) for net in (None, vae))
+    assert plain.frames.shape == (24, 3, SIDE, SIDE)
+    assert plain.frames.dtype == through.frames.dtype == torch.uint8
+    for frame, opening, (x, y) in zip(plain.frames, plain.mouth, plain.place.long().tolist(), strict=True):
+        dark = int((frame[0, y : y + 10, x] == 0).sum())
+        assert dark == round(8 * float(opening)) + 1
+    for mine, theirs in zip(plain[1:], through[1:], strict=True):
+        assert torch.equal(mine, theirs)
+    changed = (plain.frames != through.frames).flatten(1).any(1)
+    assert changed.tolist() == [True] * 12 + [False] * 12
+
+
+def test_batches_keep_the_truth_whatever_is_done_to_the_pictures(films):
+    """Where a hand is said to be, it is brighter than the picture is on the whole."""
+    batch = draw(take(films, 6, None, dice()), 40, dice())
+    assert batch.frames.shape == (40, 3, SIDE, SIDE)
+    assert batch.frames.dtype == torch.float32
+    assert batch.frames.max() <= 1
+    grey = batch.frames.mean(1)
+    for picture, hands, seen in zip(grey, batch.hands.round().long().tolist(), batch.seen, strict=True):
+        for (x, y), there in zip(hands, seen.tolist(), strict=True):
+            if there and 0 <= x < SIDE and 0 <= y < SIDE:
+                assert picture[y, x] > picture.mean() + 0.15
 
 
 def test_decoding_keeps_the_order_of_frames(films):

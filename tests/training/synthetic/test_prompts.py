@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_every_manner_has_synonyms_of_its_own():
 
 def test_only_what_is_true_is_said():
     for text in ALL:
-        assert " man " not in f" {text.lower()} "
+        assert not re.search(r"\bman\b", text.lower())
         assert "gentleman" not in text
         assert "older" not in text
         assert not any(word in text for word in SILENT)
