@@ -9,8 +9,8 @@ processes all of these jointly, so gestures feel driven by speech rather than la
    lies it is told as well
  - one modulation for all blocks with a small table in each (adaLN-single, arXiv 2310.00426), said anew for each
    latent: flow time, prompt, and the sound of the latent's own frames. Lips so know their sound before any attention
- - the network predicts clean latents as an offset from the best linear estimate (`gaussian_prior`), which is an offset
-   from the anchor: a fresh one answers with that estimate
+ - the network says where in the anchor each cell is to be seen (`anchor_warp`) and in which direction the truth lies
+   off the best linear estimate from there (`gaussian_prior`): a fresh one answers with that estimate about the anchor
 
 Letters: B batch, T latents of the window, K latents of context, F = T + K + 1 pictures (video, context, anchor),
 C h w a latent, S tokens of a picture, A = 4 T frames of sound, L layers of the audio encoder, W words, G trigrams,
@@ -31,6 +31,7 @@ from ..nn.norm import RMSNorm, modulate
 from ..nn.position import rotary_table, rotate
 from ..nn.stream import join_heads, split_heads, split_normed
 from ..runtime.attention import attention
+from .anchor_warp import at_every_pixel, identity_kernel, warp
 from .gaussian_prior import along, cosines, deviation, estimate, resized, spectrum
 from .latent_space import CHANNELS, FRAMES
 from .text_encoder import TextConfig, TextEncoder, pad_words
@@ -41,6 +42,7 @@ STREAMS = ("pictures", "sound", "words")  # pictures first: they are read out
 PAIR = 2  # feature frames per video frame
 AROUND = 2  # video frames before and after a latent whose sound modulates it too
 OPEN = 0.3  # of the gates at the start
+FAR = 4.0  # pixels that a unit of flow stands for
 LIVELY = 3.0  # largest logarithm of what a place varies by, over what the prior says
 WAVES = 8  # cosines down and across that tell a token its place in the picture
 
@@ -263,10 +265,12 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.bias)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.final_modulation = nn.Linear(width, 2 * width)
-        self.final = nn.Linear(width, cells + CHANNELS)
+        self.final = nn.Linear(width, cells + CHANNELS + 2 * config.patch**2)
         prior = torch.zeros(2, config.prior_lags, CHANNELS, config.prior_side, config.prior_side)
         prior[:, 0] = 1
         self.register_buffer("autocovariance", prior)  # of clean latents about nothing, and about the anchor
+        for name, value in zip(("shift_kernel", "shift_level"), identity_kernel(), strict=True):
+            self.register_buffer(name, value)
         for layer in (self.final_modulation, self.final):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -275,6 +279,12 @@ class DiT(nn.Module):
         """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]. `places` [B, S'] are the tokens of every
         picture that are looked at, for a cheaper step of training (arXiv 2306.09305): elsewhere the answer is the
         linear estimate."""
+        return self.clean_and_flow(x, t, conditions, places)[0]
+
+    def clean_and_flow(
+        self, x: Tensor, t: Tensor, conditions: Conditions, places: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`forward`, and in pixels where in the anchor it looked: [B, T, 2 (down, right), h, w]."""
         base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)
         noisy = Noisy(x, t, base, self._variance(x, conditions.anchored))
         sound = self.audio_input(conditions.audio, conditions.heard)  # [B, A, E]
@@ -297,7 +307,7 @@ class DiT(nn.Module):
         video = slice(0, x.shape[1])
         shift, scale = self.final_modulation(F.silu(told[:, video, None])).chunk(2, dim=-1)
         read = self.final(modulate(states[0][:, video], shift, scale)).float()
-        return self._clean(noisy, read if places is None else self._spread(read, places, x))
+        return self._clean(noisy, read if places is None else self._spread(read, places, x), conditions.anchored)
 
     def _variance(self, x: Tensor, anchored: Tensor) -> Tensor:
         """What clean latents vary by along the cosines of a window, with and without an anchor: [B, T, C, h, w]."""
@@ -381,35 +391,45 @@ class DiT(nn.Module):
         index = places[:, None, :, None].expand_as(read)
         return read.new_zeros(*read.shape[:2], tokens, read.shape[-1]).scatter(2, index, read)
 
-    def _clean(self, noisy: "Noisy", read: Tensor) -> Tensor:
-        """From what the tokens of the window say: an offset in deviations, and how lively each place is."""
+    def _clean(self, noisy: "Noisy", read: Tensor, anchored: Tensor) -> tuple[Tensor, Tensor]:
+        """From what the tokens of the window say: an offset in deviations, how lively each place is, a flow."""
         p, columns = self.config.patch, noisy.x.shape[-1] // self.config.patch
-        offset, lively = read.split((CHANNELS * p * p, CHANNELS), dim=-1)
-        offset = rearrange(offset, "b t (y x) (c p q) -> b t c (y p) (x q)", p=p, q=p, x=columns)
+        cells = CHANNELS * p * p
+        offset, lively, flow = read.split((cells, CHANNELS, 2 * p * p), dim=-1)
+        offset, flow = (
+            rearrange(part, "b t (y x) (c p q) -> b t c (y p) (x q)", p=p, q=p, x=columns) for part in (offset, flow)
+        )
         lively = LIVELY * torch.tanh(lively.mean(1, keepdim=True) / LIVELY)
         lively = repeat(lively, "b one (y x) c -> b one c (y p) (x q)", p=p, q=p, x=columns)
-        return noisy.clean(offset, lively)
+        flow = FAR * flow * anchored[:, None, None, None, None]
+        with torch.autocast(flow.device.type, enabled=False):
+            base = noisy.base.float()
+            base = warp(base, at_every_pixel(base, self.shift_kernel.float(), self.shift_level.float()), flow)
+        return noisy.clean(base, offset, lively), flow
 
 
 class Noisy:
     """x_t as the prior understands it. Variances are along the cosines of the window."""
 
     def __init__(self, x: Tensor, t: Tensor, base: Tensor, variance: Tensor) -> None:
-        self.x, self.base, self.variance = x, base[:, None], variance
+        self.x, self.base, self.variance = x, base, variance
         self.t = t.to(x)[:, None, None, None, None]
         self.basis = cosines(x.shape[1], x.device)
-        self.seen = self._turned(self.basis, x - (1 - self.t) * self.base)
 
     def guess(self) -> Tensor:
         """The best linear estimate of the offset from the anchor."""
-        return self._turned(self.basis.T, estimate(self.seen, self.variance, self.t))
+        return self._turned(self.basis.T, estimate(self._away(self.base[:, None]), self.variance, self.t))
 
-    def clean(self, offset: Tensor, lively: Tensor) -> Tensor:
-        """Anchor + that estimate + an offset in deviations, where all varies by e^lively of what the prior says:
-        [B, T, C, h, w] and [B, 1, C, h, w] -> clean latents."""
+    def clean(self, base: Tensor, offset: Tensor, lively: Tensor) -> Tensor:
+        """`base` + the best linear estimate from there + an offset in deviations, where all varies by e^lively of what
+        the prior says: [B, T, C, h, w], the same and [B, 1, C, h, w] -> clean latents."""
         variance = self.variance * lively.exp()
         told = deviation(variance, self.t) * self._turned(self.basis, offset)
-        return self.base + self._turned(self.basis.T, estimate(self.seen, variance, self.t) + told)
+        return base + self._turned(self.basis.T, estimate(self._away(base), variance, self.t) + told)
+
+    def _away(self, base: Tensor) -> Tensor:
+        """What x_t shows beside a guess of the clean latents [B, 1 or T, C, h, w], along the cosines."""
+        return self._turned(self.basis, self.x - (1 - self.t) * base)
 
     def _turned(self, basis: Tensor, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

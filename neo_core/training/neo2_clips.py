@@ -48,6 +48,8 @@ class Clip:
     anchor: Tensor  # [C, h, w] float16
     shows: Tensor  # [n, h, w] uint8: nothing in particular, a hand, the mouth
     words: Tensor  # [W, G] the prompt
+    version: int = 0
+    match: Tensor | None = None  # [n, 3, h, w] where in the anchor cells are to be seen, see `anchor_matches`
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,16 @@ class Windows:
     latents: Tensor  # [B, T, C, h, w]
     shows: Tensor  # [B, T, h, w] uint8
     conditions: Conditions
+    match: Tensor | None = None  # [B, T, 3, h, w]
 
     def to(self, device: torch.device) -> "Windows":
-        return Windows(self.latents.to(device), self.shows.to(device), self.conditions.to(device))
+        match = None if self.match is None else self.match.to(device)
+        return Windows(self.latents.to(device), self.shows.to(device), self.conditions.to(device), match)
 
     def take(self, part: slice) -> "Windows":
         """Some of the batch."""
-        return Windows(self.latents[part], self.shows[part], self.conditions.take(part))
+        match = None if self.match is None else self.match[part]
+        return Windows(self.latents[part], self.shows[part], self.conditions.take(part), match)
 
 
 def load_clips(
@@ -142,7 +147,8 @@ def _clip(film: Film, version: int, latents: Tensor, anchor: Tensor) -> Clip:
     mouth = covered(film.mouth_box()[:, None], latents.shape[-2:])
     hands = covered(film.hand_boxes(), latents.shape[-2:])
     shows = torch.where(mouth, MOUTH, torch.where(hands, HANDS, NONE)).byte()
-    return Clip(film, latents, anchor, shows.flip(-1) if mirrored(version) else shows, tokenise(film.prompt))
+    shows = shows.flip(-1) if mirrored(version) else shows
+    return Clip(film, latents, anchor, shows, tokenise(film.prompt), version)
 
 
 def covered(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -182,7 +188,11 @@ def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int 
         contextual=given & bool(context),
         anchored=given,
     )
-    return Windows(torch.stack(latents), torch.stack(shows), conditions)
+    matches = [
+        clip.match[start : start + length] for clip, start in zip(clips, starts, strict=True) if clip.match is not None
+    ]
+    match = torch.stack(matches).float() if len(matches) == len(clips) else None
+    return Windows(torch.stack(latents), torch.stack(shows), conditions, match)
 
 
 def draw(clips: Sequence[Clip], count: int, length: int, context: int, dice: torch.Generator) -> Windows:
@@ -224,7 +234,8 @@ def moved(windows: Windows, cells: int, dice: torch.Generator) -> Windows:
         return pictures.movedim((-2, -1), (1, 2))[batch, y, x].movedim((1, 2), (-2, -1))
 
     conditions = replace(given, anchor=move(given.anchor), context=move(given.context))
-    return Windows(move(windows.latents), move(windows.shows), conditions)
+    match = None if windows.match is None else move(windows.match)
+    return Windows(move(windows.latents), move(windows.shows), conditions, match)
 
 
 def muffle(windows: Windows, strength: float, dice: torch.Generator) -> Windows:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neo_core.neo2.dit import SIGNALS, SIZES, Conditions, DiT, DiTConfig
-from neo_core.neo2.latent_space import CHANNELS
+from neo_core.neo2.dit import FAR, SIGNALS, SIZES, Conditions, DiT, DiTConfig
+from neo_core.neo2.latent_space import CELL, CHANNELS
 from neo_core.neo2.text_encoder import pad_words, tokenise
 
 CONFIG = DiTConfig(
@@ -15,7 +15,7 @@ CONFIG = DiTConfig(
     text_width=12, text_depth=1, prior_lags=3, prior_side=8,
 )  # fmt: skip
 T, SIDE = 4, 8
-LARGEST_FILE = 28e6  # bytes
+LARGEST_FILE = 29e6  # bytes, as the manifest of the embedded weights allows
 
 
 def network(config: DiTConfig = CONFIG) -> DiT:
@@ -150,11 +150,12 @@ def test_sound_belongs_to_its_latent():
     """Without attention (no blocks), and where moments do not go together, a latent knows its own frames and two on
     either side, and no others."""
     net, given = network(replace(CONFIG, depth=0)), conditions()
-    net.final.weight.data[-CHANNELS:] = 0  # how lively a place is, is said for the whole window
+    cells = CHANNELS * CONFIG.patch**2
+    net.final.weight.data[cells : cells + CHANNELS] = 0  # how lively a place is, is said for the whole window
     for frame in range(4 * T):
         louder = given.audio.clone()
         louder[:, :, 2 * frame : 2 * frame + 2] += torch.randn(6)
-        changed = (answers(net, given) - answers(net, replace(given, audio=louder))).abs().amax((0, 2, 3, 4)) > 1e-6
+        changed = (answers(net, given) - answers(net, replace(given, audio=louder))).abs().amax((0, 2, 3, 4)) > 1e-4
         assert changed.tolist() == [4 * k - 2 <= frame < 4 * k + 6 for k in range(T)]
 
 
@@ -179,7 +180,8 @@ def test_any_length_and_any_grid():
 
 
 def test_the_mini_fits_its_file_and_base_is_larger():
-    sizes = {name: sum(p.numel() for p in DiT(DiTConfig(**changes)).parameters()) for name, changes in SIZES.items()}
+    nets = {name: DiT(DiTConfig(**changes)) for name, changes in SIZES.items()}
+    sizes = {name: sum(value.numel() for value in net.state_dict().values()) for name, net in nets.items()}
     assert 2 * sizes["mini"] < LARGEST_FILE
     assert 20e6 < sizes["base"] < 50e6
 
@@ -214,3 +216,18 @@ def test_tokens_know_their_place_in_the_picture():
     answer = net(torch.ones_like(inputs()[0]), inputs()[1], flat)[0, 0, 0]
     cells = answer.unfold(0, 2, 2).unfold(1, 2, 2).flatten(2).flatten(0, 1)
     assert torch.pdist(cells).min() > 1e-3
+
+
+def test_flow_looks_elsewhere_in_the_anchor_alone():
+    """Where the prior leaves nothing open, the answer is the anchor as moved by the flow; without an anchor none is."""
+    net, given = DiT(CONFIG), conditions()
+    net.autocovariance.zero_()
+    with torch.no_grad():
+        net.final.bias[-2 * CONFIG.patch**2 :].view(2, -1)[1] = CELL / FAR  # a cell to the right
+        clean, flow = net.clean_and_flow(*inputs(), given)
+        assert (flow[:, :, 0] == 0).all()
+        assert torch.allclose(flow[:, :, 1], torch.tensor(float(CELL)))
+        moved = given.anchor[:, None, ..., 1:].expand(-1, T, -1, -1, -1)
+        torch.testing.assert_close(clean[..., :-1], moved, atol=0.05, rtol=0)
+        assert (clean - given.anchor[:, None]).abs().max() > 1
+        assert (net.clean_and_flow(*inputs(), given.without("reference"))[1] == 0).all()

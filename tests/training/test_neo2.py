@@ -21,11 +21,14 @@ from neo_core.training.films import Film, load_films
 from neo_core.training.flow_matching import Plan, Run, train
 from neo_core.training.latent_statistics import autocovariances
 from neo_core.training.neo2 import (
+    FLOW_SHARE,
     LIPS_SHARE,
+    NEAR,
     SHARES,
     SPEED_SHARE,
     draw_times,
     draw_windows,
+    flow_error,
     step_loss,
     weighted,
     windows_loss,
@@ -328,8 +331,8 @@ class Anchor(torch.nn.Module):
         super().__init__()
         self.say = say
 
-    def forward(self, x: Tensor, _: Tensor, conditions, **_places) -> Tensor:
-        return self.say(conditions.anchor[:, None].expand_as(x))
+    def clean_and_flow(self, x: Tensor, _: Tensor, conditions, _places) -> tuple[Tensor, Tensor]:
+        return self.say(conditions.anchor[:, None].expand_as(x)), torch.zeros_like(x[:, :, :2])
 
 
 def test_the_truth_has_no_loss(clips):
@@ -351,6 +354,34 @@ def test_the_loss_is_of_velocity_of_what_changes_and_of_lips(clips, monkeypatch)
     wavering = windows_loss(Anchor(lambda anchor: anchor + turn), windows, CARE, dice())
     speed = SPEED_SHARE * 0.5**2 * 0.2**2 * 5 / 6  # nothing is before the first latent
     assert float(wavering) == pytest.approx(velocity + lips + speed, rel=1e-4)
+
+
+def test_the_loss_is_of_flow_where_it_counts(clips):
+    """Matches 3 and 4 pixels away, 5 less half of the border of squares; elsewhere, or without an anchor, nothing."""
+    found = torch.tensor([3.0, 4.0, 0.0])[:, None, None].expand(FRAMES // 4, 3, GRID, GRID).clone()
+    found[:, 2, 0] = 1.0
+    windows = cut([replace(clip, match=found.half()) for clip in clips], [0, 1, 2], 6)
+    flow = torch.zeros(3, 6, 2, GRID, GRID)
+    assert float(flow_error(flow, windows)) == pytest.approx(3 + 4 - NEAR)
+    flow[:, :, :, 1:] = 100.0
+    assert float(flow_error(flow, windows)) == pytest.approx(3 + 4 - NEAR)
+    assert flow_error(flow, replace(windows, conditions=windows.conditions.without("reference"))) == 0
+    assert flow_error(flow, windows, torch.ones(3, GRID, GRID).index_fill_(1, torch.tensor([0]), 0)) == 0
+    net, care = Anchor(lambda anchor: anchor), CARE
+    plain = windows_loss(net, replace(windows, match=None), care, dice())
+    assert float(windows_loss(net, windows, care, dice()) - plain) == pytest.approx(FLOW_SHARE * 5, rel=1e-3)
+
+
+def test_matches_go_with_their_windows(clips):
+    found = torch.arange(FRAMES // 4)[:, None, None, None].expand(-1, 3, GRID, GRID) + torch.arange(GRID).float()
+    windows = cut([replace(clip, match=found.half()) for clip in clips], [0, 1, 2], 6)
+    assert windows.match[:, 0, 0, 0, 0].tolist() == [0, 1, 2]
+    assert torch.equal(windows.take(slice(1, 2)).match, windows.match[1:2])
+    assert cut(clips, [0, 1, 2], 6).match is None
+    away = moved(windows, 2, dice())
+    shift = (away.match[:, 0, 0, 4, 4] - windows.match[:, 0, 0, 4, 4]).tolist()
+    assert any(shift)
+    assert all(abs(way) <= 2 for way in shift)
 
 
 def learner(seed: int = 0, steps: int = 6) -> Run:
