@@ -2,22 +2,27 @@
 
 The network's own weights are asked for, its pictures are not: latents are noise. Times are the process's own, on one
 thread, the middle of ratios within rounds: what else the machine does adds to both sides of a ratio.
+
+The norm and its twin get what the norms of the decoder get, in the layout in which it comes. As for layouts, timing
+convolution by convolution chose plain ones at the size of latents and channels-last at the size of pictures, and that
+is how `video_vae.unfold` and the norms leave them: nothing is converted while decoding. The row compares with what
+could be chosen instead.
 """
 
 import logging
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..neo2.decoding import decode_slices, decode_tiled, multiplications
-from ..neo2.latent_space import CELL, FRAMES, SIZE
+from ..neo2.latent_space import CELL, SIZE
 from ..neo2.loading import load_video_vae
-from ..neo2.video_vae import HALF, VideoVAE
+from ..neo2.video_vae import VideoVAE
 from ..nn.norm import ChannelRMSNorm, eager_channel_norm
-from ..runtime.layout import PLAIN, choose_layouts, lay_out
 from ..runtime.threads import one_thread
 
 LATENTS = 7  # of the video: 28 frames
@@ -55,33 +60,36 @@ def exactness(vae: VideoVAE) -> dict[str, float]:
 @one_thread()
 @torch.no_grad()
 def norm_speed(vae: VideoVAE) -> float:
-    """How many times as fast the fused norm is as its eager twin, each in its own layout: the least of the two sizes
-    that the decoder norms."""
-    config, side = vae.config, SIZE // CELL
-    coarse = (1, config.decoder_width, LATENTS, side, side)
-    fine = (1, config.fine_width, LATENTS * FRAMES, HALF * side, HALF * side)
-    return min(_norm_speed(torch.randn(shape)) for shape in (coarse, fine))
+    """How many times as fast the norm is as its eager twin, for what each norm of the decoder gets, in the layout in
+    which it gets it: the least of all sizes and layouts."""
+    speeds = {place: _norm_speed(*found) for place, found in _normed(vae).items()}
+    for (shape, layout), speed in speeds.items():
+        log.info("norm of %s, %s: %.2f times as fast", list(shape), layout, speed)
+    return min(speeds.values())
 
 
 @one_thread()
 @torch.no_grad()
 def layout_gain(vae: VideoVAE) -> float:
-    """How many times as fast decoding is in the layouts that were chosen as in the plain one."""
+    """How many times as fast decoding is in the layouts that ship as with every convolution plain, or every one
+    channels-last, whichever is faster."""
     latents, anchor = _noise(vae)
+    others = [torch.contiguous_format, torch.channels_last_3d]
 
-    def decode() -> Tensor:
-        return vae.decode(latents, anchor)
+    def decode() -> None:
+        vae.decode(latents, anchor)
 
-    chosen = choose_layouts(vae, decode, time.process_time).layouts
-    plain = dict.fromkeys(chosen, PLAIN)
-    if chosen == plain:
-        return 1.0
-
-    def laid_out(layouts: dict[str, torch.memory_format]) -> float:
-        lay_out(vae, layouts)
-        return taken(decode)
-
-    return statistics.median(laid_out(plain) / laid_out(chosen) for _ in range(ROUNDS))
+    rounds: list[list[float]] = []
+    decode()  # warms up
+    for _ in range(ROUNDS):
+        shipped = taken(decode)
+        rounds.append([])
+        for layout in others:
+            with _laid_out(vae, layout):
+                rounds[-1].append(taken(decode) / shipped)
+    plain, last = (statistics.median(column) for column in zip(*rounds, strict=True))
+    log.info("all plain takes %.2f, all channels-last %.2f times as long as the layouts that ship", plain, last)
+    return min(plain, last)
 
 
 def taken(work: Callable[[], object]) -> float:
@@ -91,18 +99,56 @@ def taken(work: Callable[[], object]) -> float:
     return time.process_time() - begun
 
 
-def _norm_speed(x: Tensor) -> float:
-    norm, last = ChannelRMSNorm(x.shape[1]), x.contiguous(memory_format=torch.channels_last_3d)
+def _normed(vae: VideoVAE) -> dict[tuple[torch.Size, str], tuple[ChannelRMSNorm, Tensor]]:
+    """A norm of the decoder and what it is given, for every size and layout that there is."""
+    found: dict[tuple[torch.Size, str], tuple[ChannelRMSNorm, Tensor]] = {}
 
+    def note(norm: nn.Module, given: tuple[Tensor]) -> None:
+        last = given[0].is_contiguous(memory_format=torch.channels_last_3d)
+        found[given[0].shape, "channels-last" if last else "plain"] = norm, given[0].clone()
+
+    norms = [layer for layer in vae.decoder.modules() if isinstance(layer, ChannelRMSNorm)]
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    try:
+        latents, anchor = _noise(vae)
+        kept = vae.remember(anchor)
+        found.clear()  # the anchor is looked at once in a video
+        vae.paint(vae.plain(latents), kept)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def _norm_speed(norm: ChannelRMSNorm, x: Tensor) -> float:
     def eager() -> None:
         eager_channel_norm(x, norm.weight)
 
     def fused() -> None:
-        norm(last)
+        norm(x)
 
     for warm_up in (eager, fused):
         warm_up()
     return statistics.median(taken(eager) / taken(fused) for _ in range(3 * ROUNDS))
+
+
+@contextmanager
+def _laid_out(vae: VideoVAE, layout: torch.memory_format) -> Iterator[None]:
+    """Inside the block every convolution converts its input to a layout, and has its weights in it."""
+    convolutions = [layer for layer in vae.modules() if isinstance(layer, nn.Conv3d)]
+    weights = [layer.weight.data for layer in convolutions]
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, given: (given[0].contiguous(memory_format=layout),))
+        for layer in convolutions
+    ]
+    for layer in convolutions:
+        layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
+    try:
+        yield
+    finally:
+        for layer, weight, hook in zip(convolutions, weights, hooks, strict=True):
+            layer.weight.data = weight
+            hook.remove()
 
 
 def _noise(vae: VideoVAE) -> tuple[Tensor, Tensor]:

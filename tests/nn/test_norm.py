@@ -33,6 +33,20 @@ def test_channel_norm_equals_its_eager_twin(layout):
     torch.testing.assert_close(norm(x), eager_channel_norm(x, norm.weight), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_channel_norm_is_the_same_in_training(layout):
+    norm = ChannelRMSNorm(24)
+    torch.nn.init.normal_(norm.weight)
+    x = torch.randn(2, 24, 3, 5, 6).contiguous(memory_format=layout)
+    x[:, :, 0] = 0  # nothing to norm
+    trained, kept = norm(x), x.clone()
+    with torch.no_grad():
+        torch.testing.assert_close(norm(x), trained, atol=1e-6, rtol=1e-5)
+    assert torch.equal(x, kept)
+
+
 def test_channel_norm_keeps_channels_last():
     x = torch.randn(2, 24, 3, 5, 6).contiguous(memory_format=torch.channels_last_3d)
     assert ChannelRMSNorm(24)(x).is_contiguous(memory_format=torch.channels_last_3d)
+    with torch.no_grad():
+        assert ChannelRMSNorm(24)(x).is_contiguous(memory_format=torch.channels_last_3d)
