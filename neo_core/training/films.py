@@ -79,7 +79,7 @@ class Film:
 
 
 def load_films(folders: str | Path | Iterable[str | Path]) -> list[Film]:
-    """All films below the folders in the order of their names. Raises InputError when there are none."""
+    """All films in the folders, in the order of these and of their names. Raises InputError when there are none."""
     folders = [folders] if isinstance(folders, str | Path) else list(folders)
     paths = [path for folder in folders for path in sorted(Path(folder).glob(PATTERN))]
     if not paths:

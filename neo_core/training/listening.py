@@ -1,5 +1,5 @@
-"""What the training of VOCAL hears of a recording, through any audio encoder: the sound as it is, and as another voice
-would have said it. Encoders know some voices better than others, and VOCAL shall not rely on whose they are.
+"""What trainings hear of a recording, through any audio encoder: the sound as it is, and as another voice would have
+said it. Encoders know some voices better than others, and neither VOCAL nor NEO 2 shall rely on whose they are.
 
 The embedded encoder is given mel bands with warped formants. Public ones read the waveform: for them the sound runs
 faster or slower, which moves pitch and formants as in another throat, through another microphone; what they hear is

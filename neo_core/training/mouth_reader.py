@@ -37,6 +37,8 @@ DECODED = 0.5  # of the pieces
 ASIDE = 2.0  # pixels, deviation of where the mouth is looked for in training
 LATENT_NOISE = 0.2  # deviations, at most
 MOUTH_SHARE, PLACE_SHARE, SEEN_SHARE = 10.0, 1.0, 0.2  # of the loss
+STRANGE = ((0.5, recolour), (0.2, blur), (0.3, noise))  # how many of the frames are made so
+STILL = 0.02  # deviation of the opening below which a mouth rests
 EXAM_FILMS, REPORTED = 48, 8
 
 log = logging.getLogger(__name__)
@@ -101,7 +103,7 @@ def draw(taken: Piece, count: int, dice: torch.Generator) -> Piece:
     batch = Piece(*(column[chosen] for column in taken))
     batch = shifted(batch._replace(frames=batch.frames.float() / 255), dice)
     frames = batch.frames
-    for share, change in ((0.5, recolour), (0.2, blur), (0.3, noise)):
+    for share, change in STRANGE:
         frames = on_some(frames, share, change, dice)
     return batch._replace(frames=frames.clamp(0, 1))
 
@@ -184,7 +186,7 @@ def _errors(reader: MouthReader, films: Sequence[Film], vae: VideoVAE | None) ->
 def _note(rows: dict[str, list[float]], said: Reading, truth: Piece) -> None:
     """The errors of one film."""
     rows["mouth error"].append(float((said.mouth - truth.mouth).abs().mean()))
-    if truth.mouth.std() > 0.02 and said.mouth.std() > 0:  # a mouth that rests has no correlation
+    if truth.mouth.std() > STILL and said.mouth.std() > 0:  # a mouth that rests has no correlation
         rows["mouth correlation"].append(float(torch.corrcoef(torch.stack((said.mouth, truth.mouth)))[0, 1]))
     if truth.seen.any():
         rows["hand error, pixels"].append(float((said.hands - truth.hands)[truth.seen].norm(dim=-1).mean()))

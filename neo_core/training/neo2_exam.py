@@ -18,6 +18,7 @@ LENGTH = 10  # latents of a window
 PLACES = (0.05, 0.3, 0.55, 0.8, 0.99)  # moments of a window in the picture
 KINDS = {"mouth": (MOUTH,), "hands": (HANDS,), "all": ()}  # of cells; no kind is every cell
 SMALL = 1e-8
+TOGETHER = 4  # windows that are sampled at once
 DEFAULT = Sampling()
 
 
@@ -33,8 +34,8 @@ def sampled(dit: DiT, windows: Windows, sampling: Sampling = DEFAULT) -> Tensor:
     """What the network makes of the conditions of windows, some at a time: [B, T, C, h, w]."""
     device = next(dit.parameters()).device
     made = []
-    for k in range(0, len(windows.latents), 4):
-        part = windows.take(slice(k, k + 4))
+    for k in range(0, len(windows.latents), TOGETHER):
+        part = windows.take(slice(k, k + TOGETHER))
         shape, given = part.latents.shape, part.conditions.to(device)
         noise = noise_field(sampling.seed, k * shape[1], shape[0] * shape[1], shape[2:])
         with torch.autocast(device.type, torch.bfloat16):

@@ -68,7 +68,7 @@ class Figure:
 def gestures(score: Score, body: Body, manner: str, seed: int) -> np.ndarray:
     """Rotations of every bone for a whole recording at 25 fps. [T, bones, 3, 3] float32
 
-    body: a `body.Body`. The same seed rests in the same way whatever the manner.
+    The same seed rests in the same way whatever the manner.
     """
     figure, habit = read_figure(body), MANNERS[manner]
     streams = [np.random.default_rng([seed, 0x6E5, k]) for k in range(5)]

@@ -27,7 +27,7 @@ from ...weights import safetensors_io
 from .body_motion import at_rest, gestures, prosody_energy
 from .body_pack import Pack, load_pack
 from .film_facts import facts_of
-from .human import Human, held_out, sample_human
+from .human import HELD_OUT, Human, held_out, sample_human
 from .human_render import Picture, render
 from .performances import Performances, Take, load_performances
 from .prompts import prompt
@@ -41,6 +41,8 @@ SAMPLES = RATE // MOTION_RATE  # per frame
 HEARD = 2  # hidden states per frame
 SILENT_SHARE = 0.08  # scenes in an empty room
 TWICE = 0.3  # scenes that come in two manners
+SMILE = 0.4  # of a face that rests, at most
+TILT = (1.0, 1.5, 0.8)  # degrees that its head is from straight: pitch, yaw, roll
 MANNER_SHARES = {"neutral": 0.3, "calm": 0.2, "emphatic": 0.25, "explaining": 0.25}
 HELD_OUT_ROOMS = 8  # every so many recordings of an empty room is held out
 FRIENDLY = ("brow", "mouthSmile", "cheekSquint")  # what a portrait keeps of a face at rest
@@ -132,7 +134,8 @@ def plan_scenes(chosen: Recordings, seed: int, number: int, exam: bool, framing:
     rng = np.random.default_rng([seed, number, 0xF11])
     takes = chosen.rooms if chosen.rooms and rng.uniform() < SILENT_SHARE else chosen.speech
     take, frames = takes[int(rng.integers(len(takes)))]
-    person = int(rng.integers(1 << 30)) // 8 * 8 + (7 if exam else int(rng.integers(7)))
+    person = int(rng.integers(1 << 30)) // HELD_OUT * HELD_OUT
+    person += HELD_OUT - 1 if exam else int(rng.integers(HELD_OUT - 1))
     assert held_out(person) == exam
     manners = list(MANNER_SHARES)
     twice = rng.uniform() < TWICE and takes is chosen.speech
@@ -187,9 +190,10 @@ def portrait(take: Take, seed: int) -> Tensor:
     motion = motion_space.rest()
     for name, k in motion_space.INDEX.items():
         if name.startswith(FRIENDLY):
-            motion[k] = take.reference[k].clamp(0, 0.4)
-    tilt = np.random.default_rng([seed, 0xFACE]).normal(size=3) * (1.0, 1.5, 0.8)
-    motion[53:56] = torch.from_numpy(tilt).float()
+            motion[k] = take.reference[k].clamp(0, SMILE)
+    tilt = np.random.default_rng([seed, 0xFACE]).normal(size=3) * TILT
+    for name, angle in zip(("pitch", "yaw", "roll"), tilt, strict=True):
+        motion[motion_space.INDEX[name]] = angle
     return motion
 
 

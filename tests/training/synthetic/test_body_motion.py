@@ -17,7 +17,7 @@ SECONDS = 40
 
 
 def score_of(loud) -> Score:
-    """Half a minute of speech in phrases of 4 s, each as loud as `loud` says (0: a pause), with accents by loudness."""
+    """Forty seconds of speech in phrases of 4 s, each as loud as `loud` says (0: a pause), with accents by loudness."""
     times = (np.arange(SECONDS * 25) + 0.5) / 25
     loudness = np.repeat(loud, 100)
     rng = np.random.default_rng(1)
