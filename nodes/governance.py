@@ -69,12 +69,12 @@ class Consent(io.ComfyNode):
 def granted(portrait: Portrait, face: int, scope: str = TALKING_HEAD) -> Grant:
     """The grant for a portrait and a use of it.
 
-    Where no record covers that, the answer to its last refusal becomes one; without an answer the picture is kept for
-    whoever adds a record, and ConsentRequired tells how.
+    Where no record covers that, the answer to the last refusal of this very use becomes one; without an answer the
+    picture is kept for whoever adds a record, and ConsentRequired tells how.
     """
     person = fingerprint(portrait.photo, portrait.face.landmarks68)
     name = portrait_id(person)
-    statement = refusals.taken_request(name)
+    statement = refusals.taken_request(name, scope)
     if statement is not None and not covered(person, scope):
         ConsentLedger().add(stated(statement, person, scope))
     try:
@@ -82,19 +82,19 @@ def granted(portrait: Portrait, face: int, scope: str = TALKING_HEAD) -> Grant:
     except ConsentRequired as refusal:
         refusals.keep(name, portrait.photo)
         raise ConsentRequired(f"{refusal}\n{otherwise(name, scope)}") from None
-    refusals.forget(name)
+    refusals.forget(name, scope)
     return grant
 
 
 def stated(statement: bytes, person: Person, scope: str) -> ConsentRecord:
     """The record that a request asks for. Who was asked and stated what no record can hold is asked again."""
     try:
-        return record_from_request(statement, person, refusals.QUESTIONS, now=int(time.time()))
+        return record_from_request(statement, person, refusals.QUESTIONS, use=scope, now=int(time.time()))
     except InvalidRequest:
         raise
     except InputError as objection:
         name = portrait_id(person)
-        asked = f"portrait {name}, question {refusals.QUESTIONS.ask(name)}, use {scope}"
+        asked = f"portrait {name}, question {refusals.QUESTIONS.ask(name, scope)}, use {scope}"
         way_out = f"To state it anew, press Give consent ({asked})."
         raise type(objection)(f"{objection}\n{way_out} {records()}") from None
 
@@ -118,7 +118,7 @@ def adding(name: str, face: int, scope: str = TALKING_HEAD) -> str:
 
 def otherwise(name: str, scope: str) -> str:
     """The rest of a refusal: the question that the dialog answers, and how records are seen and ended."""
-    asked = f"question {refusals.QUESTIONS.ask(name)}, use {scope}"
+    asked = f"question {refusals.QUESTIONS.ask(name, scope)}, use {scope}"
     dialog = "" if refusals.several_users() else f"or press Give consent ({asked}). "
     return dialog + records()
 

@@ -40,9 +40,9 @@ def keep(portrait: str, photo: Tensor) -> None:
         write_image(picture, photo)
 
 
-def taken_request(portrait: str) -> bytes | None:
-    """The request for a portrait, if there is one. It is read once, whatever it holds."""
-    path = _served() / REQUESTS / f"{portrait}.json"
+def taken_request(portrait: str, use: str) -> bytes | None:
+    """The request for a use of a portrait, if there is one. It is read once, whatever it holds."""
+    path = _served() / REQUESTS / f"{portrait}_{use}.json"
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -51,10 +51,11 @@ def taken_request(portrait: str) -> bytes | None:
     return statement
 
 
-def forget(portrait: str) -> None:
-    """Nobody has to be asked about this portrait any more."""
-    QUESTIONS.drop(portrait)
-    _remove(picture_of(portrait))
+def forget(portrait: str, use: str) -> None:
+    """Nobody has to be asked about this use of the portrait any more."""
+    QUESTIONS.drop(portrait, use)
+    if not QUESTIONS.any_about(portrait):
+        _remove(picture_of(portrait))
 
 
 def forget_all() -> None:

@@ -1,7 +1,7 @@
 """Consent before pixels: records, the ledger that keeps them, and the gate that turns one into a `Grant`."""
 
 from .consent_ledger import ConsentLedger
-from .gate import ConsentRequired, Grant, UnderAge, authorise, blanks, require_grant
+from .gate import ConsentRequired, Grant, UnderAge, authorise, blanks, require_grant, while_allowed
 from .portrait import Portrait, fingerprint
 from .public_figures import ProtectedPerson
 from .record import FULL_BODY, TALKING_HEAD, ConsentRecord
@@ -25,4 +25,5 @@ __all__ = [
     "portrait_id",
     "record_from_request",
     "require_grant",
+    "while_allowed",
 ]

@@ -11,8 +11,10 @@ import json
 import secrets
 import shlex
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from torch import Tensor
@@ -26,7 +28,10 @@ from .record import ADULT, KINDS, TALKING_HEAD, ConsentRecord, day, key_id, veri
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
+ANEW = "if the person agrees, add a record: with the Consent node, or with consent add"
+CHECK_EVERY = 100  # frames between two looks at a grant
 _PROCESS_SECRET = secrets.token_bytes(32)
+Item = TypeVar("Item")
 
 
 class ConsentRequired(InputError):
@@ -56,11 +61,14 @@ class Grant:
         if not hmac.compare_digest(self.seal, _seal(self)):
             raise ConsentRequired(FORGED)
         if scope not in self.scope:
-            raise ConsentRequired(f"{called(self.record)} covers {', '.join(self.scope)}; expected {scope}")
+            raise ConsentRequired(
+                f"{called(self.record)} covers {', '.join(self.scope)}; expected {scope}: set use of the Consent node "
+                f"to {scope}, or add a record with consent add --scope {scope}"
+            )
         if self.expires is not None and time.time() >= self.expires:
-            raise ConsentRequired(f"{called(self.record)} has expired; expected one that is still valid")
+            raise ConsentRequired(f"{called(self.record)} has expired; expected one that is still valid: {ANEW}")
         if self.record in ConsentLedger(self.folder).revoked():
-            raise ConsentRequired(f"{called(self.record)} was revoked; expected a valid one")
+            raise ConsentRequired(f"{called(self.record)} was revoked; expected a valid one: {ANEW}")
 
     def require_portrait(self, image: Tensor, landmarks68: Tensor) -> None:
         """Raise ConsentRequired unless this is the very picture, and the face in it, that the grant was given for.
@@ -69,11 +77,30 @@ class Grant:
         """
         if pixels_sha256(image) != self.portrait.pixels_sha256:
             raise ConsentRequired(
-                f"the grant from {called(self.record)} is for another picture; expected the one it was given for"
+                f"the grant from {called(self.record)} is for another picture; expected the one it was given for: "
+                "connect the same photo to the Consent node and here"
             )
         if template_distance(face_template(landmarks68), self.portrait.face_template) > TEMPLATE_APART:
             raise ConsentRequired(
-                f"the grant from {called(self.record)} is for another face; expected the one it was given for"
+                f"the grant from {called(self.record)} is for another face; expected the one it was given for: choose "
+                "the same face in the Consent node and here"
+            )
+
+    def stamp(self, *made: Tensor) -> bytes:
+        """A mark for what was made of the portrait, by whoever has checked that it was: this process alone can set it,
+        and `require_stamp` knows it again."""
+        mark = hmac.new(_PROCESS_SECRET, self.seal, hashlib.sha256)
+        for tensor in made:
+            mark.update(f"{tuple(tensor.shape)} {tensor.dtype} ".encode())
+            mark.update(tensor.detach().cpu().reshape(-1).numpy())
+        return mark.digest()
+
+    def require_stamp(self, stamp: bytes, *made: Tensor) -> None:
+        """Raise ConsentRequired unless this is, number for number, what was stamped with this grant."""
+        if not hmac.compare_digest(stamp, self.stamp(*made)):
+            raise ConsentRequired(
+                f"the grant from {called(self.record)} is not for what it came with; expected a person encoded, and "
+                "latents made, from the picture that the grant was given for"
             )
 
 
@@ -92,6 +119,15 @@ def require_grant(value: object) -> Grant:
         )
     value.require(value.scope[0])
     return value
+
+
+def while_allowed(grant: Grant, scope: str, frames: Iterable[Item]) -> Iterator[Item]:
+    """Frames, or what they are made from, as long as the grant holds: it is asked before the first one and again after
+    each `CHECK_EVERY` of them."""
+    for index, item in enumerate(frames):
+        if index % CHECK_EVERY == 0:
+            grant.require(scope)
+        yield item
 
 
 def authorise(

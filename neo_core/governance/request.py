@@ -25,25 +25,29 @@ class InvalidRequest(InputError):
 
 
 class Questions:
-    """What this process has asked: one question for each refused portrait, good for one answer."""
+    """What this process has asked: one question for each refused use of a portrait, good for one answer."""
 
     def __init__(self) -> None:
-        self._open: dict[str, str] = {}
+        self._open: dict[tuple[str, str], str] = {}
 
-    def ask(self, portrait: str) -> str:
-        """The question about a portrait, by its id; the same until it is answered."""
-        return self._open.setdefault(portrait, secrets.token_hex(16))
+    def ask(self, portrait: str, use: str) -> str:
+        """The question about a use of a portrait, by its id; the same until it is answered."""
+        return self._open.setdefault((portrait, use), secrets.token_hex(16))
 
-    def settle(self, portrait: str, question: str) -> bool:
-        """Whether this is the open question about the portrait; it is not any more."""
-        asked = self._open.get(portrait) == question
+    def settle(self, portrait: str, use: str, question: str) -> bool:
+        """Whether this is the open question about that use of the portrait; it is not any more."""
+        asked = self._open.get((portrait, use)) == question
         if asked:
-            self.drop(portrait)
+            self.drop(portrait, use)
         return asked
 
-    def drop(self, portrait: str) -> None:
-        """Expect no answer about a portrait any more."""
-        self._open.pop(portrait, None)
+    def drop(self, portrait: str, use: str) -> None:
+        """Expect no answer about that use of a portrait any more."""
+        self._open.pop((portrait, use), None)
+
+    def any_about(self, portrait: str) -> bool:
+        """Whether an answer about some use of the portrait is still expected."""
+        return any(asked == portrait for asked, _ in self._open)
 
 
 def portrait_id(portrait: Portrait) -> str:
@@ -52,15 +56,17 @@ def portrait_id(portrait: Portrait) -> str:
     return hashlib.sha256(canonical({"face": face})).hexdigest()[:16]
 
 
-def record_from_request(request: bytes, portrait: Portrait, questions: Questions, *, now: int) -> ConsentRecord:
-    """The record that a request asks for; it settles the question it answers.
+def record_from_request(
+    request: bytes, portrait: Portrait, questions: Questions, *, use: str, now: int
+) -> ConsentRecord:
+    """The record that a request asks for; it settles the question it answers, which was about this use.
 
     Raises InvalidRequest, or what `new_record` raises.
     """
     fields = _read(request)
     if fields["portrait"] != portrait_id(portrait):
         raise InvalidRequest(f"the consent request is for portrait {fields['portrait']!r:.40}; expected this one's")
-    if not questions.settle(fields["portrait"], fields["question"]):
+    if not questions.settle(fields["portrait"], use, fields["question"]):
         raise InvalidRequest("the consent request was made before anybody was asked; expected an answer to the refusal")
     unwritable = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in fields["name"])
     if len(fields["name"]) > 200 or unwritable or not all(isinstance(scope, str) for scope in fields["scope"]):

@@ -33,18 +33,14 @@ from torch import Tensor
 from ..data_types import Progress, silent
 from .chunk_executor import DitPredict, Executor, InProcess, Window
 from .dit import Conditions
+from .latent_space import HEARD
 from .sampler import Sampling, advance, begin, noise_field, times
 from .window_fusion import Prediction, fuse
-from .window_layout import Group, Sync, groups, join_frames, windows
+from .window_layout import CONTEXT, Group, Sync, groups, windows
 
-Predict = DitPredict  # the network itself, without guidance
-Sound = Callable[[int, int], Tensor]  # (first, last) latent -> hidden states [L, 8 (last - first), D], zeros beyond
-CONTEXT = 2  # latents before a window that it is told
-AUDIO = 8  # feature frames per latent
+Sound = Callable[[int, int], Tensor]  # (first, last) latent -> hidden states [L, 8 (last - first), D], of any latents
 ROUGH = 0.7  # flow time above which clean predictions are too rough for flow at full size
 CHUNK_SEED = 1_000_003  # between the seeds of chunks with noise of their own
-
-__all__ = ["CONTEXT", "Predict", "Sound", "Sync", "continuum", "join_frames"]
 
 
 @torch.no_grad()
@@ -62,10 +58,11 @@ def continuum(
     """Finished latents in order, in pieces [t, C, h, w] that add up to `total`.
 
     anchor [C, h, w]; words [W, G], a tokenised prompt, W may be 0. `dit_predict` is the network itself, guidance is
-    `sampling`'s. `sound` is asked once per group, `first` never falls. Without an executor windows are denoised in this
-    process. `progress(done, of, None)` counts the steps of all groups and may raise to cancel.
+    `sampling`'s. `sound` is asked once per group, `first` never falls. Of a video shorter than any window of the
+    training more is denoised than is handed out, so `sound` is asked beyond its end. Without an executor windows are
+    denoised in this process. `progress(done, of, None)` counts the steps of all groups and may raise to cancel.
     """
-    layout = groups(total, sync)
+    layout = groups(max(total, sync.shortest), sync)
     executor = executor or InProcess()
     past = anchor.new_zeros(0, *anchor.shape)
     for number, group in enumerate(layout):
@@ -75,7 +72,7 @@ def continuum(
         clean = _denoised(scene, noise, dit_predict, sampling, executor, progress, begun)
         held = layout[number + 1].known if number + 1 < len(layout) else 0
         past = torch.cat([past[: len(past) - group.known], clean])[-(CONTEXT + held) :].clone()
-        yield clean[: len(clean) - held]
+        yield clean[: min(len(clean) - held, total - group.first)]
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ class _Scene:
         yes = torch.ones(1, dtype=torch.bool, device=self.anchor.device)
         return Conditions(
             anchor=self.anchor[None],
-            audio=self.sound[None, :, AUDIO * first : AUDIO * last],
+            audio=self.sound[None, :, HEARD * first : HEARD * last],
             words=self.words[None],
             context=context[None],
             context_time=torch.arange(-len(context), 0, device=self.anchor.device).to(self.anchor)[None],

@@ -15,6 +15,8 @@ from .latent_space import CELL, frame_count
 from .lazy_cache import TileCache, TimeCache
 from .video_vae import VideoVAE
 
+SLICE = 4  # latents that are decoded at once, however long a piece is
+
 
 def decode_stream(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile: int | None = None) -> Iterator[Tensor]:
     """Frames u8 [n, H, W, 3] on the CPU for each piece of latents [t, C, h, w], n = 4 t: `decode_slices`, rounded."""

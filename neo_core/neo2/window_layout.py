@@ -24,7 +24,7 @@ from .latent_space import FRAMES
 
 FUSIONS = ("cut", "linear", "pyramid", "flow")
 TRAINED = (6, 12)  # latents of a window that the network has seen in training, fewest and most
-STEPS = 3  # of the shipped sampling
+CONTEXT = 2  # latents before a window that it may be told
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def seams(group: Group, sync: Sync, shift: int) -> list[tuple[int, int]]:
     return [(group.first + first, group.first + last) for first, last in found]
 
 
-def join_frames(total: int, sync: Sync, steps: int = STEPS) -> tuple[int, ...]:
+def join_frames(total: int, sync: Sync, steps: int) -> tuple[int, ...]:
     """Video frames where two chunks meet, in the middle of their overlap at the last of `steps` steps; rising."""
     shift = sync.shift(steps - 1, steps)
     found = {(first + last) // 2 for group in groups(total, sync) for first, last in seams(group, sync, shift)}

@@ -8,8 +8,11 @@
 `perform_full_body` does it in one go: a chain of generators in which a group of chunks is heard, denoised, decoded
 slice by slice and written before the next, so that half an hour takes no more memory than half a minute.
 `denoise_chunk`, `continuum_latents` and `write_latents` are the same stage by stage, with the whole of each result in
-between; latents are a small part of the video they stand for. A `progress` that raises stops any of them and leaves no
-file.
+between, held once: half an hour is about 0.6 GB of what was heard and 0.7 GB of latents. A `progress` that raises stops
+any of them and leaves no file.
+
+A grant belongs to what was made of its picture: anchor and latents carry its stamp, and what does not fit it is
+neither moved nor shown. It is asked again while latents are made and while frames are written.
 
 Letters: C channels of a latent, T latents (25 / 4 Hz), h w cells, L layers and D width of the audio encoder.
 """
@@ -26,30 +29,29 @@ from torch import Tensor
 from ..audio.encoder import AudioEncoder
 from ..audio.loading import load_audio_encoder
 from ..data_types import AudioFeatures, InputError, Progress, VideoLatents, Waveform, silent
-from ..governance import FULL_BODY, Grant, require_grant
+from ..governance import FULL_BODY, Grant, require_grant, while_allowed
 from ..media.audio import Sound
 from ..media.image import enlarged
 from ..media.video import VideoWriter
 from ..neo2.chunk_executor import Executor
-from ..neo2.continuum_sync import Sync, continuum, join_frames
-from ..neo2.decoding import decode_stream
+from ..neo2.continuum_sync import continuum
+from ..neo2.decoding import SLICE, decode_stream
 from ..neo2.dit import Conditions, DiT
-from ..neo2.latent_space import CELL, FRAMES, RATE, SIZE, latent_count
+from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import Sampling, noise_field, sample_chunk
 from ..neo2.text_encoder import tokenise
 from ..neo2.video_vae import VideoVAE
+from ..neo2.window_layout import Sync, join_frames
 from ..pictar.analysis import Analyser, load_analyser
-from ..timebase import FEATURE_RATE, frame_count
+from ..timebase import frame_count
 from .frame_progress import FrameProgress
 from .half_body import frame_half_body
-from .hearing import HeardSpan, heard, sample_count, usable
+from .hearing import HEARD_AT_ONCE, HeardSpan, heard, sample_count, silence, usable
 from .portrait import Portrait, refuse_child
 
 FPS = Fraction(RATE)
-HEARD = FEATURE_RATE * FRAMES // RATE  # feature frames per latent
-SLICE = 4  # latents that are decoded at once, however long a piece is
-SHIFT = 3.0  # of the flow times where the tuned ones are for another number of steps
+SHIFT = 3.0  # of the flow times where the shipped ones are for another number of steps
 SCALES = (1, 8)  # the model's own pixels, and as many times as large in the file
 
 
@@ -87,8 +89,14 @@ class Anchor:
 
     latent: Tensor  # [C, h, w]
     picture: Tensor  # u8 [SIZE, SIZE, 3] what was encoded
-    missing: float  # 0..1, of the picture's height that the photo does not show
+    missing: float  # 0..1, of the picture that the photo does not show
     grant: Grant
+    stamp: bytes  # of the grant, on latent and picture
+
+    def require(self) -> None:
+        """Raise ConsentRequired unless the grant holds and this is the person it was given for."""
+        require_grant(self.grant).require(FULL_BODY)
+        self.grant.require_stamp(self.stamp, self.latent, self.picture)
 
     def __repr__(self) -> str:
         return f"Anchor({self.picture.shape[1]} x {self.picture.shape[0]} pixels)"
@@ -99,6 +107,12 @@ class PerformedLatents(VideoLatents):
     """A video in latents with the permission to show it."""
 
     grant: Grant | None = None
+    stamp: bytes = b""  # of the grant, on latents and anchor
+
+    def require(self) -> None:
+        """Raise ConsentRequired unless the grant holds and these are the latents made with it."""
+        require_grant(self.grant).require(FULL_BODY)
+        self.grant.require_stamp(self.stamp, self.latents, self.anchor)
 
 
 def load_full_body(vae: Path | None = None, dit: Path | None = None) -> FullBodyModels:
@@ -135,7 +149,7 @@ def encode_anchor(models: FullBodyModels, portrait: Portrait, *, grant: Grant, p
     pixels = rearrange(half.picture, "h w c -> 1 c h w").to(models.vae.mean) / 127.5 - 1
     latent = models.vae.encode_still(pixels)[0].cpu().float()
     progress(1, 1, half.picture)
-    return Anchor(latent, half.picture, half.missing, grant)
+    return Anchor(latent, half.picture, half.missing, grant, grant.stamp(latent, half.picture))
 
 
 def denoise_chunk(
@@ -149,16 +163,17 @@ def denoise_chunk(
 ) -> PerformedLatents:
     """One chunk of a performance, alone: the latents from `first` on, fewer where the sound ends. Nothing is known of
     what comes before. Raises InputError when the sound ends before it begins."""
-    anchor.grant.require(FULL_BODY)
+    anchor.require()
     frames = frame_count(features.samples, features.sample_rate, FPS) - FRAMES * first
     if frames < 1:
         raise InputError(f"the chunk begins at frame {FRAMES * first}; expected one before the end of the sound")
     count = min(settings.sync.chunk, latent_count(frames))
-    hidden = _span(models, features)(HEARD * first, HEARD * (first + count))
+    length = max(count, settings.sync.shortest)  # beyond the end of the sound where a window would be too short
+    hidden = _span(models, features)(HEARD * first, HEARD * (first + length))
     conditions = _alone(anchor.latent, hidden, tokenise(prompt))
-    noise = noise_field(settings.sampling.seed, first, count, tuple(anchor.latent.shape))
-    latents = sample_chunk(_Placed(models.dit), conditions, noise[None], settings.sampling, progress)[0]
-    return PerformedLatents(latents, anchor.latent, min(frames, FRAMES * count), FPS, grant=anchor.grant)
+    noise = noise_field(settings.sampling.seed, first, length, tuple(anchor.latent.shape))
+    latents = sample_chunk(_Placed(models.dit), conditions, noise[None], settings.sampling, progress)[0, :count]
+    return _performed(latents, anchor, min(frames, FRAMES * count))
 
 
 def continuum_latents(
@@ -170,11 +185,19 @@ def continuum_latents(
     progress: Progress = silent,
 ) -> PerformedLatents:
     """The performance of a whole sound, its chunks denoised side by side and made to agree."""
-    anchor.grant.require(FULL_BODY)
+    anchor.require()
     frames = frame_count(features.samples, features.sample_rate, FPS)
-    pieces = _pieces(models, anchor, _span(models, features), prompt, frames, settings, progress)
-    joins = joins_of(frames, settings)
-    return PerformedLatents(torch.cat(list(pieces)), anchor.latent, frames, FPS, joins, grant=anchor.grant)
+    latents, done = anchor.latent.new_empty(latent_count(frames), *anchor.latent.shape), 0
+    for piece in _pieces(models, anchor, _span(models, features), prompt, frames, settings, progress):
+        anchor.grant.require(FULL_BODY)
+        latents[done : done + len(piece)] = piece
+        done += len(piece)
+    return _performed(latents, anchor, frames, joins_of(frames, settings))
+
+
+def _performed(latents: Tensor, anchor: Anchor, frames: int, joins: tuple[int, ...] = ()) -> PerformedLatents:
+    stamp = anchor.grant.stamp(latents, anchor.latent)
+    return PerformedLatents(latents, anchor.latent, frames, FPS, joins, anchor.grant, stamp)
 
 
 def perform_full_body(
@@ -188,14 +211,16 @@ def perform_full_body(
     executor: Executor | None = None,
 ) -> int:
     """Make the person speak a sound; returns the number of frames. An `executor` denoises chunks elsewhere."""
+    anchor.require()
     sound = usable(sound)
     frames = frame_count(sample_count(sound), sound.sample_rate, FPS)
     told = FrameProgress(progress, frames)
     encoder = models.audio_encoder
     models.require_hearing(encoder.layers, encoder.width, encoder.name)
-    span = HeardSpan(heard(encoder, sound, told.again), encoder.layers, encoder.width)
+    span = HeardSpan(heard(encoder, sound, told.again), silence(encoder))
     pieces = _pieces(models, anchor, span, prompt, frames, settings, told.again, executor)
-    _write(models, anchor.latent, pieces, frames, output, sound, settings.scale, anchor.grant, told)
+    shown = _frames(models, anchor.latent, pieces, frames)
+    _write(shown, frames, output, sound, settings.scale, anchor.latent, anchor.grant, told)
     return frames
 
 
@@ -206,10 +231,14 @@ def write_latents(
     sound: Sound | Waveform | None,
     scale: int = 1,
     progress: Progress = silent,
+    tile: int | None = None,
 ) -> int:
-    """Decode a performance and write it with a sound; returns the number of frames."""
+    """Decode a performance and write it with a sound; returns the number of frames. With `tile`, pictures are decoded
+    in squares of that many cells: the same ones, in less memory."""
+    latents.require()
     sound = usable(sound)
-    _write(models, latents.anchor, [latents.latents], latents.frames, output, sound, scale, latents.grant, progress)
+    shown = _frames(models, latents.anchor, [latents.latents], latents.frames, tile)
+    _write(shown, latents.frames, output, sound, scale, latents.anchor, latents.grant, progress)
     return latents.frames
 
 
@@ -220,32 +249,32 @@ def joins_of(frames: int, settings: FullBodySettings) -> tuple[int, ...]:
 
 
 def _write(
-    models: FullBodyModels,
-    anchor: Tensor,
-    pieces: Iterable[Tensor],
+    pictures: Iterable[Tensor],
     frames: int,
     output: Path,
     sound: Sound | Waveform | None,
     scale: int,
-    grant: Grant | None,
+    anchor: Tensor,
+    grant: Grant,
     progress: Progress,
 ) -> None:
-    """Decode pieces of latents [t, C, h, w] and write them; the grant is asked before and once more at the end."""
-    require_grant(grant).require(FULL_BODY)
+    """Write frames u8 [H, W, 3] as long as the grant holds, which is asked once more at the end."""
     height, width = (scale * CELL * cells for cells in anchor.shape[1:])
     with VideoWriter(output, (height, width), FPS, sound) as writer:
         progress(0, frames, None)
-        for frame in _frames(models, anchor, pieces, frames):
+        for frame in while_allowed(grant, FULL_BODY, pictures):
             shown = enlarged(frame, scale)
             writer.write(shown)
             progress(writer.frames, frames, shown)
         grant.require(FULL_BODY)
 
 
-def _frames(models: FullBodyModels, anchor: Tensor, pieces: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
+def _frames(
+    models: FullBodyModels, anchor: Tensor, pieces: Iterable[Tensor], frames: int, tile: int | None = None
+) -> Iterator[Tensor]:
     """The frames of a video one by one; of the last latent only what the sound still covers. u8 [H, W, 3]"""
     slices = (part for piece in pieces for part in piece.split(SLICE))
-    for shown in decode_stream(models.vae, anchor, slices):
+    for shown in decode_stream(models.vae, anchor, slices, tile):
         yield from shown[:frames]
         frames -= len(shown[:frames])
 
@@ -279,10 +308,10 @@ def _pieces(
 
 
 def _span(models: FullBodyModels, features: AudioFeatures) -> HeardSpan:
-    """Any span of a sound that was heard as a whole."""
+    """Any span of a sound that was heard as a whole, of which no copy is made."""
     layers, _, width = features.hidden_states.shape
     models.require_hearing(layers, width, features.encoder)
-    return HeardSpan(iter([features.hidden_states]), layers, width)
+    return HeardSpan(iter(features.hidden_states.split(HEARD_AT_ONCE, 1)), silence(models.audio_encoder))
 
 
 def _alone(anchor: Tensor, hidden: Tensor, words: Tensor) -> Conditions:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ..audio.encoder import AudioEncoder, encode_stream, mono_blocks, watched
-from ..audio.features import RATE
+from ..audio.encoder import AudioEncoder, encode, encode_stream, mono_blocks, watched
+from ..audio.features import FRAME, RATE
 from ..data_types import Waveform
 from ..media.audio import Sound, check_waveform, read_mono
 from ..timebase import FEATURE_RATE
@@ -35,17 +35,27 @@ def heard(encoder: AudioEncoder, sound: Sound | Waveform, on_block: Callable[[],
     return encode_stream(encoder, watched(_mono(sound), on_block), survey, HEARD_AT_ONCE)
 
 
+def silence(encoder: AudioEncoder) -> Tensor:
+    """What the encoder hears where nobody speaks, far from any sound. [L, D]
+
+    Not zeros: where those stand, a network has learned that a sound is not known, and that somebody may speak.
+    """
+    around = encoder.reach
+    quiet = Waveform(torch.zeros(1, (2 * around + 2) * FRAME), RATE)
+    return encode(encoder, quiet).hidden_states[:, around]
+
+
 class HeardSpan:
     """Any span of a sound that is heard piece by piece, as long as spans never begin before an earlier one did.
 
-    What lies before the newest span is forgotten, so memory does not grow with the sound. Beyond both ends nothing is
-    heard: zeros.
+    What lies before the newest span is forgotten, so memory does not grow with the sound. Beyond both ends of the sound
+    there is silence.
     """
 
-    def __init__(self, pieces: Iterator[Tensor], layers: int, width: int) -> None:
-        """`pieces`: hidden states [L, t, D] from the beginning of the sound on."""
-        self._pieces = pieces
-        self._held = torch.empty(layers, 0, width)
+    def __init__(self, pieces: Iterator[Tensor], beyond: Tensor) -> None:
+        """`pieces`: hidden states [L, t, D] from the beginning of the sound on; `beyond`: of silence, [L, D]."""
+        self._pieces, self._beyond = pieces, beyond
+        self._held = beyond.new_empty(len(beyond), 0, beyond.shape[1])
         self._first = 0  # the feature frame that `_held` begins with
 
     def __call__(self, first: int, last: int) -> Tensor:
@@ -53,7 +63,7 @@ class HeardSpan:
         assert max(first, 0) >= self._first, f"span from {first} found, expected none before {self._first}"
         self._forget(max(first, 0))
         self._listen(last)
-        span = self._held.new_zeros(self._held.shape[0], last - first, self._held.shape[2])
+        span = self._beyond[:, None].repeat(1, last - first, 1)
         inside = self._held[:, : max(0, last - self._first)]
         start = self._first - first
         span[:, start : start + inside.shape[1]] = inside

@@ -17,6 +17,8 @@ from neo_core.governance import (
 from neo_core.governance import require_grant as require
 from neo_core.governance.request import end_of_day
 
+USE = "talking-head"
+
 
 @pytest.fixture
 def portrait():
@@ -33,10 +35,17 @@ def answer(portrait, questions):
     """A function: the record that a request, changed like this, gets for the portrait."""
 
     def answered(**changes):
-        question = questions.ask(portrait_id(portrait))
-        return record_from_request(request_for(portrait, question, **changes), portrait, questions, now=100)
+        return taken(request_for(portrait, ask(questions, portrait), **changes), portrait, questions)
 
     return answered
+
+
+def ask(questions, portrait, use=USE):
+    return questions.ask(portrait_id(portrait), use)
+
+
+def taken(request, portrait, questions, use=USE):
+    return record_from_request(request, portrait, questions, use=use, now=100)
 
 
 def request_for(portrait, question, **changes):
@@ -54,29 +63,40 @@ def test_another_face_of_the_same_picture_is_another_portrait(portrait, question
     second = fingerprint(torch.full((32, 32, 3), 9, dtype=torch.uint8), torch.rand(68, 2) * 20)
     assert second.pixels_sha256 == portrait.pixels_sha256
     assert portrait_id(second) != portrait_id(portrait)
-    asked = questions.ask(portrait_id(second))
+    asked = ask(questions, second)
     with pytest.raises(InvalidRequest, match="for portrait"):
-        record_from_request(request_for(second, asked), portrait, questions, now=100)
+        taken(request_for(second, asked), portrait, questions)
     with pytest.raises(InvalidRequest, match="before anybody was asked"):
-        record_from_request(request_for(portrait, asked), portrait, questions, now=100)
+        taken(request_for(portrait, asked), portrait, questions)
+
+
+def test_another_use_of_the_same_portrait_is_another_question(portrait, questions):
+    asked, other = ask(questions, portrait), ask(questions, portrait, "full-body")
+    assert asked != other
+    with pytest.raises(InvalidRequest, match="before anybody was asked"):
+        taken(request_for(portrait, asked), portrait, questions, "full-body")
+    taken(request_for(portrait, asked), portrait, questions)
+    assert questions.any_about(portrait_id(portrait))
+    taken(request_for(portrait, other), portrait, questions, "full-body")
+    assert not questions.any_about(portrait_id(portrait))
 
 
 @pytest.mark.parametrize("question", ["", "0" * 32, "None", "\ud800"])
 def test_a_request_that_nobody_was_asked_for_is_not_believed(portrait, questions, question):
     for _ in range(2):  # before and after somebody is asked
         with pytest.raises(InvalidRequest, match="before anybody was asked"):
-            record_from_request(request_for(portrait, question), portrait, questions, now=100)
-        questions.ask(portrait_id(portrait))
+            taken(request_for(portrait, question), portrait, questions)
+        ask(questions, portrait)
 
 
 def test_an_answer_counts_once_even_when_it_gives_nothing(portrait, questions):
-    asked = questions.ask(portrait_id(portrait))
-    assert questions.ask(portrait_id(portrait)) == asked  # two open pages show the same question
+    asked = ask(questions, portrait)
+    assert ask(questions, portrait) == asked  # two open pages show the same question
     with pytest.raises(InputError, match="kind"):
-        record_from_request(request_for(portrait, asked, kind="deed"), portrait, questions, now=100)
+        taken(request_for(portrait, asked, kind="deed"), portrait, questions)
     with pytest.raises(InvalidRequest, match="before anybody was asked"):
-        record_from_request(request_for(portrait, asked), portrait, questions, now=100)
-    assert questions.ask(portrait_id(portrait)) != asked
+        taken(request_for(portrait, asked), portrait, questions)
+    assert ask(questions, portrait) != asked
 
 
 @pytest.mark.parametrize("name", ["\ud800", "Ada\x1b[2J", "Ada\nvalid without end"])

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from neo_core.neo2.chunk_executor import InProcess, Window
-from neo_core.neo2.continuum_sync import CONTEXT, continuum
+from neo_core.neo2.continuum_sync import continuum
 from neo_core.neo2.dit import Conditions
 from neo_core.neo2.sampler import Sampling, noise_field, sample_chunk
-from neo_core.neo2.window_layout import FUSIONS, Sync, groups
+from neo_core.neo2.window_layout import CONTEXT, FUSIONS, TRAINED, Sync, groups
 
 SHAPE = (2, 8, 8)
 ANCHOR = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
@@ -89,11 +89,21 @@ def test_pieces_add_up_to_what_was_asked(total, chunk, group):
 def test_one_chunk_is_what_the_sampler_makes_of_it(total, sampling):
     yes, no = torch.ones(1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool)
     none = torch.zeros(1, 0, *SHAPE)
+    length = max(total, TRAINED[0])
     conditions = Conditions(
-        ANCHOR[None], sound(0, total)[None], WORDS[None], none, none[:, :, 0, 0, 0], yes, yes, no, yes
+        ANCHOR[None], sound(0, length)[None], WORDS[None], none, none[:, :, 0, 0, 0], yes, yes, no, yes
     )
-    alone = sample_chunk(linear, conditions, noise_field(sampling.seed, 0, total, SHAPE)[None], sampling)[0]
-    assert torch.equal(run(linear, total, Sync(), sampling), alone)
+    alone = sample_chunk(linear, conditions, noise_field(sampling.seed, 0, length, SHAPE)[None], sampling)[0]
+    assert torch.equal(run(linear, total, Sync(), sampling), alone[:total])
+
+
+@pytest.mark.parametrize("total", [1, 5, 6, 11, 13, 28, 61])
+def test_no_window_is_shorter_than_any_of_the_training(total):
+    spy = Spy()
+    assert len(run(linear, total, Sync(), executor=spy)) == total
+    lengths = {window.x.shape[1] for step in spy.steps for window in step}
+    assert min(lengths) >= TRAINED[0]
+    assert max(lengths) <= TRAINED[1]
 
 
 def test_a_seed_repeats_and_another_one_does_not():

@@ -67,11 +67,11 @@ def test_groups_follow_one_another_over_known_tails(chunk, overlap, group):
 
 
 def test_joins_lie_where_the_windows_of_the_last_step_overlap():
-    assert join_frames(10, Sync()) == ()
-    assert join_frames(22, Sync(phase=False)) == (8 * FRAMES, 14 * FRAMES)
-    assert join_frames(22, Sync(), steps=1) == join_frames(22, Sync(phase=False))
-    assert join_frames(22, Sync(), steps=3) == (6 * FRAMES, 12 * FRAMES, 18 * FRAMES)
-    joins = join_frames(200, Sync())
+    assert join_frames(10, Sync(), 3) == ()
+    assert join_frames(22, Sync(phase=False), 3) == (8 * FRAMES, 14 * FRAMES)
+    assert join_frames(22, Sync(), 1) == join_frames(22, Sync(phase=False), 3)
+    assert join_frames(22, Sync(), 3) == (6 * FRAMES, 12 * FRAMES, 18 * FRAMES)
+    joins = join_frames(200, Sync(), 3)
     assert list(joins) == sorted(set(joins))
     assert max(after - before for before, after in pairwise(joins)) <= 12 * FRAMES
 

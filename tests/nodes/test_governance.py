@@ -55,8 +55,9 @@ def files(folders, refusal):
     question = re.search(r"\bquestion ([0-9a-f]{32})\b", refusal)[1]
     place = folders.user / "default" / "neo"
     (place / "consent_requests").mkdir(parents=True)
-    picture, request = place / "portraits" / f"{name}.png", place / "consent_requests" / f"{name}.json"
-    return SimpleNamespace(name=name, question=question, picture=picture, request=request)
+    picture, requests = place / "portraits" / f"{name}.png", place / "consent_requests"
+    request, other = (requests / f"{name}_{use}.json" for use in ("talking-head", "full-body"))
+    return SimpleNamespace(name=name, question=question, picture=picture, request=request, other_request=other)
 
 
 def statement(files, /, **changes):
@@ -259,9 +260,31 @@ def test_consent_to_a_talking_head_is_none_to_a_full_body(files, portrait, pack,
         granted(portrait, 0, "full-body")
     assert "--scope full-body" in str(caught.value)
     (files.question,) = re.findall(r"question ([0-9a-f]{32}), use full-body\)", str(caught.value))
-    files.request.write_text(statement(files, scope=["full-body"]))
+    files.other_request.write_text(statement(files, scope=["full-body"]))
     assert granted(portrait, 0, "full-body").scope == ("full-body",)
     assert granted(portrait, 0).scope == ("talking-head",)
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_two_uses_of_one_picture_are_two_questions(files, portrait, pack, required, asked_before):
+    """As of two Consent nodes in one graph: neither takes the other's answer, whichever runs first, refused or not."""
+    granted = pack("nodes.governance").granted
+    if not asked_before:  # the first node has its record already
+        files.request.write_text(statement(files))
+        granted(portrait, 0)
+    with pytest.raises(required) as caught:
+        granted(portrait, 0, "full-body")
+    (other,) = re.findall(r"question ([0-9a-f]{32}), use full-body\)", str(caught.value))
+    assert other != files.question
+    files.other_request.write_text(statement(files, question=other, scope=["full-body"]))
+    if asked_before:
+        with pytest.raises(required, match=f"question {files.question}, use talking-head"):
+            granted(portrait, 0)
+    else:
+        assert granted(portrait, 0).scope == ("talking-head",)
+    assert files.picture.exists()  # whoever answers the other question sees whom it is about
+    assert granted(portrait, 0, "full-body").scope == ("full-body",)
+    assert files.picture.exists() == asked_before
 
 
 def test_with_several_users_only_the_command_is_offered(ask, required, folders, loaded, monkeypatch):

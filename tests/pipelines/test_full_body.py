@@ -3,6 +3,7 @@
 import gc
 import itertools
 import wave
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.audio.encoder import encode
 from neo_core.data_types import AudioFeatures, InputError, VideoLatents, Waveform
 from neo_core.governance import ConsentRequired, UnderAge
+from neo_core.governance.gate import CHECK_EVERY
 from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
 from neo_core.neo2.chunk_executor import Processes
@@ -32,6 +34,7 @@ from neo_core.pipelines.full_body import (
     perform_full_body,
     write_latents,
 )
+from neo_core.pipelines.hearing import silence
 
 SHORT = Sync(chunk=6, overlap=2, group=2)
 
@@ -160,7 +163,7 @@ class Nowhere:
 def test_a_long_sound_holds_no_more_than_a_short_one(body, anchor, sound_of, monkeypatch):
     """Bytes of the tensors that live while frames are written, beyond those of the networks."""
     monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
-    small = replace(anchor, latent=anchor.latent[:, :8, :8])  # pictures of 32 pixels
+    small = anchored(anchor, anchor.latent[:, :8, :8])  # pictures of 32 pixels
 
     def most(seconds: float) -> int:
         sound, held, before = sound_of(seconds), [], living()
@@ -173,6 +176,36 @@ def test_a_long_sound_holds_no_more_than_a_short_one(body, anchor, sound_of, mon
         return max(held)
 
     assert most(30.0) <= 1.2 * most(12.0)
+
+
+def anchored(anchor, latent: torch.Tensor):
+    """The same person in another latent, as if the photo had been encoded so."""
+    return replace(anchor, latent=latent, stamp=anchor.grant.stamp(latent, anchor.picture))
+
+
+def test_stage_by_stage_what_was_heard_is_not_copied(body, sound_of):
+    speech = heard(body, sound_of(60.0))
+    span, before = full_body._span(body, speech), living()
+    assert torch.equal(span(48, 96), speech.hidden_states[:, 48:96])
+    assert living() - before < 0.2 * speech.hidden_states.untyped_storage().nbytes()
+
+
+def test_stage_by_stage_latents_are_put_where_they_stay(body, anchor, sound_of, monkeypatch):
+    """They are not held a second time, in the pieces that they come in."""
+    seen, alive = [], []
+
+    def pieces(*_: object):
+        for number in range(16):
+            piece = torch.full((4, *anchor.latent.shape), float(number))
+            seen.append(weakref.ref(piece))
+            yield piece
+            alive.append(sum(one() is not None for one in seen))
+
+    monkeypatch.setattr(full_body, "_pieces", pieces)
+    speech = replace(heard(body, sound_of(1.0)), samples=16 * 16 * 640)
+    latents = continuum_latents(body, anchor, speech, "", settings()).latents
+    assert torch.equal(latents[:, 0, 0, 0], torch.arange(16.0).repeat_interleave(4))
+    assert max(alive) <= 2
 
 
 def living() -> int:
@@ -197,7 +230,7 @@ def test_one_chunk_is_one_window(body, anchor, sound_of):
     """Alone, a chunk is what Neural Continuum Sync makes of a sound that is no longer."""
     speech, asked = heard(body, sound_of(0.8)), settings(seed=1)
     alone = denoise_chunk(body, anchor, speech, "", asked)
-    assert (len(alone.latents), alone.frames, alone.joins) == (5, 20, ())
+    assert (len(alone.latents), alone.frames, alone.joins) == (5, 20, ())  # a window of 6 was denoised
     torch.testing.assert_close(alone.latents, continuum_latents(body, anchor, speech, "", asked).latents)
 
 
@@ -209,6 +242,31 @@ def test_a_chunk_begins_anywhere_and_ends_with_the_sound(body, anchor, sound_of)
     assert (middle.latents[:3] - end.latents).abs().max() > 1e-3  # another moment, another sound
     with pytest.raises(InputError, match="begins at frame 76; expected one before the end"):
         denoise_chunk(body, anchor, speech, "", asked, 19)
+
+
+def test_the_sound_ends_in_silence(body, anchor, sound_of, monkeypatch):
+    """Of latents that begin within the sound and reach beyond it, and of none shorter than a window of the training:
+    what is heard there is what pauses are heard as. Zeros would say that somebody may be speaking."""
+    windows = []
+    monkeypatch.setattr(full_body, "sample_chunk", lambda _, given, noise, *__: windows.append(given) or noise)
+    speech = heard(body, sound_of(3.0))  # 75 frames, 150 feature frames
+    denoise_chunk(body, anchor, speech, "", settings(), 17)
+    audio, quiet = windows[0].audio[0], silence(body.audio_encoder)
+    assert audio.shape[1] == 8 * SHORT.chunk
+    assert torch.equal(audio[:, : 150 - 8 * 17], speech.hidden_states[:, 8 * 17 :])
+    assert torch.equal(audio[:, 150 - 8 * 17 :], quiet[:, None].expand(-1, 8 * (17 + 6) - 150, -1))
+
+
+@pytest.mark.parametrize("tile", [8, 20])
+def test_tiles_write_the_same_video(body, anchor, sound_of, tmp_path, tile):
+    latents = denoise_chunk(body, anchor, heard(body, sound_of(0.8)), "", settings())
+    frames = []
+    for size in (None, tile):
+        write_latents(body, latents, tmp_path / "a.mp4", None, 1, lambda *step: frames.append(step[2]), size)
+    shown = torch.stack([frame for frame in frames if frame is not None]).int().unflatten(0, (2, -1))
+    assert (shown[0] - shown[1]).abs().max() <= 1
+    with pytest.raises(InputError, match="tile is 0, expected at least 1"):
+        write_latents(body, latents, tmp_path / "a.mp4", None, tile=0)
 
 
 def test_latents_are_decoded_in_slices_exactly(body, anchor, sound_of, tmp_path):
@@ -258,19 +316,69 @@ def test_only_who_agreed_to_a_full_body_is_moved(body, person, grant_for, sound_
     with pytest.raises(ConsentRequired, match="another picture"):
         encode_anchor(body, replace(person, photo=person.photo.flip(1)), grant=anchor.grant)
     speech = heard(body, sound_of(0.5))
-    for grant in (other_use, replace(anchor.grant, scope=("full-body", "reenactment"))):  # another, a forged one
-        stranger = replace(anchor, grant=grant)
-        with pytest.raises(ConsentRequired):
-            denoise_chunk(body, stranger, speech, "", settings())
-        with pytest.raises(ConsentRequired):
-            continuum_latents(body, stranger, speech, "", settings())
-        with pytest.raises(ConsentRequired):
-            perform_full_body(body, stranger, sound_of(0.5), "", tmp_path / "a.mp4", settings())
+    for grant in (None, other_use, replace(anchor.grant, scope=("full-body", "reenactment"))):  # the last one is forged
+        refused(body, replace(anchor, grant=grant), speech, sound_of(0.5))
     latents = denoise_chunk(body, anchor, speech, "", settings())
     for grant in (None, other_use):
         with pytest.raises(ConsentRequired):
             write_latents(body, replace(latents, grant=grant), tmp_path / "a.mp4", None)
     assert not list(tmp_path.glob("*.mp4"))
+
+
+def refused(body, anchor, speech, sound, told: str = "expected") -> None:
+    """By every stage that moves an anchor."""
+    with pytest.raises(ConsentRequired, match=told):
+        denoise_chunk(body, anchor, speech, "", settings())
+    with pytest.raises(ConsentRequired, match=told):
+        continuum_latents(body, anchor, speech, "", settings())
+    with pytest.raises(ConsentRequired, match=told):
+        perform_full_body(body, anchor, sound, "", sound.path.with_suffix(".mp4"), settings())
+
+
+def test_a_grant_for_one_picture_moves_no_other(body, person, anchor, grant_for, sound_of, tmp_path):
+    """Both people have consented, and still neither's consent is good for the other: not for their anchor, not for a
+    picture or a latent put in its place, and not for latents that were made of them."""
+    stranger = replace(person, photo=person.photo.flip(1))
+    theirs = encode_anchor(body, stranger, grant=grant_for(stranger.photo, stranger.face.landmarks68, "full-body"))
+    speech = heard(body, sound_of(0.5))
+    ours = denoise_chunk(body, anchor, speech, "", settings())
+    for change in ({"grant": theirs.grant}, {"latent": theirs.latent}, {"picture": theirs.picture}, {"stamp": b""}):
+        refused(body, replace(anchor, **change), speech, sound_of(0.5), "is not for what it came with")
+    made = denoise_chunk(body, theirs, speech, "", settings())
+    for change in ({"latents": made.latents}, {"anchor": made.anchor}, {"grant": made.grant}, {"stamp": made.stamp}):
+        with pytest.raises(ConsentRequired, match="is not for what it came with"):
+            write_latents(body, replace(ours, **change), tmp_path / "a.mp4", None)
+    assert write_latents(body, ours, tmp_path / "a.mp4", None) == ours.frames
+
+
+def test_the_grant_is_asked_again_while_a_video_is_written(body, anchor, sound_of, ledger, monkeypatch):
+    """Taken back at frame 50 of 250, it stops the work at frame 100, long before the end."""
+    monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
+    sound, written = sound_of(10.0), []
+    small = anchored(anchor, anchor.latent[:, :8, :8])
+    latents = continuum_latents(body, small, heard(body, sound), "", settings(steps=1))
+
+    def progress(done: int, _: int, frame: torch.Tensor | None) -> None:
+        written.extend([done] * (frame is not None))
+        if done == 50 and frame is not None:
+            ledger.revoke(anchor.grant.record, 0)
+
+    with pytest.raises(ConsentRequired, match="revoked; expected a valid one: if the person agrees, add a record"):
+        write_latents(body, latents, sound.path.with_suffix(".mp4"), None, progress=progress)
+    assert written[-1] == CHECK_EVERY
+
+
+def test_the_grant_is_asked_again_while_latents_are_made(body, anchor, sound_of, ledger):
+    speech, steps = heard(body, sound_of(10.0)), []
+
+    def progress(*step: object) -> None:
+        steps.append(step)
+        if len(steps) == 3:
+            ledger.revoke(anchor.grant.record, 0)
+
+    with pytest.raises(ConsentRequired, match="revoked"):
+        continuum_latents(body, anchor, speech, "", settings(steps=1), progress)
+    assert steps[-1][0] < steps[-1][1] / 2
 
 
 def test_consent_taken_back_while_it_is_made_leaves_no_file(body, anchor, sound_of, ledger, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.pipelines.half_body import AIR, CLOSEST, HEADS, MOST_MISSING, frame_half_body, square
+from neo_core.pipelines.half_body import AIR, CLOSEST, HEADS, MOST_BESIDE, MOST_MISSING, frame_half_body, square
 
 SIZE = 128
 CROWN, CHIN, MIDDLE = 100, 220, 300  # rows, column of the drawn head
@@ -50,10 +50,10 @@ def test_the_photo_goes_on_beyond_its_edges(face, photo):
     left, top, side = square(face.landmarks68, 600)
     side = round(CLOSEST * (CHIN - CROWN))
     left, top = MIDDLE - side // 2, round(CROWN - AIR * side)
-    cut = photo[: top + round(0.7 * side), left + 40 :]
+    cut = photo[: top + round(0.7 * side), left + 40 :]  # 60 pixels of the height are made up, and 40 of the width
     there = replace(face, landmarks=face.landmarks - torch.tensor([left + 40.0, 0.0]))
     framed = frame_half_body(cut, there, SIZE)
-    assert framed.missing == pytest.approx(0.3, abs=0.01)
+    assert framed.missing == pytest.approx(1 - 0.7 * (1 - 40 / side), abs=0.01)
     assert framed.picture[-20:].float().std(0).max() < 1  # the last row goes on
     assert framed.picture[50, :12].float().std(0).max() < 1  # the first column
     expected = (top + 0.5 * side) * 255 / 600
@@ -64,8 +64,22 @@ def test_a_photo_without_a_body_is_refused(face, photo):
     side = CLOSEST * (CHIN - CROWN)
     enough = round(CROWN - AIR * side + (1 - MOST_MISSING) * side) + 2
     frame_half_body(photo[:enough], face, SIZE)
-    with pytest.raises(InputError, match=r"ends 1\.\d head heights below its crown; expected .* to the waist"):
+    with pytest.raises(InputError, match=r"ends 1\.\d head heights below its crown; expected .* to the waist, .*: use"):
         frame_half_body(photo[: enough - 10], face, SIZE)
+
+
+def test_a_photo_that_is_narrower_than_shoulders_is_refused(face, photo):
+    """Its sides go on as far as the square does: what is made up is told, and too much of it is none of the person."""
+    side = round(HEADS * (CHIN - CROWN))
+    half = round((1 - MOST_BESIDE) * side / 2)
+
+    def strip(reach: int):
+        there = replace(face, landmarks=face.landmarks - torch.tensor([MIDDLE - reach, 0.0]))
+        return frame_half_body(photo[:, MIDDLE - reach : MIDDLE + reach], there, SIZE)
+
+    assert strip(half + 2).missing == pytest.approx(MOST_BESIDE, abs=0.02)
+    with pytest.raises(InputError, match=r"shows 1\.9 head heights across .*; expected both shoulders .*: use"):
+        strip(half - 6)
 
 
 def test_a_photo_that_ends_a_little_early_is_seen_from_nearer(face, photo):

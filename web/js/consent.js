@@ -86,7 +86,7 @@ const pictureFile = (portrait) => `neo/portraits/${portrait}.png`;
 async function submit(dialog, form, refusal, next) {
   answer = statement(form, refusal);
   try {
-    await api.storeUserData(`neo/consent_requests/${refusal.portrait}.json`, answer);
+    await api.storeUserData(`neo/consent_requests/${refusal.portrait}_${refusal.use}.json`, answer);
   } catch (error) {
     form.querySelector(".neo-problem").textContent = text("consent.notStored", { reason: error.message });
     return;

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ...governance import TALKING_HEAD
+from ...governance import TALKING_HEAD, while_allowed
 from ...runtime.threads import WORKERS, in_order
 from .bust import Deformation
 from .deform import Field, deform, photo_flow
@@ -24,25 +24,17 @@ STRANGE = (0.15, 0.5)  # difference of borrowed skin from its surroundings, loga
 FRINGE = (0.75, 0.999)  # share of the person above which its soft edge stands before the neck behind it ...
 SOFT = 0.12  # ... within so many head units
 PIXELS_AT_ONCE = 16_000_000  # of regions being drawn: each takes about 200 bytes
-CHECK_EVERY = 100  # frames between two looks at the grant
 
 
 def render(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
     """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for and a few ahead on other cores."""
     workers = frames_at_once(volume.window)
-    return in_order(partial(_frame, volume), _while_allowed(volume, motion), workers)
+    return in_order(partial(_frame, volume), while_allowed(volume.grant, TALKING_HEAD, motion), workers)
 
 
 def frames_at_once(window: Window) -> int:
     """How many frames are drawn side by side: of large regions fewer, so that memory stays within about 3 GB."""
     return max(1, min(WORKERS, PIXELS_AT_ONCE // (window.height * window.width)))
-
-
-def _while_allowed(volume: Volume, motion: Iterable[Tensor]) -> Iterator[Tensor]:
-    for index, vector in enumerate(motion):
-        if index % CHECK_EVERY == 0:
-            volume.grant.require(TALKING_HEAD)
-        yield vector
 
 
 @torch.inference_mode()  # thousands of small operations a frame: what autograd notes of each took a sixth of the time

@@ -5,19 +5,15 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from ...governance import TALKING_HEAD
+from ...governance import TALKING_HEAD, while_allowed
 from .deform import deform
 from .lift import Volume
 from .warping_module import Warp
 
-CHECK_EVERY = 100  # frames between two looks at the grant
-
 
 def render(volume: Volume, keypoints: Iterable[Tensor]) -> Iterator[Tensor]:
     """Frames u8 [S, S, 3], one per set of keypoints [K, 3], made as they are asked for."""
-    for index, moved in enumerate(keypoints):
-        if index % CHECK_EVERY == 0:
-            volume.grant.require(TALKING_HEAD)
+    for moved in while_allowed(volume.grant, TALKING_HEAD, keypoints):
         yield translate(volume, deform(volume, moved))
 
 

@@ -1,6 +1,5 @@
 """Lift, deform, translate: from a photo with consent to frames."""
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -88,7 +87,7 @@ def test_no_photo_without_its_grant(renderer, photo, landmarks68, grant_for):
 def test_frames_stop_when_the_grant_ends(volume, monkeypatch):
     asked = []
     monkeypatch.setattr(type(volume.grant), "require", lambda _grant, scope: asked.append(scope))
-    monkeypatch.setattr(sys.modules[render.__module__], "CHECK_EVERY", 2)
+    monkeypatch.setattr("neo_core.governance.gate.CHECK_EVERY", 2)
     list(render(volume, [volume.keypoints] * 3))
     assert asked == ["talking-head"] * 2
 
