@@ -9,7 +9,7 @@
 # own .trans.txt files, for the clips whose text was only recognised. The speech step also needs the programs espeak-ng
 # and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors, einops,
 # pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the
-# manifest tells what each file really saw. About eight hours in all; --pace 2 gives every step twice the time.
+# manifest tells what each file really saw. About twelve hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -53,5 +53,12 @@ train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 15)" --s
 
 factory generations --assets "$assets" --out "$data/generations" --minutes "$(minutes 5)" --seed 0
 train age --frames "$data/generations" --minutes "$(minutes 0.3)" --seed 0
+
+factory films --assets "$assets" --performances "$data/performances" --out "$data/films" --minutes "$(minutes 50)" --seed 1
+factory films --assets "$assets" --performances "$data/performances" --out "$data/films_exam" --minutes "$(minutes 12)" --seed 3 \
+  --held-out
+train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 --device "$device"
+train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 140)" \
+  --seed 0 --device "$device"
 
 "$python" -m neo_core train sample-consent
