@@ -8,13 +8,18 @@ Per picture t of a video, or per latent of its latents:
     interpolation   |z_t - its neighbours, moved half way along their optical flow|      a double edge
     direction       cosine of two successive changes             motion that goes on, or turns back
 
-all |.| root mean squares. A seam is what lies within `reach` of a join. Its velocity is the largest of its v over the
-95th percentile of those inside chunks, its acceleration likewise; ghosting is the least of its detail over the 5th
+all |.| root mean squares; that of interpolation is weighed by how much moves at a place, so that a still background,
+however large, dilutes nothing. A seam is what lies within `reach` of a join. Its velocity is the largest of its v over
+the 95th percentile of those inside chunks, its acceleration likewise; ghosting is the least of its detail over the 5th
 percentile inside; interpolation is a mean over the mean inside. So 1 is a seam like any other place; the figures of a
 report are medians over its seams.
 
+Inside means inside the chunks of the same video, unless another video without seams is named (`usual`): where chunks
+moved between the steps that made them, seams of earlier steps lie inside the last ones.
+
 Chunk by chunk: identity is the cosine of the mean appearance to that of the reference, colour the mean and deviation of
-each channel; both as slopes, by least squares. Chunks after the first are counted where the first is the reference.
+each channel; both as slopes, by least squares. The reference is a picture, or else the first chunk, which then is not
+counted.
 
 Letters: T pictures, C channels (colours in 0..1, or those of latents), H, W their size, D numbers of an appearance, N
 chunks.
@@ -41,6 +46,8 @@ SIDE = 128  # pixels of the shorter side that is looked at
 REACH = 8  # frames of a video around a join, to either side
 AT_ONCE = 32  # pictures that are measured together
 GRID = 12  # cells a side of an appearance
+AROUND = 5  # pixels a side over which motion is averaged
+SMALL = 1e-12
 USUAL = 0.95  # percentile inside chunks that a seam's largest values are compared with, least ones with 1 - USUAL
 FLOOR = 1e-3  # of the deviation of all values: changes below it are nobody's fault
 LEAST = 5  # pictures inside chunks
@@ -80,11 +87,24 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What pictures are like where no chunks meet: percentiles, means of interpolation and direction."""
+
+    velocity: float
+    acceleration: float
+    detail: float
+    interpolation: float
+    direction: float
+    colour: float  # step of the mean colour
+    floor: float  # changes below it are nobody's fault
+
+
+@dataclass(frozen=True)
 class SeamReport:
-    """Seams against the interior of one video."""
+    """Seams against the interior of one video, or against another one without seams."""
 
     seams: tuple[Seam, ...]
-    direction_inside: float
+    inside: Usual  # the chunks of this video
     identity_slope: float  # cosine per chunk
     colour_drift: float  # per chunk, of the channel that drifts most: levels of 255, or deviations of latents
     curves: Curves = field(repr=False)
@@ -125,7 +145,7 @@ class SeamReport:
             lines.append(f"{at} {_numbers(seam)} {seam.colour:7.2f}  {', '.join(seam.faults) or 'the interior'}")
         lines.append(f"{'median':>8} {_numbers(self)}")
         unit = "levels of 255" if self.rate else "deviations"
-        lines.append(f"  inside {'1.00':>9} {'1.00':>7} {'1.00':>9} {'1.00':>8} {self.direction_inside:10.2f}")
+        lines.append(f"  inside {'1.00':>9} {'1.00':>7} {'1.00':>9} {'1.00':>8} {self.inside.direction:10.2f}")
         lines.append(f"identity {self.identity_slope:+.4f} cosine per chunk")
         lines.append(f"colour   {self.colour_drift:+.4f} {unit} per chunk")
         return "\n".join(lines)
@@ -141,11 +161,13 @@ def video_report(
     every: float | None = None,
     reach: int = REACH,
     face: Sequence[float] | None = None,
+    reference: Tensor | None = None,
     progress: Progress = silent,
 ) -> SeamReport:
     """The seams of a video file. `joins`: seconds at which chunks meet; or they meet `every` so many seconds.
 
-    `face` (left, top, right, bottom, as shares of the picture) is where identity is looked for, otherwise everywhere.
+    `face` (left, top, right, bottom, as shares of the picture) is where identity is looked for, otherwise everywhere;
+    `reference` u8 [H, W, 3] is the picture whose identity it should be, otherwise that of the first chunk.
     `progress` counts pictures, of a number that is not known before (0), and may raise to cancel. Memory does not grow
     with the length. Raises InputError for a video that cannot be read and for joins that do not
     lie in it, rising, with something between them.
@@ -156,7 +178,7 @@ def video_report(
         raise InputError(f"a join every {every:g} seconds; expected more than 0")
     _check_rising(joins, "second")
     wanted: Iterator[float] = (every * number for number in count(1)) if every else iter(joins)
-    meter, clock = _Meter(face, float(LEVELS)), _Clock(wanted)
+    meter, clock = _Meter(face, float(LEVELS), reference), _Clock(wanted)
     for pictures in _pictures(path, clock):
         progress(clock.number, 0, None)
         meter.push(*pictures)
@@ -168,11 +190,18 @@ def video_report(
 
 
 def picture_report(
-    video: Tensor, joins: Sequence[int], rate: float, reach: int = REACH, face: Sequence[float] | None = None
+    video: Tensor,
+    joins: Sequence[int],
+    rate: float,
+    reach: int = REACH,
+    face: Sequence[float] | None = None,
+    reference: Tensor | None = None,
+    usual: Usual | None = None,
 ) -> SeamReport:
-    """The seams of frames u8 [T, H, W, 3]; joins are the first frames of later chunks."""
+    """The seams of frames u8 [T, H, W, 3]; joins are the first frames of later chunks. `usual`: what a video without
+    seams is like, which they are compared with."""
     scaled = (_seen(block.permute(0, 3, 1, 2)) for block in video.split(AT_ONCE))
-    return _measured(scaled, len(video), joins, reach, rate, _Meter(face, float(LEVELS)))
+    return _measured(scaled, len(video), joins, reach, rate, _Meter(face, float(LEVELS), reference, usual))
 
 
 def latent_report(latents: Tensor, joins: Sequence[int], reach: int = REACH // FRAMES) -> SeamReport:
@@ -253,8 +282,15 @@ def _seen(frames: Tensor) -> Tensor:
 class _Meter:
     """Measures pictures as they come, two of them kept from block to block."""
 
-    def __init__(self, face: Sequence[float] | None, levels: float) -> None:
-        self.face, self.levels = face, levels
+    def __init__(
+        self,
+        face: Sequence[float] | None,
+        levels: float,
+        reference: Tensor | None = None,
+        usual: Usual | None = None,
+    ) -> None:
+        self.face, self.levels, self.usual = face, levels, usual
+        self.reference = None if reference is None else appearance(_seen(reference.permute(2, 0, 1)[None]), face)[0]
         self.before: Tensor | None = None  # [2, C, H, W] the last two pictures
         self.rows: dict[str, list[Tensor]] = {name: [] for name in _THREE}
         self.velocity: list[Tensor] = []
@@ -290,7 +326,7 @@ class _Meter:
             velocity=torch.cat([gap, *self.velocity]),
             detail=torch.cat(self.detail),
             colour=torch.cat(self.colour),
-            identity=_to_first(self.looks),
+            identity=self._likeness(),
             **three,
         )
         if reach < 1:
@@ -301,10 +337,17 @@ class _Meter:
                 f"seams of {reach} pictures to either side of {len(joins)} joins leave {sum(inside)} of {len(inside)} "
                 f"pictures inside chunks; expected at least {LEAST}: fewer joins, or a smaller reach"
             )
-        seams = _seams(curves, joins, torch.tensor(inside), reach, FLOOR * self.deviation, self.levels)
+        steps = _colour_steps(curves.colour, reach) * self.levels
+        interior = _usual_of(curves, steps, torch.tensor(inside), FLOOR * self.deviation)
+        seams = _seams(curves, joins, steps, reach, self.usual or interior, self.levels)
         drift = float(_drift(curves.colour, joins)) * self.levels
-        straight = _mean(curves.direction[torch.tensor(inside)])
-        return SeamReport(seams, straight, _slope(curves.identity[1:]), drift, curves, rate, reach)
+        counted = curves.identity[1:] if self.reference is None else curves.identity
+        return SeamReport(seams, interior, _slope(counted), drift, curves, rate, reach)
+
+    def _likeness(self) -> Tensor:
+        """Cosine of each chunk's mean appearance to the reference, or to the first one's. [N]"""
+        reference = self.looks[0] if self.reference is None else self.reference
+        return F.cosine_similarity(torch.stack(self.looks), reference[None], dim=1)
 
 
 def appearance(pictures: Tensor, face: Sequence[float] | None = None) -> Tensor:
@@ -337,10 +380,13 @@ def _bend(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
 
 
 def _surprise(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
-    """Distance to the neighbours, moved half way along their mutual flow. Flow of half-size pictures: a quarter of the
-    time, and edges are looked at in full."""
+    """Distance to the neighbours, moved half way along their mutual flow, where things move. Flow of half-size
+    pictures: a quarter of the time, and edges are looked at in full."""
     between = blend(before, after, torch.full((len(now),), 0.5), coarse=min(now.shape[-2:]) > 64, restore=False)
-    return _size(now - between)
+    changes = ((now - before).square() + (after - now).square()).mean(1, keepdim=True)
+    moves = F.avg_pool2d(changes, AROUND, 1, AROUND // 2)  # [n, 1, H, W]
+    error = (now - between).square().mean(1, keepdim=True)
+    return ((moves * error).sum((1, 2, 3)) / moves.sum((1, 2, 3)).clamp(min=SMALL)).sqrt()
 
 
 def _straight(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
@@ -359,23 +405,33 @@ def _inside(length: int, joins: Sequence[int], reach: int) -> list[bool]:
     return inside
 
 
+def _usual_of(curves: Curves, steps: Tensor, inside: Tensor, floor: float) -> Usual:
+    """Inside the chunks of a video. `steps`: of the mean colour at every picture [T], in the units of the report."""
+    return Usual(
+        velocity=_usual(curves.velocity[inside]),
+        acceleration=_usual(curves.acceleration[inside]),
+        detail=_usual(curves.detail[inside], 1 - USUAL),
+        interpolation=_mean(curves.interpolation[inside]),
+        direction=_mean(curves.direction[inside]),
+        colour=_usual(steps[inside]),
+        floor=floor,
+    )
+
+
 def _seams(
-    curves: Curves, joins: list[int], inside: Tensor, reach: int, floor: float, levels: float
+    curves: Curves, joins: list[int], steps: Tensor, reach: int, usual: Usual, levels: float
 ) -> tuple[Seam, ...]:
-    usual = {name: _usual(getattr(curves, name)[inside]) for name in ("velocity", "acceleration")}
-    surprise, detail = _mean(curves.interpolation[inside]), _usual(curves.detail[inside], 1 - USUAL)
-    steps = _colour_steps(curves.colour, reach) * levels
-    step = _usual(steps[inside])
-    found = []
+    floor, found = usual.floor, []
     for join in joins:
         span = slice(max(0, join - reach), join + reach)
-        ratios = {name: (_most(getattr(curves, name)[span]) + floor) / (usual[name] + floor) for name in usual}
-        ratios["interpolation"] = (_mean(curves.interpolation[span]) + floor) / (surprise + floor)
-        ghosting = (float(curves.detail[span].min()) + floor**2) / (detail + floor**2)
+        largest = {name: _most(getattr(curves, name)[span]) for name in ("velocity", "acceleration")}
+        ratios = {name: (value + floor) / (getattr(usual, name) + floor) for name, value in largest.items()}
+        ratios["interpolation"] = (_mean(curves.interpolation[span]) + floor) / (usual.interpolation + floor)
+        ghosting = (float(curves.detail[span].min()) + floor**2) / (usual.detail + floor**2)
         faults = [NAMES[name] for name, highest in HIGHEST.items() if ratios[name] > highest]
         faults += [GHOST] if ghosting < LEAST_DETAIL else []
         colour = float(steps[join])
-        visible = colour > LEAST_STEP * levels / LEVELS and colour > HIGHEST_STEP * step
+        visible = colour > LEAST_STEP * levels / LEVELS and colour > HIGHEST_STEP * usual.colour
         faults += [STEP] if visible else []
         direction = _mean(curves.direction[span])
         found.append(Seam(join, **ratios, ghosting=ghosting, direction=direction, colour=colour, faults=tuple(faults)))
@@ -397,11 +453,6 @@ def _drift(colour: Tensor, joins: Sequence[int]) -> Tensor:
     """Slope per chunk of the channel whose mean or deviation drifts most."""
     chunks = torch.stack([part.mean(0) for part in torch.tensor_split(colour, list(joins))])  # [N, 2 C]
     return torch.tensor([abs(_slope(values)) for values in chunks.T]).max()
-
-
-def _to_first(looks: list[Tensor]) -> Tensor:
-    """Cosine of each chunk's mean appearance to the first one's. [N]"""
-    return F.cosine_similarity(torch.stack(looks), looks[0][None], dim=1)
 
 
 def _slope(values: Tensor) -> float:

@@ -66,7 +66,7 @@ def test_a_steady_video_has_seams_like_its_interior():
     assert faults(found) == {}
     for value in (found.velocity, found.acceleration, found.ghosting, found.interpolation):
         assert value == pytest.approx(1, abs=0.15)
-    assert found.direction == pytest.approx(found.direction_inside, abs=0.15)
+    assert found.direction == pytest.approx(found.inside.direction, abs=0.15)
     assert abs(found.identity_slope) < 1e-4
     assert found.colour_drift < 0.05
     assert found.joins == tuple(JOINS)
@@ -132,6 +132,47 @@ def test_identity_is_looked_for_where_the_face_is():
     assert abs(slopes[1]) < 1e-4
     with pytest.raises(InputError, match="shares"):
         appearance(STEADY[:1], (0.5, 0, 0.5, 1))
+
+
+def test_a_reference_picture_counts_the_first_chunk_too():
+    """Only the head becomes another one, within the first chunk: the chunks after it are all alike."""
+    other = moving(torch.zeros(LENGTH), seed=1)
+    share = (torch.arange(LENGTH) / JOINS[0]).clamp(max=1)[:, None, None, None]
+    swapped = STEADY.clone()
+    swapped[..., 8:20, 12:28] = torch.lerp(STEADY, other, share)[..., 8:20, 12:28]
+    head, video = (0.3, 0.2, 0.7, 0.5), pictures(swapped)
+    found = picture_report(video, JOINS, RATE, face=head, reference=video[0])
+    assert found.identity_slope < -0.1
+    assert len(found.curves.identity) == len(JOINS) + 1
+    assert abs(picture_report(video, JOINS, RATE, face=head).identity_slope) < 0.02, "against the first chunk"
+    steady = picture_report(pictures(STEADY), JOINS, RATE, face=head, reference=pictures(STEADY)[0])
+    assert abs(steady.identity_slope) < 0.02
+
+
+def test_a_still_background_dilutes_no_double_edge():
+    """A small thing that moves before a wide wall that flickers."""
+    wall = 0.1 * torch.randn(LENGTH, 3, 2 * SIDE, 3 * SIDE, generator=torch.Generator().manual_seed(5))
+    video = wall.clone()
+    video[..., :SIDE, :SIDE] = STEADY
+    for frame in (22, 25, 28):
+        video[frame, :, :SIDE, :SIDE] = (STEADY[frame - 4] + STEADY[frame + 4]) / 2
+    assert report(video[..., :SIDE, :SIDE]).seams[0].interpolation > 3
+    assert report(video).seams[0].interpolation > 1.8
+    assert report(video).seams[1].interpolation == pytest.approx(1, abs=0.1)
+
+
+def test_seams_of_earlier_steps_inside_chunks_hide_nothing_from_a_video_without_seams():
+    """Chunks that moved between steps: half-way between two joins there was another one."""
+    offsets = torch.zeros(LENGTH)
+    for k, frame in enumerate((9, 16, 25, 34, 41, 50, 59, 66, 75, 84, 91)):
+        offsets[frame:] = 4.0 * ((k + 1) % 2)
+    jumpy = pictures(moving(offsets))
+    usual = report(STEADY).inside
+    reports = [picture_report(jumpy, JOINS, RATE, reach=4, usual=other) for other in (None, usual)]
+    assert reports[0].velocity < 1.5, "the interior jumps as well"
+    assert reports[1].velocity > 1.8
+    assert all(JUMP in seam.faults for seam in reports[1].seams)
+    assert reports[0].inside == reports[1].inside
 
 
 def test_latents_are_reported_without_decoding():
