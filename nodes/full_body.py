@@ -105,14 +105,7 @@ class ChunkDenoiser(io.ComfyNode):
             search_aliases=["full body", "sampler", "dit", "diffusion"],
             inputs=[
                 *neo2_inputs.performance(),
-                io.Float.Input(
-                    "start",
-                    default=0.0,
-                    min=0.0,
-                    max=neo2_inputs.LONGEST,
-                    step=0.16,
-                    tooltip="Where in the speech the chunk begins, in seconds",
-                ),
+                neo2_inputs.start(),
                 neo2_inputs.chunk(),
                 *neo2_inputs.refinements(),
             ],
@@ -174,25 +167,26 @@ class DecodeVideo(io.ComfyNode):
             node_id="NEO_DecodeVideo",
             display_name="Decode Video",
             category=CATEGORY,
-            description="Turns latents into a video, slice by slice into a file: length costs no memory.",
+            description="Turns latents into a video, slice by slice into a file: its frames are never all in memory.",
             search_aliases=["full body", "vae decode", "render"],
             inputs=[
                 neo2_inputs.models(),
                 neo2_inputs.latents(),
                 neo2_inputs.scale(),
                 inputs.audio(optional=True),
+                neo2_inputs.tile(),
             ],
             outputs=[io.Video.Output("video", tooltip="The performance, with the sound if there is one")],
         )
 
     @classmethod
-    def execute(cls, models, latents, scale, audio=None):
+    def execute(cls, models, latents, scale, audio=None, tile=0):
         performed = genuine(latents, PerformedLatents, "latents", "Neural Continuum Sync or Chunk Denoiser")
-        times = inputs.within(scale, SCALES, "scale")
+        times, side = inputs.within(scale, SCALES, "scale"), neo2_inputs.cells(tile)
         sound = None if audio is None else to_waveform(audio)
         grant = require_grant(performed.grant)
         with body_on_device(models) as engine:
             video = written(
-                grant, lambda path, tell: write_latents(engine, performed, path, sound, times, tell), FULL_BODY
+                grant, lambda path, tell: write_latents(engine, performed, path, sound, times, tell, side), FULL_BODY
             )
         return io.NodeOutput(video)

@@ -133,6 +133,20 @@ def within(value: int, limits: tuple[int, int], name: str) -> int:
     return value
 
 
+def number(value: float, limits: tuple[float, float], name: str) -> float:
+    """A number inside its limits, whole or not. Raises InputError when it is not."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not limits[0] <= value <= limits[1]:
+        raise InputError(f"{name} is {value!r:.40}; expected a number from {limits[0]:g} to {limits[1]:g}")
+    return value
+
+
+def switch(value: bool, name: str) -> bool:
+    """On or off. Raises InputError when it is anything else, which could be taken for either."""
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r:.40}; expected true or false")
+    return value
+
+
 def chosen(value: str, choices: tuple[str, ...], name: str) -> str:
     """One of its choices. Raises InputError when it is none."""
     if value not in choices:

@@ -3,7 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import AudioFeatures, InputError
-from ..neo_core.neo2.latent_space import FRAMES, RATE
+from ..neo_core.neo2.latent_space import CELL, FRAMES, RATE, SIZE
 from ..neo_core.neo2.sampler import TABLES, Sampling
 from ..neo_core.neo2.text_encoder import WORDS
 from ..neo_core.neo2.window_layout import TRAINED, Sync
@@ -16,13 +16,16 @@ SAMPLING, SYNC = Sampling(), Sync()  # as shipped
 STEPS = (1, 50)
 OVERLAPS = (0, TRAINED[1] - 1)
 GROUPS = (1, 16)
-TUNED = "tuned"
-SPACINGS = (TUNED, *TABLES)
+SHIPPED = "shipped"
+SPACINGS = (SHIPPED, *TABLES)
 WEIGHTS = (0.0, 4.0)
+RESCALES = (0.0, 1.0)
 START_LEVELS = (0.5, 1.0)
-LONGEST = 36_000.0  # seconds
+STARTS = (0.0, 36_000.0)  # seconds
+TILES = (0, SIZE)  # of the model's pixels
 MOST_LETTERS = 2000  # of a prompt
-AGREEMENT = ("phase", "shared_noise", "context", "group")
+SWITCHES = ("phase", "shared_noise", "context")
+AGREEMENT = (*SWITCHES, "group")
 
 
 def models() -> NeoVideoModel.Input:
@@ -36,7 +39,7 @@ def latents() -> NeoVideoLatent.Input:
 def performance() -> list:
     """What every performance of NEO 2 is made of."""
     prompt = f"Manner, clothes and scene in a few words; the first {WORDS} are read. May stay empty"
-    steps = f"Steps from noise to latents; NEO 2 was tuned for {SAMPLING.steps}"
+    steps = f"Steps from noise to latents; NEO 2 ships with {SAMPLING.steps}"
     return [
         models(),
         NeoAnchor.Input("anchor", tooltip="From Encode Anchor: who is seen"),
@@ -45,6 +48,15 @@ def performance() -> list:
         io.Int.Input("steps", default=SAMPLING.steps, min=STEPS[0], max=STEPS[1], tooltip=steps),
         io.String.Input("prompt", default="", multiline=True, tooltip=prompt),
     ]
+
+
+def start() -> io.Float.Input:
+    latent = FRAMES / RATE
+    tooltip = (
+        f"Where in the speech the chunk begins, in seconds: with a latent, so at the multiple of {latent:g} at or "
+        "before this. Give the sound of the video the same start"
+    )
+    return io.Float.Input("start", default=0.0, min=STARTS[0], max=STARTS[1], step=latent, tooltip=tooltip)
 
 
 def chunk() -> io.Int.Input:
@@ -60,6 +72,16 @@ def overlap() -> io.Int.Input:
 def scale() -> io.Int.Input:
     tooltip = "How many times as large as the model makes them the frames are in the file, on each side"
     return io.Int.Input("scale", default=4, min=SCALES[0], max=SCALES[1], tooltip=tooltip)
+
+
+def tile() -> io.Int.Input:
+    tooltip = (
+        "Decode pictures in squares of so many of the model's pixels on each side, 0: as a whole. The video is the "
+        "same, and nothing is computed twice"
+    )
+    return io.Int.Input(
+        "tile", default=0, min=TILES[0], max=TILES[1], step=CELL, optional=True, tooltip=tooltip, advanced=True
+    )
 
 
 def agreement() -> list:
@@ -81,16 +103,16 @@ def agreement() -> list:
 def refinements() -> list:
     """How a chunk is sampled, apart from its steps."""
     spacing = (
-        "Where the steps lie between noise and latents. tuned: as the model ships; uniform: equal steps; rcm: nearer "
+        "Where the steps lie between noise and latents. shipped: as the model ships; uniform: equal steps; rcm: nearer "
         "to the noise, for at most four steps"
     )
-    rescale = "How much of its size without guidance a guided prediction gets back: 0 none, 1 all"
+    rescale = "How much of its size without guidance an amplified prediction gets back: 0 none, 1 all"
     level = "How much noise the first step starts from; below 1 the rest is the picture of the person at rest"
     return [
-        io.Combo.Input("spacing", options=list(SPACINGS), default=TUNED, tooltip=spacing, advanced=True),
+        io.Combo.Input("spacing", options=list(SPACINGS), default=SHIPPED, tooltip=spacing, advanced=True),
         _number("audio_weight", SAMPLING.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),
         _number("prompt_weight", SAMPLING.text, WEIGHTS, f"How closely the prompt is followed; {_passes()}"),
-        _number("rescale", SAMPLING.rescale, (0.0, 1.0), rescale),
+        _number("rescale", SAMPLING.rescale, RESCALES, rescale),
         _number("noise_level", SAMPLING.start, START_LEVELS, level, step=0.01),
     ]
 
@@ -100,9 +122,16 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
     inputs.within(seed, (0, LARGEST_SEED), "seed")
     inputs.within(steps, STEPS, "steps")
     spacing = inputs.chosen(refined["spacing"], SPACINGS, "spacing")
+    for name, limits in (
+        ("audio_weight", WEIGHTS),
+        ("prompt_weight", WEIGHTS),
+        ("rescale", RESCALES),
+        ("noise_level", START_LEVELS),
+    ):
+        inputs.number(refined[name], limits, name)
     sampling = shipped_sampling(
         steps,
-        **({} if spacing == TUNED else {"schedule": spacing}),
+        **({} if spacing == SHIPPED else {"schedule": spacing}),
         start=refined["noise_level"],
         rescale=refined["rescale"],
         audio=refined["audio_weight"],
@@ -111,6 +140,8 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
     )
     for name, limits in (("chunk", TRAINED), ("overlap", OVERLAPS), ("group", GROUPS)):
         inputs.within(agreed.get(name, getattr(SYNC, name)), limits, name)
+    for name in SWITCHES:
+        inputs.switch(agreed.get(name, getattr(SYNC, name)), name)
     return FullBodySettings(sampling, Sync(**agreed))
 
 
@@ -129,13 +160,16 @@ def words(prompt: object) -> str:
 
 def latent_at(seconds: float) -> int:
     """The latent that shows a moment. Raises InputError before the beginning and far beyond every end."""
-    if not 0 <= seconds <= LONGEST:
-        raise InputError(f"start is {seconds:g} s; expected 0 to {LONGEST:g}")
-    return int(round(seconds * RATE, 3) // FRAMES)
+    return int(round(inputs.number(seconds, STARTS, "start") * RATE, 3) // FRAMES)
+
+
+def cells(tile: int) -> int | None:
+    """The side of a tile in cells, None for whole pictures."""
+    return -(-inputs.within(tile, TILES, "tile") // CELL) or None
 
 
 def _passes() -> str:
-    return "1 as trained, 0 not at all, above 1 more than that. Other than 1 it takes another pass of the network"
+    return "1 as trained, 0 not at all, above 1 more than that. Other than 0 and 1 it takes another pass of the network"
 
 
 def _number(name: str, default: float, limits: tuple[float, float], tooltip: str, step: float = 0.05) -> io.Float.Input:

@@ -15,6 +15,7 @@ from .progress import NodeProgress
 from .sockets import genuine
 
 NAME = "the photo"  # pictures in a graph have no other
+LITTLE = 0.005  # of a picture that is made up: not worth a word
 EXCERPT = (1, 256)  # frames that are held in memory at once
 log = logging.getLogger(__name__)
 
@@ -39,11 +40,11 @@ def enrolled(
 
 
 def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> Anchor:
-    """The person in an IMAGE as NEO 2 knows them; what is made up of the body is told on the node."""
+    """The person in an IMAGE as NEO 2 knows them; what is made up of the picture is told on the node."""
     progress = NodeProgress("step")
     anchor = encode_anchor(engine, found(engine, photo, face), grant=grant, progress=progress)
-    if anchor.missing:
-        told = f"{anchor.missing:.0%} of the body is made up: the photo ends too high"
+    if anchor.missing >= LITTLE:
+        told = f"{anchor.missing:.0%} of the picture is made up: it lies beyond the photo"
         log.warning("Encode Anchor: %s", told)
         progress.say(told)
     return anchor

@@ -7,6 +7,7 @@ from comfy_api.v0_0_2 import io
 from ..neo_core.data_types import InputError, VideoLatents
 from ..neo_core.evaluation.continuity import video_report
 from ..neo_core.evaluation.seam_plot import plot_seams
+from . import inputs
 from .media import to_image
 from .progress import NodeProgress
 from .sockets import NeoVideoLatent, genuine
@@ -55,6 +56,7 @@ class SeamReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, video, latents=None, joins="", every=0.0):
+        every = inputs.number(every, EVERY, "every")
         moments, copy = joins_at(latents, joins), copied(video)
         frames, tell = video.get_frame_count(), NodeProgress("frame")
         report = video_report(copy, moments, every or None, progress=lambda done, *_: tell(done, max(done, frames)))

@@ -101,7 +101,7 @@ def _full_body(arguments: argparse.Namespace) -> int:
     with ProgressBar("rendering") as progress:
         report = make_full_body(photo, audio, output, prompt, settings, **chosen, progress=progress)
     if report["missing"]:
-        told = f"neo: {report['missing']:.0%} of the body lies below the photo and is made up; more of it would help"
+        told = f"neo: {report['missing']:.0%} of the picture lies beyond the photo and is made up; more would help"
         print(told, file=sys.stderr)
     return _tell(arguments, report)
 

@@ -70,7 +70,7 @@ def of_stranger(talking_head, api, stranger):
 
 
 def request_path(portrait):
-    return "/userdata/" + urllib.parse.quote(f"neo/consent_requests/{portrait}.json", safe="")
+    return "/userdata/" + urllib.parse.quote(f"neo/consent_requests/{portrait}_talking-head.json", safe="")
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def nodes(host, talking_head, api):
         "start": 0.0,
         "chunk": 6,
     }
-    refined = {"spacing": "tuned", "audio_weight": 1.0, "prompt_weight": 1.0, "rescale": 0.0, "noise_level": 1.0}
+    refined = {"spacing": "shipped", "audio_weight": 1.0, "prompt_weight": 1.0, "rescale": 0.0, "noise_level": 1.0}
     enrolment = {"framing": "head and shoulders", "size": 128, "face": 0}
     return prompt | {
         "models": api.node("NEO_LoadModels", audio_encoder="embedded", vocal="embedded"),

@@ -56,7 +56,7 @@ def test_neo_2_gets_its_own_settings(run, asked, tmp_path, capsys):
     assert options["weights"] == (None, None)
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01 of sound\n"
-    assert "25% of the body lies below the photo" in told.err
+    assert "25% of the picture lies beyond the photo" in told.err
 
 
 def test_neo_2_can_be_asked_for_other_steps_sizes_and_weights(run, asked, capsys):

@@ -1,6 +1,7 @@
 """NEO 2 as a graph: tiny random networks in the place of the embedded ones, the bundled portrait, a little speech."""
 
 import dataclasses
+import math
 import time
 
 import pytest
@@ -95,7 +96,7 @@ def test_the_anchor_is_shown_and_what_is_made_up_of_it_is_said(run_node, stages,
     anchor, picture = run_node("NEO_EncodeAnchor", **given).result
     assert picture.equal(stages["picture"])
     assert anchor.latent.equal(stages["anchor"].latent)
-    assert reports.texts[-1] == f"{anchor.missing:.0%} of the body is made up: the photo ends too high"
+    assert reports.texts[-1] == f"{anchor.missing:.0%} of the picture is made up: it lies beyond the photo"
 
 
 def test_every_widget_reaches_the_performance(performed):
@@ -128,7 +129,7 @@ def test_every_widget_reaches_the_performance(performed):
 )
 def test_every_switch_of_the_continuum_acts(performed, longer, change):
     """Of several short chunks and two groups."""
-    short = {"speech": longer, "chunk": 6, "overlap": 3, "group": 2, "fusion": "linear"}
+    short = {"speech": longer, "chunk": 6, "overlap": 3, "group": 4, "fusion": "linear"}
     plain, other = performed(**short), performed(**short | change)
     assert len(plain.joins) > 1
     assert (plain.latents - other.latents).abs().max() > 1e-4
@@ -153,6 +154,8 @@ def test_the_seams_of_a_performance_are_reported(run_node, stages, performed, lo
 
 
 SEAMS = [
+    ({"every": -1.0}, "every is -1.0; expected a number from 0 to 36000"),
+    ({"every": math.inf}, "every is inf; expected a number"),
     ({}, "joins need either"),
     ({"joins": "1, soon"}, "joins are '1, soon'; expected seconds"),
     ({"joins": "nan"}, "expected seconds"),
@@ -178,11 +181,19 @@ LINKED = [
     ("NEO_ChunkDenoiser", {"steps": 0}, "steps is 0; .* from 1 to 50"),
     ("NEO_ChunkDenoiser", {"seed": -1}, "seed is -1; .* from 0 to 18446744073709551615"),
     ("NEO_ChunkDenoiser", {"chunk": 13}, "chunk is 13; .* from 6 to 12"),
-    ("NEO_ChunkDenoiser", {"start": -1.0}, "start is -1 s; expected 0 to 36000"),
+    ("NEO_ChunkDenoiser", {"start": -1.0}, "start is -1.0; expected a number from 0 to 36000"),
+    ("NEO_ChunkDenoiser", {"start": "1.0"}, "start is '1.0'; expected a number"),
+    ("NEO_ChunkDenoiser", {"start": math.nan}, "start is nan; expected a number"),
     ("NEO_ChunkDenoiser", {"start": 60.0}, "begins at frame 1500; expected one before the end"),
-    ("NEO_ChunkDenoiser", {"spacing": "dense"}, "spacing is 'dense'; expected one of tuned, uniform, rcm"),
-    ("NEO_ChunkDenoiser", {"audio_weight": 11.0}, "audio weight is 11, expected 0 to 10"),
-    ("NEO_ChunkDenoiser", {"noise_level": 0.0}, "start is 0, expected above 0.05"),
+    ("NEO_ChunkDenoiser", {"spacing": "dense"}, "spacing is 'dense'; expected one of shipped, uniform, rcm"),
+    ("NEO_ChunkDenoiser", {"audio_weight": 4.5}, "audio_weight is 4.5; expected a number from 0 to 4"),
+    ("NEO_ChunkDenoiser", {"prompt_weight": -0.1}, "prompt_weight is -0.1; expected a number from 0 to 4"),
+    ("NEO_ChunkDenoiser", {"prompt_weight": math.nan}, "prompt_weight is nan; expected a number"),
+    ("NEO_ChunkDenoiser", {"rescale": "all"}, "rescale is 'all'; expected a number from 0 to 1"),
+    ("NEO_ChunkDenoiser", {"rescale": True}, "rescale is True; expected a number from 0 to 1"),
+    ("NEO_ChunkDenoiser", {"noise_level": 0.3}, "noise_level is 0.3; expected a number from 0.5 to 1"),
+    ("NEO_ContinuumSync", {"phase": 2}, "phase is 2; expected true or false"),
+    ("NEO_ContinuumSync", {"shared_noise": "no"}, "shared_noise is 'no'; expected true or false"),
     ("NEO_ChunkDenoiser", {"prompt": 7}, "prompt holds int; expected text"),
     ("NEO_ChunkDenoiser", {"prompt": "x" * 2001}, "prompt has 2001 characters; expected at most 2000"),
     ("NEO_ContinuumSync", {"overlap": 10}, "overlap is 10 latents; expected 0 to 9"),
@@ -197,6 +208,15 @@ def test_what_comes_over_a_link_has_the_same_limits(performed, pack, node, linke
         performed(node, **{"start": 0.0} | linked if node == "NEO_ChunkDenoiser" else linked)
 
 
+def test_tiles_decode_the_same_video(run_node, stages, performed):
+    latents = performed("NEO_ChunkDenoiser", start=0.0, steps=1)
+    given = {"models": stages["models"], "latents": latents, "scale": 1}
+    (whole,), (tiled,) = (run_node("NEO_DecodeVideo", **given, **tile).result for tile in ({}, {"tile": 32}))
+    shown = [video.get_components().images for video in (whole, tiled)]
+    assert shown[0].shape == shown[1].shape == (FRAMES, 128, 128, 3)
+    assert (shown[0] - shown[1]).abs().max() < 0.05
+
+
 def test_what_is_no_latents_is_not_decoded(run_node, stages, performed, pack):
     wrong = pack("neo_core.data_types").InputError
     with pytest.raises(wrong, match="input latents holds dict; expected the output of Neural Continuum Sync"):
@@ -205,6 +225,8 @@ def test_what_is_no_latents_is_not_decoded(run_node, stages, performed, pack):
         run_node("NEO_DecodeVideo", models=stages["models"].shared, latents=performed())
     with pytest.raises(wrong, match=r"scale is 9; .* from 1 to 8"):
         run_node("NEO_DecodeVideo", models=stages["models"], latents=performed(), scale=9)
+    with pytest.raises(wrong, match=r"tile is 129; .* from 0 to 128"):
+        run_node("NEO_DecodeVideo", models=stages["models"], latents=performed(), tile=129)
     with pytest.raises(wrong, match="input anchor holds str; expected the output of Encode Anchor"):
         performed(anchor="Ada")
     with pytest.raises(wrong, match="input speech holds NoneType; expected the output of Encode Audio"):

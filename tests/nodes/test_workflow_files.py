@@ -118,6 +118,24 @@ def test_widget_values_are_valid(path, node_classes):
 
 
 @workflows
+def test_sound_and_picture_begin_together(path, pack):
+    """Where a moment is performed, its video gets the sound of that moment: from where its first latent begins."""
+    inputs, space = pack("nodes.neo2_inputs"), pack("neo_core.neo2.latent_space")
+    for nodes, links in parts(read(path)):
+        known = {node["id"]: node for node in nodes}
+        origin = {link["id"]: known.get(link["origin_id"]) for link in links}
+        for node in nodes:
+            linked = {item["name"]: origin.get(item["link"]) for item in node["inputs"]}
+            if node["type"] == "NEO_DecodeVideo" and linked["audio"]:
+                moment, sound = widgets(linked["latents"]).get("start", 0.0), widgets(linked["audio"])
+                first = inputs.latent_at(moment)
+                assert sound.get("start_index", 0.0) == pytest.approx(first * space.FRAMES / space.RATE)
+                if first:
+                    length = widgets(linked["latents"])["chunk"] * space.FRAMES / space.RATE
+                    assert sound["duration"] == pytest.approx(length)
+
+
+@workflows
 def test_ends_in_a_saved_video_and_starts_from_samples(path):
     nodes = read(path)["nodes"]
     saved = [node for node in nodes if node["type"] == "SaveVideo"]
