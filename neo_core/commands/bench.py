@@ -13,7 +13,6 @@ from ..data_types import InputError
 from ..evaluation import (
     comfyui,
     endurance,
-    full_body_length,
     full_body_speed,
     motion,
     talking_head,
@@ -152,7 +151,7 @@ def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, f
         "vae": video_vae_speed.on_cpu,
         "time": lambda: full_body_speed.chunk(shipped(arguments.dit)),
         "parallel": lambda: full_body_speed.processes(shipped(arguments.dit)),
-        "long": lambda: full_body_length.bench(full_body_exam.pictures(named("people")), work, arguments.dit),
+        "long": lambda: full_body_exam.length(named("people"), work, arguments.dit, notes),
         "sound": lambda: full_body_exam.sound(exam()),
         "gestures": lambda: full_body_exam.gestures(exam()),
         "identity": lambda: full_body_exam.identity(exam()),

@@ -17,6 +17,7 @@ RECIPES = {  # name -> module below `training`
     "emotion-exam": "emotion_exam",
     "live-exam": "live_exam",
     "refiner": "refiner",
+    "neo2-motion": "motion_codec",
     "neo2-vae": "video_vae",
     "neo2": "neo2",
     "neo2-schedule": "neo2_schedule",

@@ -14,8 +14,8 @@ the 95th percentile of those inside chunks, its acceleration likewise; ghosting 
 percentile inside; interpolation is a mean over the mean inside. So 1 is a seam like any other place; the figures of a
 report are medians over its seams.
 
-Inside means inside the chunks of the same video, unless another video without seams is named (`usual`): where chunks
-moved between the steps that made them, seams of earlier steps lie inside the last ones.
+Inside means inside the chunks of the same video. Where chunks moved between the steps that made them, seams of earlier
+steps lie there; `SeamReport.against` compares with a video that has none.
 
 Chunk by chunk: identity is the cosine of the mean appearance to that of the reference, colour the mean and deviation of
 each channel; both as slopes, by least squares. The reference is a picture, or else the first chunk, which then is not
@@ -28,7 +28,7 @@ chunks.
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from pathlib import Path
 from statistics import median
@@ -135,6 +135,12 @@ class SeamReport:
     def joins(self) -> tuple[int, ...]:
         return tuple(seam.at for seam in self.seams)
 
+    def against(self, usual: Usual) -> "SeamReport":
+        """The same seams, compared with what another video is like that has none."""
+        levels = float(LEVELS) if self.rate else 1.0
+        steps = _colour_steps(self.curves.colour, self.reach) * levels
+        return replace(self, seams=_seams(self.curves, self.joins, steps, self.reach, usual, levels))
+
     def table(self) -> str:
         """The report as text: a line per seam, then medians and what changes from chunk to chunk."""
         place = "second" if self.rate else "latent"
@@ -196,12 +202,10 @@ def picture_report(
     reach: int = REACH,
     face: Sequence[float] | None = None,
     reference: Tensor | None = None,
-    usual: Usual | None = None,
 ) -> SeamReport:
-    """The seams of frames u8 [T, H, W, 3]; joins are the first frames of later chunks. `usual`: what a video without
-    seams is like, which they are compared with."""
+    """The seams of frames u8 [T, H, W, 3]; joins are the first frames of later chunks."""
     scaled = (_seen(block.permute(0, 3, 1, 2)) for block in video.split(AT_ONCE))
-    return _measured(scaled, len(video), joins, reach, rate, _Meter(face, float(LEVELS), reference, usual))
+    return _measured(scaled, len(video), joins, reach, rate, _Meter(face, float(LEVELS), reference))
 
 
 def latent_report(latents: Tensor, joins: Sequence[int], reach: int = REACH // FRAMES) -> SeamReport:
@@ -282,14 +286,8 @@ def _seen(frames: Tensor) -> Tensor:
 class _Meter:
     """Measures pictures as they come, two of them kept from block to block."""
 
-    def __init__(
-        self,
-        face: Sequence[float] | None,
-        levels: float,
-        reference: Tensor | None = None,
-        usual: Usual | None = None,
-    ) -> None:
-        self.face, self.levels, self.usual = face, levels, usual
+    def __init__(self, face: Sequence[float] | None, levels: float, reference: Tensor | None = None) -> None:
+        self.face, self.levels = face, levels
         self.reference = None if reference is None else appearance(_seen(reference.permute(2, 0, 1)[None]), face)[0]
         self.before: Tensor | None = None  # [2, C, H, W] the last two pictures
         self.rows: dict[str, list[Tensor]] = {name: [] for name in _THREE}
@@ -339,7 +337,7 @@ class _Meter:
             )
         steps = _colour_steps(curves.colour, reach) * self.levels
         interior = _usual_of(curves, steps, torch.tensor(inside), FLOOR * self.deviation)
-        seams = _seams(curves, joins, steps, reach, self.usual or interior, self.levels)
+        seams = _seams(curves, joins, steps, reach, interior, self.levels)
         drift = float(_drift(curves.colour, joins)) * self.levels
         counted = curves.identity[1:] if self.reference is None else curves.identity
         return SeamReport(seams, interior, _slope(counted), drift, curves, rate, reach)
@@ -419,7 +417,7 @@ def _usual_of(curves: Curves, steps: Tensor, inside: Tensor, floor: float) -> Us
 
 
 def _seams(
-    curves: Curves, joins: list[int], steps: Tensor, reach: int, usual: Usual, levels: float
+    curves: Curves, joins: Sequence[int], steps: Tensor, reach: int, usual: Usual, levels: float
 ) -> tuple[Seam, ...]:
     floor, found = usual.floor, []
     for join in joins:

@@ -4,7 +4,7 @@ the number of clips at hand.
     d = |m_a - m_b|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2)          (arXiv 1706.08500, eq. 6)
 
 A latent has thousands of numbers and a bench a few dozen clips, so what is compared are few features of a latent: where
-it lies along the main directions of the films (who moves how far, relative to the anchor), where its change since the
+it lies along the main directions of the films (who is how far from their anchor), where its change since the
 one before lies along theirs (how fast), and how much fine detail there is in both, by channels: blur, noise and flicker
 lie along no main direction. Every feature is counted in spreads of the films. Covariances are drawn towards their
 diagonals; few samples make any distance too large, alike for all that have as many.
@@ -44,13 +44,6 @@ class Directions(NamedTuple):
         return (samples - self.mean) @ self.basis / self.spread
 
 
-class Clip(NamedTuple):
-    """Latents and the anchor that they belong to."""
-
-    latents: Tensor  # [T, C, h, w]
-    anchor: Tensor  # [C, h, w]
-
-
 @dataclass(frozen=True)
 class LatentSpace:
     """The features of latents, as the films span them."""
@@ -59,17 +52,17 @@ class LatentSpace:
     changes: Directions
     details: Directions
 
-    def features(self, clips: Sequence[Clip]) -> Tensor:
-        """One row for every latent but the first of each clip. [N, D]"""
+    def features(self, clips: Sequence[Tensor]) -> Tensor:
+        """Of clips [T, C, h, w], offsets from anchors: one row for every latent but the first of each. [N, D]"""
         places, changes, details = _raw(clips)
         return torch.cat((self.places.of(places), self.changes.of(changes), self.details.of(details)), 1)
 
-    def distance(self, clips: Sequence[Clip], others: Sequence[Clip]) -> float:
+    def distance(self, clips: Sequence[Tensor], others: Sequence[Tensor]) -> float:
         """The Fréchet distance between two sets of clips."""
         return frechet(gaussian(self.features(clips)), gaussian(self.features(others)))
 
 
-def latent_space(films: Sequence[Clip]) -> LatentSpace:
+def latent_space(films: Sequence[Tensor]) -> LatentSpace:
     """The space that films span; of few films it has as many directions as they allow."""
     places, changes, details = _raw(films)
     return LatentSpace(directions(places, COMPONENTS), directions(changes, COMPONENTS), directions(details, DETAILS))
@@ -110,12 +103,11 @@ def _root(matrix: Tensor) -> Tensor:
     return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
 
 
-def _raw(clips: Sequence[Clip]) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents relative to the anchor [N, F], their changes [N, F], the fine detail in both by channels [N, 2 C]."""
-    relative = torch.cat([(clip.latents[1:] - clip.anchor) for clip in clips])
-    changes = torch.cat([clip.latents.diff(dim=0) for clip in clips])
-    latents = torch.cat([clip.latents[1:] for clip in clips])
-    return relative.flatten(1), changes.flatten(1), torch.cat((_detail(latents), _detail(changes)), 1)
+def _raw(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents [N, F], their changes [N, F], the fine detail in both by channels [N, 2 C]."""
+    latents = torch.cat([clip[1:] for clip in clips])
+    changes = torch.cat([clip.diff(dim=0) for clip in clips])
+    return latents.flatten(1), changes.flatten(1), torch.cat((_detail(latents), _detail(changes)), 1)
 
 
 def _detail(latents: Tensor) -> Tensor:

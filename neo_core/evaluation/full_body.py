@@ -67,6 +67,13 @@ def amplitude(hands: Tensor, visible: Tensor) -> float:
     return math.sqrt(float(away))
 
 
+def swing_ratio(larger: Sequence[float], smaller: Sequence[float], usual: float) -> float:
+    """All amplitudes over all others, which count as at least a quarter of a usual one each: two that hardly move are
+    no contrast."""
+    least = LEAST_MOTION * usual * len(smaller)
+    return sum(larger) / max(sum(smaller), least) if max(sum(smaller), least) > 0 else 0.0
+
+
 def window_means(values: Tensor, length: int) -> Tensor:
     """The mean over every whole window. [T] -> [T // length]"""
     count = len(values) // length
@@ -128,14 +135,3 @@ def motion(video: Tensor) -> float:
 def recognised(own: Sequence[float], others: Sequence[Sequence[float]]) -> float:
     """Share of videos that are nearer to their own reference than to any other."""
     return sum(mine < min(rest) for mine, rest in zip(own, others, strict=True)) / len(own)
-
-
-# --- a long video ----------------------------------------------------------------------------------------------------
-
-
-def slope(values: Sequence[float], per: float) -> float:
-    """The least-squares slope of equally spaced values over `per` of them. [N]"""
-    y = torch.tensor(values, dtype=torch.float64)
-    x = torch.arange(len(y), dtype=torch.float64)
-    x = x - x.mean()
-    return float((x @ (y - y.mean())) / x.square().sum() * per)

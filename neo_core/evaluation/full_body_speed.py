@@ -5,6 +5,7 @@ is measured; the least or the middle of several runs, taken in turns where two a
 """
 
 import logging
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ..neo2.chunk_executor import Processes
-from ..neo2.latent_space import SIZE, latent_count
-from .full_body_actor import HEARD, SYNC, TUNED, Actor
+from ..neo2.latent_space import HEARD, SIZE, latent_count
+from .bench import CouldNotRun
+from .full_body_actor import SYNC, TUNED, Actor
 
 FRAMES = 25  # of the chunk
 CORES = 2
@@ -25,7 +27,8 @@ log = logging.getLogger(__name__)
 
 
 def chunk(actor: Actor) -> dict[str, float]:
-    """Seconds from a picture, hidden states and a prompt to the frames of a chunk."""
+    """Seconds from a picture, hidden states and a prompt to the frames of a chunk, on two cores."""
+    _require_cores()
     picture, hidden, count = _picture(), _hidden(actor, latent_count(FRAMES)), latent_count(FRAMES)
 
     def perform() -> None:
@@ -40,6 +43,7 @@ def chunk(actor: Actor) -> dict[str, float]:
 
 def processes(actor: Actor) -> dict[str, float]:
     """Chunks side by side: wall time in two worker processes of a thread each over that in one, and do they agree."""
+    _require_cores()
     total = SYNC.chunk + (CHUNKS - 1) * SYNC.stride
     anchor, hidden = actor.anchor(_picture()), _hidden(actor, total)
     with Processes(1) as one, Processes(2) as two, threads(1):
@@ -60,6 +64,12 @@ def processes(actor: Actor) -> dict[str, float]:
         "2 processes over 1, time": shared / alone,
         "2 processes and 1, difference": float((results[1] - results[2]).abs().max()),
     }
+
+
+def _require_cores() -> None:
+    """Raise CouldNotRun where there are fewer than are counted on."""
+    if (found := len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) < CORES:
+        raise CouldNotRun(f"{found} processor cores found; expected {CORES}")
 
 
 def taken(run: Callable[[], object]) -> float:
@@ -85,6 +95,6 @@ def _picture() -> Tensor:
 
 
 def _hidden(actor: Actor, latents: int) -> Tensor:
-    config = actor.dit.config
+    config = actor.models.dit.config
     dice = torch.Generator().manual_seed(0)
     return torch.randn(config.audio_layers, HEARD * latents, config.audio_width, generator=dice)

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..neo2.latent_flow import blend, detail_energy, smoothstep, warp
-from ..neo2.latent_space import CELL, CHANNELS, SIZE
+from ..neo2.latent_space import CHANNELS
 
 DISAGREEMENTS = (2.0, 3.0, 4.0)  # cells
 OVERLAP = 4  # latents
 HEIGHT_SHARE = 0.5  # the displacement down, of the one across
-RADIUS = 7.0  # of the body, cells
+RADIUS, SIDE = 7.0, 32  # of the body and of all, cells
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ def _measure(distance: float, seed: int, noise: float, overlap: int) -> tuple[fl
 
 def _texture(generator: torch.Generator) -> Tensor:
     """Smooth noise of unit deviation. [1, C, h, w]"""
-    side = SIZE // CELL
     kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    noise = torch.randn(CHANNELS, 1, side + 4, side + 4, generator=generator)
+    noise = torch.randn(CHANNELS, 1, SIDE + 4, SIDE + 4, generator=generator)
     smooth = F.conv2d(noise, (kernel[:, None] * kernel)[None, None]).transpose(0, 1)
     return smooth / smooth.std()
 

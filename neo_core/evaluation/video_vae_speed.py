@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..neo2.decoding import decode_slices, decode_tiled, multiplications
-from ..neo2.latent_space import CELL, SIZE
+from ..neo2.latent_space import CELL, SIZE, latent_shape
 from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from ..nn.norm import ChannelRMSNorm, eager_channel_norm
@@ -113,7 +113,7 @@ def _normed(vae: VideoVAE) -> dict[tuple[torch.Size, str], tuple[ChannelRMSNorm,
         latents, anchor = _noise(vae)
         kept = vae.remember(anchor)
         found.clear()  # the anchor is looked at once in a video
-        vae.paint(vae.plain(latents), kept)
+        vae.paint(vae.plain(vae.motion.decode(latents, anchor)[0]), kept)
     finally:
         for hook in hooks:
             hook.remove()
@@ -152,7 +152,7 @@ def _laid_out(vae: VideoVAE, layout: torch.memory_format) -> Iterator[None]:
 
 
 def _noise(vae: VideoVAE) -> tuple[Tensor, Tensor]:
-    """Latents [1, T, C, h, w] and an anchor [1, C, h, w]."""
+    """Latents [1, T, C, h, w] and an anchor [1, C, 2h, 2w]."""
     dice, side = torch.Generator().manual_seed(0), SIZE // CELL
-    latents = torch.randn(1, LATENTS, vae.config.channels, side, side, generator=dice)
-    return latents, torch.randn(1, vae.config.channels, side, side, generator=dice)
+    anchor = torch.randn(1, vae.config.channels, side, side, generator=dice)
+    return torch.randn(1, LATENTS, *latent_shape(anchor.shape), generator=dice), anchor

@@ -1,27 +1,31 @@
-"""The anchor, moved by parts of a cell without leaving the latents.
+"""The anchor, moved by parts of a cell without leaving its code.
 
-A person who moves shows what the anchor shows, elsewhere. But a latent of 4 x 4 pixels says little of itself moved by
-two: texture and edges change their numbers. What the linear half of the autoencoder makes of any moved picture is a
-convolution of the latents, though, known beforehand. It gives the latent at every pixel, between which the anchor can
-be warped as pictures are (flow and a correction, as in arXiv 2003.00196, section 3.2).
+A person who moves shows what the anchor shows, elsewhere. But a code of 4 x 4 pixels says little of itself moved by
+two: texture and edges change their numbers. What the linear maps of the autoencoder make of any moved picture is a
+convolution of its code, though, known beforehand. It gives the code at every pixel, between which the anchor can be
+warped as pictures are.
 
-Letters: B batch, T latents of a window, C h w a latent, H W = 4 h, 4 w.
+Letters: B batch, T moments, C h w a code, H W = 4 h, 4 w pixels.
 """
+
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from .latent_space import CELL, CHANNELS, FRAMES
-from .video_vae import VideoVAE
+from .latent_space import CELL, FRAMES
+
+if TYPE_CHECKING:
+    from .video_vae import VideoVAE
 
 SIDE = 3  # cells of the kernel: a moved cell lies over four
 
 
 @torch.no_grad()
-def shift_kernel(vae: VideoVAE) -> tuple[Tensor, Tensor]:
-    """Weight [16 C, C, 3, 3] and bias [16 C] from latents to those of the picture from 0..3 pixels further down and
+def shift_kernel(vae: "VideoVAE") -> tuple[Tensor, Tensor]:
+    """Weight [16 C, C, 3, 3] and bias [16 C] from codes to those of the picture from 0..3 pixels further down and
     right, by the linear maps of the autoencoder."""
     encode, decode = (layer.weight.flatten(1).float() for layer in (vae.linear_encoder, vae.linear_decoder))
     shape = (FRAMES, CELL, CELL, 3)
@@ -41,7 +45,7 @@ def _encoded(canvas: Tensor, encode: Tensor) -> Tensor:
 
 
 def at_every_pixel(anchor: Tensor, kernel: Tensor, level: Tensor) -> Tensor:
-    """[B, C, h, w] -> [B, C, H, W]: at (4 y + p, 4 x + q) the latent of the 4 x 4 pixels from there on. Beyond the
+    """[B, C, h, w] -> [B, C, H, W]: at (4 y + p, 4 x + q) the code of the 4 x 4 pixels from there on. Beyond the
     border the picture goes on as its cells there are."""
     moved = F.conv2d(F.pad(anchor, (1, 1, 1, 1), mode="replicate"), kernel, level)
     return rearrange(moved, "b (p q c) y x -> b c (y p) (x q)", p=CELL, q=CELL)
@@ -59,8 +63,8 @@ def warp(anchor: Tensor, fine: Tensor, flow: Tensor) -> Tensor:
     return (anchor - here)[:, None] + rearrange(there, "b c (t y) x -> b t c y x", t=length)
 
 
-def identity_kernel() -> tuple[Tensor, Tensor]:
-    """As `shift_kernel`, for latents that are the same wherever one looks within a cell."""
-    kernel = torch.zeros(CELL * CELL, CHANNELS, CHANNELS, SIDE, SIDE)
-    kernel[:, :, :, 1, 1] = torch.eye(CHANNELS)
-    return kernel.flatten(0, 1), torch.zeros(CELL * CELL * CHANNELS)
+def identity_kernel(channels: int) -> tuple[Tensor, Tensor]:
+    """As `shift_kernel`, for codes that are the same wherever one looks within a cell."""
+    kernel = torch.zeros(CELL * CELL, channels, channels, SIDE, SIDE)
+    kernel[:, :, :, 1, 1] = torch.eye(channels)
+    return kernel.flatten(0, 1), torch.zeros(CELL * CELL * channels)

@@ -33,7 +33,7 @@ from torch import Tensor
 from ..data_types import Progress, silent
 from .chunk_executor import DitPredict, Executor, InProcess, Window
 from .dit import Conditions
-from .latent_space import HEARD
+from .latent_space import HEARD, latent_shape
 from .sampler import Sampling, advance, begin, noise_field, times
 from .window_fusion import Prediction, fuse
 from .window_layout import CONTEXT, Group, Sync, groups, windows
@@ -57,14 +57,14 @@ def continuum(
 ) -> Iterator[Tensor]:
     """Finished latents in order, in pieces [t, C, h, w] that add up to `total`.
 
-    anchor [C, h, w]; words [W, G], a tokenised prompt, W may be 0. `dit_predict` is the network itself, guidance is
+    anchor [C, 2h, 2w]; words [W, G], a tokenised prompt, W may be 0. `dit_predict` is the network itself, guidance is
     `sampling`'s. `sound` is asked once per group, `first` never falls. Of a video shorter than any window of the
     training more is denoised than is handed out, so `sound` is asked beyond its end. Without an executor windows are
     denoised in this process. `progress(done, of, None)` counts the steps of all groups and may raise to cancel.
     """
     layout = groups(max(total, sync.shortest), sync)
     executor = executor or InProcess()
-    past = anchor.new_zeros(0, *anchor.shape)
+    past = anchor.new_zeros(0, *latent_shape(anchor.shape))
     for number, group in enumerate(layout):
         scene = _Scene(group, past, anchor, sound(group.first, group.last), words, sync)
         noise = _noise(number, group, anchor, sync, sampling)
@@ -81,7 +81,7 @@ class _Scene:
 
     group: Group
     past: Tensor  # [K + known, C, h, w] finished latents up to the end of the known ones
-    anchor: Tensor  # [C, h, w]
+    anchor: Tensor  # [C, 2h, 2w]
     sound: Tensor  # [L, 8 T, D] of the whole group
     words: Tensor  # [W, G]
     sync: Sync
@@ -131,7 +131,7 @@ def _denoised(
     """The finished latents of the whole group [T, C, h, w] from its noise [J, T, C, h, w]. `begun`: steps that were
     done before, and of how many."""
     sync, known, stops = scene.sync, scene.known, times(sampling).tolist()
-    x = begin(scene.anchor[None].expand(len(noise), -1, -1, -1), noise, sampling)
+    x = begin(noise, sampling)
     clean, (done, of) = None, begun
     progress(done, of, None)
     for step, (t, s) in enumerate(pairwise(stops)):
@@ -159,4 +159,5 @@ def _noise(number: int, group: Group, anchor: Tensor, sync: Sync, sampling: Samp
         shifts = [sync.shift(step, sampling.steps) for step in range(sampling.steps)]
         most = max(len(windows(count, sync, shift)) for shift in shifts)
         seeds = [sampling.seed + CHUNK_SEED * (1 + number * (sync.group + 2) + chunk) for chunk in range(most)]
-    return torch.stack([noise_field(seed, group.first, count, anchor.shape) for seed in seeds]).to(anchor)
+    shape = latent_shape(anchor.shape)
+    return torch.stack([noise_field(seed, group.first, count, shape) for seed in seeds]).to(anchor)

@@ -27,23 +27,24 @@ def decode_stream(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile:
 def decode_slices(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile: int | None = None) -> Iterator[Tensor]:
     """Video [3, n, H, W] in -1..1 for each piece of latents [t, C, h, w], n = 4 t, as the pieces come.
 
-    `anchor` [C, h, w]. Memory does not grow with the number of pieces. With `tile`, each piece is decoded in squares of
-    that many cells: memory then grows with the picture only for what the layers keep of it.
+    `anchor` [C, 2h, 2w]. Memory does not grow with the number of pieces. With `tile`, each piece is decoded in squares
+    of that many cells of the code: memory then grows with the picture only for what the layers keep of it.
     """
-    kept = vae.remember(_for(vae, anchor)[None])
+    anchor = _for(vae, anchor)[None]
+    kept = vae.remember(anchor)
     cache = TimeCache() if tile is None else TileCache()
     for piece in pieces:
         if len(piece):
-            yield _painted(vae, _for(vae, piece)[None], kept, cache, tile)[0]
+            yield _painted(vae, _for(vae, piece)[None], anchor, kept, cache, tile)[0]
 
 
 @torch.no_grad()
 def decode_tiled(vae: VideoVAE, latents: Tensor, anchor: Tensor, tile: int) -> Tensor:
-    """`vae.decode`, computed in squares of `tile` x `tile` cells: equal to it, with as many multiplications.
+    """`vae.decode`, in squares of `tile` x `tile` cells of the code: equal to it, with as many multiplications.
 
-    latents [B, T, C, h, w], anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1. Raises InputError for a tile below 1.
+    latents [B, T, C, h, w], anchor [B, C, 2h, 2w] -> [B, 3, 4 T, H, W] in -1..1. Raises InputError for a tile below 1.
     """
-    return _painted(vae, latents, vae.remember(anchor), TileCache(), tile)
+    return _painted(vae, latents, anchor, vae.remember(anchor), TileCache(), tile)
 
 
 def pictures(video: Tensor) -> Tensor:
@@ -58,9 +59,12 @@ def multiplications(work: Callable[[], object]) -> int:
     return counter.get_total_flops() // 2  # it counts the additions too
 
 
-def _painted(vae: VideoVAE, latents: Tensor, kept: Tensor, cache: TimeCache | TileCache, tile: int | None) -> Tensor:
-    """Latents [B, T, C, h, w] to pixels [B, 3, 4 T, H, W], through a cache of slices or of tiles."""
-    plain = vae.plain(latents)
+def _painted(
+    vae: VideoVAE, latents: Tensor, anchor: Tensor, kept: Tensor, cache: TimeCache | TileCache, tile: int | None
+) -> Tensor:
+    """Latents [B, T, C, h, w] to pixels [B, 3, 4 T, H, W], through a cache of slices or of tiles. The codes between
+    them are small and need no tiles."""
+    plain = vae.plain(vae.motion.decode(latents, anchor)[0])
     if isinstance(cache, TileCache):
         return _in_tiles(vae, plain, kept, cache, tile)
     with piecewise(cache):

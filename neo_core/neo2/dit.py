@@ -9,12 +9,13 @@ processes all of these jointly, so gestures feel driven by speech rather than la
    lies it is told as well
  - one modulation for all blocks with a small table in each (adaLN-single, arXiv 2310.00426), said anew for each
    latent: flow time, prompt, and the sound of the latent's own frames. Lips so know their sound before any attention
- - the network says where in the anchor each cell is to be seen (`anchor_warp`) and in which direction the truth lies
-   off the best linear estimate from there (`gaussian_prior`): a fresh one answers with that estimate about the anchor
+ - latents are offsets from the anchor (`motion_codec`), and the network says in which direction the truth lies off
+   their best linear estimate (`gaussian_prior`): a fresh one answers with that estimate
 
 Letters: B batch, T latents of the window, K latents of context, F = T + K + 1 pictures (video, context, anchor),
-C h w a latent, S tokens of a picture, A = 4 T frames of sound, L layers of the audio encoder, W words, G trigrams,
-D width of the pictures, E width of a side stream (sound, words), H heads, R numbers of a head that turn.
+C h w a latent, 2h 2w the code of the anchor, S tokens of a picture, A = 4 T frames of sound, L layers of the audio
+encoder, W words, G trigrams, D width of the pictures, E width of a side stream (sound, words), H heads, R numbers of a
+head that turn.
 """
 
 import math
@@ -31,9 +32,8 @@ from ..nn.norm import RMSNorm, modulate
 from ..nn.position import rotary_table, rotate
 from ..nn.stream import join_heads, split_heads, split_normed
 from ..runtime.attention import attention
-from .anchor_warp import at_every_pixel, identity_kernel, warp
 from .gaussian_prior import along, cosines, deviation, estimate, resized, spectrum
-from .latent_space import CHANNELS, FRAMES
+from .latent_space import CHANNELS, COARSE, FRAMES
 from .text_encoder import TextConfig, TextEncoder, pad_words
 
 SIGNALS = {"audio": "heard", "text": "prompted", "context": "contextual", "reference": "anchored"}
@@ -42,7 +42,6 @@ STREAMS = ("pictures", "sound", "words")  # pictures first: they are read out
 PAIR = 2  # feature frames per video frame
 AROUND = 2  # video frames before and after a latent whose sound modulates it too
 OPEN = 0.3  # of the gates at the start
-FAR = 4.0  # pixels that a unit of flow stands for
 LIVELY = 3.0  # largest logarithm of what a place varies by, over what the prior says
 WAVES = 8  # cosines down and across that tell a token its place in the picture
 
@@ -59,7 +58,7 @@ class DiTConfig:
     mlp_ratio: float = 4.0
     side_width: int = 128
     side_ratio: float = 1.0
-    patch: int = 4  # a token is a square of so many cells
+    patch: int = 2  # a token is a square of so many cells
     rotary_time: int = 16  # numbers of a head that turn with time
     rotary_place: int = 12  # with the row, and as many with the column
     rotary_base: float = 100.0
@@ -68,7 +67,7 @@ class DiTConfig:
     text_depth: int = 2
     text_tokens: int = 8
     prior_lags: int = 12  # latents apart that the prior knows of
-    prior_side: int = 32  # cells of its square
+    prior_side: int = 16  # cells of its square
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.rotary_time % 2 or self.rotary_place % 2 or self.turning > self.head_width:
@@ -92,7 +91,7 @@ SIZES: dict[str, dict] = {"mini": {}, "base": {"width": 384, "depth": 12, "heads
 class Conditions:
     """What steers a window. A signal that is left out keeps its tensors but is not looked at."""
 
-    anchor: Tensor  # [B, C, h, w] latent of the reference picture
+    anchor: Tensor  # [B, C, 2h, 2w] code of the reference picture
     audio: Tensor  # [B, L, 8 T, F] hidden states of the encoder; zeros where there is no sound
     words: Tensor  # [B, W, G] tokenised prompt
     context: Tensor  # [B, K, C, h, w] latents of earlier chunks
@@ -128,11 +127,11 @@ class Conditions:
 
 def _without_context(conditions: Conditions, count: int) -> Conditions:
     """Room for `count` latents of context that nobody sees."""
-    anchor = conditions.anchor
+    batch, _, *shape = conditions.context.shape
     return replace(
         conditions,
-        context=anchor.new_zeros(len(anchor), count, *anchor.shape[1:]),
-        context_time=conditions.context_time.new_zeros(len(anchor), count),
+        context=conditions.context.new_zeros(batch, count, *shape),
+        context_time=conditions.context_time.new_zeros(batch, count),
         contextual=torch.zeros_like(conditions.contextual),
     )
 
@@ -246,7 +245,8 @@ class DiT(nn.Module):
         super().__init__()
         self.config = config
         width, side, cells = config.width, config.side_width, CHANNELS * config.patch**2
-        self.picture_input = nn.Linear(2 * cells, width)  # a picture beside the anchor
+        self.picture_input = nn.Linear(cells, width)
+        self.anchor_input, self.anchor_beside = (nn.Linear(cells * COARSE**2, width) for _ in range(2))
         self.place_input = nn.Linear(WAVES * WAVES, width)
         self.no_anchor = nn.Parameter(0.02 * torch.randn(width))
         self.kinds = nn.Parameter(0.02 * torch.randn(len(KINDS), width))  # marks of tokens
@@ -265,12 +265,10 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.bias)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.final_modulation = nn.Linear(width, 2 * width)
-        self.final = nn.Linear(width, cells + CHANNELS + 2 * config.patch**2)
-        prior = torch.zeros(2, config.prior_lags, CHANNELS, config.prior_side, config.prior_side)
-        prior[:, 0] = 1
-        self.register_buffer("autocovariance", prior)  # of clean latents about nothing, and about the anchor
-        for name, value in zip(("shift_kernel", "shift_level"), identity_kernel(), strict=True):
-            self.register_buffer(name, value)
+        self.final = nn.Linear(width, cells + CHANNELS)
+        prior = torch.zeros(config.prior_lags, CHANNELS, config.prior_side, config.prior_side)
+        prior[0] = 1
+        self.register_buffer("autocovariance", prior)  # of clean latents, by lag
         for layer in (self.final_modulation, self.final):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -279,21 +277,14 @@ class DiT(nn.Module):
         """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]. `places` [B, S'] are the tokens of every
         picture that are looked at, for a cheaper step of training (arXiv 2306.09305): elsewhere the answer is the
         linear estimate."""
-        return self.clean_and_flow(x, t, conditions, places)[0]
-
-    def clean_and_flow(
-        self, x: Tensor, t: Tensor, conditions: Conditions, places: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`forward`, and in pixels where in the anchor it looked: [B, T, 2 (down, right), h, w]."""
-        base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)
-        noisy = Noisy(x, t, base, self._variance(x, conditions.anchored))
+        noisy = Noisy(x, t, self._variance(x))
         sound = self.audio_input(conditions.audio, conditions.heard)  # [B, A, E]
         words = self.text_encoder(conditions.words, conditions.prompted)
         near = self.latent_sound(sound, self.audio_input.nothing)  # [B, T, D]
         moment = self.time(t) + self.prompt(words.flatten(1))  # [B, D]
         told = self._told(moment, near, conditions.context.shape[1])  # [B, F, D]
         states = [
-            kept(self._pictures(noisy.guess(), base, near, conditions), places, 2),
+            kept(self._pictures(noisy.guess(), near, conditions), places, 2),
             sound[:, None],
             words[:, None],
         ]
@@ -307,30 +298,31 @@ class DiT(nn.Module):
         video = slice(0, x.shape[1])
         shift, scale = self.final_modulation(F.silu(told[:, video, None])).chunk(2, dim=-1)
         read = self.final(modulate(states[0][:, video], shift, scale)).float()
-        return self._clean(noisy, read if places is None else self._spread(read, places, x), conditions.anchored)
+        return self._clean(noisy, read if places is None else self._spread(read, places, x))
 
-    def _variance(self, x: Tensor, anchored: Tensor) -> Tensor:
-        """What clean latents vary by along the cosines of a window, with and without an anchor: [B, T, C, h, w]."""
-        table = resized(self.autocovariance.float(), x.shape[-2:])
+    def _variance(self, x: Tensor) -> Tensor:
+        """What clean latents vary by along the cosines of a window: [T, C, h, w]."""
         with torch.autocast(x.device.type, enabled=False):
-            without, beside = (spectrum(part, x.shape[1]) for part in table)
-        return torch.where(anchored[:, None, None, None, None], beside, without)
+            return spectrum(resized(self.autocovariance.float(), x.shape[-2:]), x.shape[1])
 
-    def _pictures(self, x: Tensor, base: Tensor, near: Tensor, conditions: Conditions) -> Tensor:
-        """Tokens of video, context and anchor, each as its offset beside the anchor: [B, F, S, D]."""
-        base = base[:, None]
-        offsets = torch.cat((x, conditions.context.to(x) - base, torch.zeros_like(base)), dim=1)
-        beside = torch.cat((offsets, base.expand_as(offsets)), dim=2)
-        p = self.config.patch
-        tokens = self.picture_input(
-            rearrange(beside, "b f c (y p) (x q) -> b f (y x) (c p q)", p=p, q=p).to(self.picture_input.weight.dtype)
-        )
-        tokens = tokens + self.place_input(self._waves(x).to(self.place_input.weight.dtype))
-        video, context, anchor = tokens.split((x.shape[1], conditions.context.shape[1], 1), dim=1)
-        anchor = torch.where(conditions.anchored[:, None, None, None], anchor, self.no_anchor.to(anchor.dtype))
+    def _pictures(self, x: Tensor, near: Tensor, conditions: Conditions) -> Tensor:
+        """Tokens of video and context, told what the anchor shows at their place, and of the anchor: [B, F, S, D]."""
+        given = conditions.anchored[:, None, None, None]
+        pictures = self.picture_input(self._squares(torch.cat((x, conditions.context.to(x)), dim=1), self.config.patch))
+        shown = self._squares(conditions.anchor[:, None], COARSE * self.config.patch)
+        pictures = pictures + torch.where(given, self.anchor_beside(shown), 0)
+        video, context = pictures.split((x.shape[1], conditions.context.shape[1]), dim=1)
         video = video + self.sound_input(near)[:, :, None]
+        anchor = self.anchor_input(shown)
+        anchor = torch.where(given, anchor, self.no_anchor.to(anchor.dtype))
         marked = zip((video, context, anchor), self.kinds, strict=True)
-        return torch.cat([part + mark for part, mark in marked], dim=1)
+        tokens = torch.cat([part + mark for part, mark in marked], dim=1)
+        return tokens + self.place_input(self._waves(x).to(self.place_input.weight.dtype))
+
+    def _squares(self, pictures: Tensor, side: int) -> Tensor:
+        """[B, f, C, h, w] -> one row of numbers per token [B, f, S, C side side]."""
+        squares = rearrange(pictures, "b f c (y p) (x q) -> b f (y x) (c p q)", p=side, q=side)
+        return squares.to(self.picture_input.weight.dtype)
 
     def _waves(self, x: Tensor) -> Tensor:
         """Where in the picture every token lies, as products of cosines down and across: [S, WAVES WAVES]. Rotary
@@ -391,45 +383,35 @@ class DiT(nn.Module):
         index = places[:, None, :, None].expand_as(read)
         return read.new_zeros(*read.shape[:2], tokens, read.shape[-1]).scatter(2, index, read)
 
-    def _clean(self, noisy: "Noisy", read: Tensor, anchored: Tensor) -> tuple[Tensor, Tensor]:
-        """From what the tokens of the window say: an offset in deviations, how lively each place is, a flow."""
+    def _clean(self, noisy: "Noisy", read: Tensor) -> Tensor:
+        """From what the tokens of the window say: an offset in deviations, and how lively each place is."""
         p, columns = self.config.patch, noisy.x.shape[-1] // self.config.patch
-        cells = CHANNELS * p * p
-        offset, lively, flow = read.split((cells, CHANNELS, 2 * p * p), dim=-1)
-        offset, flow = (
-            rearrange(part, "b t (y x) (c p q) -> b t c (y p) (x q)", p=p, q=p, x=columns) for part in (offset, flow)
-        )
+        offset, lively = read.split((CHANNELS * p * p, CHANNELS), dim=-1)
+        offset = rearrange(offset, "b t (y x) (c p q) -> b t c (y p) (x q)", p=p, q=p, x=columns)
         lively = LIVELY * torch.tanh(lively.mean(1, keepdim=True) / LIVELY)
         lively = repeat(lively, "b one (y x) c -> b one c (y p) (x q)", p=p, q=p, x=columns)
-        flow = FAR * flow * anchored[:, None, None, None, None]
-        with torch.autocast(flow.device.type, enabled=False):
-            base = noisy.base.float()
-            base = warp(base, at_every_pixel(base, self.shift_kernel.float(), self.shift_level.float()), flow)
-        return noisy.clean(base, offset, lively), flow
+        return noisy.clean(offset, lively)
 
 
 class Noisy:
-    """x_t as the prior understands it. Variances are along the cosines of the window."""
+    """x_t as the prior understands it: variances along the cosines of the window [T, C, h, w]."""
 
-    def __init__(self, x: Tensor, t: Tensor, base: Tensor, variance: Tensor) -> None:
-        self.x, self.base, self.variance = x, base, variance
+    def __init__(self, x: Tensor, t: Tensor, variance: Tensor) -> None:
+        self.x, self.variance = x, variance
         self.t = t.to(x)[:, None, None, None, None]
         self.basis = cosines(x.shape[1], x.device)
+        self.seen = self._turned(self.basis, x)
 
     def guess(self) -> Tensor:
-        """The best linear estimate of the offset from the anchor."""
-        return self._turned(self.basis.T, estimate(self._away(self.base[:, None]), self.variance, self.t))
+        """The best linear estimate of the clean latents."""
+        return self._turned(self.basis.T, estimate(self.seen, self.variance, self.t))
 
-    def clean(self, base: Tensor, offset: Tensor, lively: Tensor) -> Tensor:
-        """`base` + the best linear estimate from there + an offset in deviations, where all varies by e^lively of what
-        the prior says: [B, T, C, h, w], the same and [B, 1, C, h, w] -> clean latents."""
+    def clean(self, offset: Tensor, lively: Tensor) -> Tensor:
+        """That estimate + an offset in deviations, where all varies by e^lively of what the prior says: [B, T, C, h, w]
+        and [B, 1, C, h, w] -> clean latents."""
         variance = self.variance * lively.exp()
         told = deviation(variance, self.t) * self._turned(self.basis, offset)
-        return base + self._turned(self.basis.T, estimate(self._away(base), variance, self.t) + told)
-
-    def _away(self, base: Tensor) -> Tensor:
-        """What x_t shows beside a guess of the clean latents [B, 1 or T, C, h, w], along the cosines."""
-        return self._turned(self.basis, self.x - (1 - self.t) * base)
+        return self._turned(self.basis.T, estimate(self.seen, variance, self.t) + told)
 
     def _turned(self, basis: Tensor, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

@@ -1,7 +1,7 @@
 """What can be said of clean latents before any network looks: how far each cell of each channel strays from the anchor,
-and for how long.
+whose latents are zeros, and for how long.
 
-Seen as Gaussian, the offsets r of a window from its anchor have a best linear estimate out of noise, known in closed
+Seen as Gaussian, the latents r of a window have a best linear estimate out of noise, known in closed
 form (Wiener's filter; near the noise a trained network hardly differs from it: arXiv 2412.09726). The DiT starts from
 that estimate and answers in its deviations, which is the preconditioning of arXiv 2206.00364, table 1, with the
 variance of every cell and frequency in place of one number. A wall that never moves is then left alone at any noise.

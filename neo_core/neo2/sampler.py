@@ -8,7 +8,7 @@ initialisation to recover quality at the lower step count".
    limited
  - rescale (arXiv 2305.08891, eq. 15 and 16, on x0): what was amplified gets back a share of the deviation from the
    anchor that it had before
- - start: below 1, the walk begins at x = (1 - s0) anchor + s0 noise, the flow time being s0
+ - start: below 1, the walk begins at x = s0 noise, the flow time being s0: over the anchor, whose latents are zeros
 
 Clean latents are predicted and handed on between the steps, so that whoever joins chunks can do it there.
 
@@ -112,10 +112,9 @@ def times(sampling: Sampling) -> Tensor:
     return sampling.start * stops
 
 
-def begin(anchor: Tensor, noise: Tensor, sampling: Sampling) -> Tensor:
-    """Where the walk starts: noise over the anchor. [B, C, h, w], [B, T, C, h, w] -> [B, T, C, h, w]"""
-    level = float(times(sampling)[0])
-    return (1 - level) * anchor[:, None] + level * noise
+def begin(noise: Tensor, sampling: Sampling) -> Tensor:
+    """Where the walk starts: noise over the anchor. [B, T, C, h, w] -> the same"""
+    return float(times(sampling)[0]) * noise
 
 
 def advance(x: Tensor, clean: Tensor, t: float, s: float) -> Tensor:
@@ -141,8 +140,7 @@ def predict(dit: Predictor, x: Tensor, t: Tensor, conditions: Conditions, sampli
             more = more + (weight - 1) * (projected(term, full, sampling.limit) if sampling.apg else term)
     if all(getattr(sampling, name) < 1 for name in names):
         return plain
-    base = torch.where(conditions.anchored[:, None, None, None], conditions.anchor, 0)[:, None]
-    return rescaled(plain + more, plain, base, sampling.rescale)
+    return rescaled(plain + more, plain, sampling.rescale)
 
 
 def projected(term: Tensor, full: Tensor, limit: float) -> Tensor:
@@ -154,14 +152,12 @@ def projected(term: Tensor, full: Tensor, limit: float) -> Tensor:
     return term - _spread(along, term) * full
 
 
-def rescaled(guided: Tensor, plain: Tensor, base: Tensor, share: float) -> Tensor:
+def rescaled(guided: Tensor, plain: Tensor, share: float) -> Tensor:
     """Give a guided prediction a share of the deviation from the anchor that the plain one has, sample by sample.
-
-    guided, plain [B, T, C, h, w]; base [B, 1, C, h, w], which is as it is.
-    """
-    wanted, has = ((x - base).flatten(1).std(1) for x in (plain, guided))
+    [B, T, C, h, w] each"""
+    wanted, has = (x.flatten(1).std(1) for x in (plain, guided))
     size = torch.where(wanted > SMALL, wanted / has.clamp(min=SMALL), 1.0)
-    return base + _spread(1 + share * (size - 1), guided) * (guided - base)
+    return _spread(1 + share * (size - 1), guided) * guided
 
 
 def _spread(values: Tensor, x: Tensor) -> Tensor:
@@ -187,7 +183,7 @@ def sample_chunk(
 ) -> Tensor:
     """One window from its noise [B, T, C, h, w] -> clean latents [B, T, C, h, w]."""
     stops = times(sampling).tolist()
-    x = begin(conditions.anchor, noise, sampling)
+    x = begin(noise, sampling)
     for step, (t, s) in enumerate(pairwise(stops)):
         progress(step, sampling.steps, None)
         clean = predict(dit, x, x.new_full((len(x),), t), conditions, sampling)

@@ -1,10 +1,12 @@
-"""The video autoencoder of NEO 2: 4 x 4 x 4 pixels to a cell of 16 numbers and back, small and causal in time.
+"""The video autoencoder of NEO 2: 8 x 8 x 4 pixels to a cell of 16 numbers and back, small and causal in time.
 
-Beside each network runs a linear map of single blocks of pixels. It begins as the principal components of such blocks
-and the networks begin silent, so that training starts where linear coding ends. The decoder reads the latent of a
-reference picture too (the anchor), at every moment: what stands still need not be carried by every latent.
+It has two halves. One turns pictures into codes: 4 x 4 x 4 pixels to a cell of 16 numbers. Beside each of its networks
+runs a linear map of single blocks of pixels. It begins as the principal components of such blocks and the networks
+begin silent, so that training starts where linear coding ends. The decoder reads the code of a reference picture too
+(the anchor), at every moment. The other half (`motion_codec`) says how codes differ from that of the anchor: these are
+the latents, a quarter as many numbers.
 
-Letters: B batch, T latents, C channels of a latent, D width of a network, H W pixels, h w cells.
+Letters: B batch, T moments, C channels, D width of a network, H W pixels, h w cells of a code.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from ..nn.norm import ChannelRMSNorm
 from .causal_conv import CausalConv3d, Sum
 from .latent_space import CELL, CHANNELS, FRAMES
+from .motion_codec import MotionCodec
 
 BLOCK = 3 * FRAMES * CELL * CELL  # numbers in a block of pixels
 HALF = 2  # the fine part of the decoder works at half the size of the picture
@@ -34,6 +37,9 @@ class VideoVAEConfig:
     anchor_depth: int = 2
     fine_width: int = 48
     fine_depth: int = 2
+    motion_width: int = 96
+    motion_fine: int = 48
+    motion_depth: int = 3
 
 
 class ResidualBlock(nn.Module):
@@ -116,7 +122,7 @@ def unfold(blocks: Tensor, frames: int, side: int) -> Tensor:
 
 
 class VideoVAE(nn.Module):
-    """Video to latents and back. `encode` and `decode` speak in normalised latents; see `training/video_vae.py`."""
+    """Video to latents and back. Codes are normalised, see `training/video_vae.py`."""
 
     def __init__(self, config: VideoVAEConfig = VideoVAEConfig()) -> None:
         super().__init__()
@@ -124,24 +130,35 @@ class VideoVAE(nn.Module):
         self.linear_encoder = CausalConv3d(BLOCK, config.channels, (1, 1, 1))
         self.linear_decoder = CausalConv3d(config.channels, BLOCK, (1, 1, 1))
         self.encoder, self.decoder, self.sum = Encoder(config), Decoder(config), Sum()
+        self.motion = MotionCodec(config.channels, config.motion_width, config.motion_fine, config.motion_depth)
         self.register_buffer("mean", torch.zeros(config.channels))
         self.register_buffer("std", torch.ones(config.channels))
 
-    def encode(self, video: Tensor) -> Tensor:
-        """[B, 3, 4 T, H, W] in -1..1 -> [B, T, C, h, w], about unit scale; a latent knows nothing of later frames."""
+    def encode(self, video: Tensor, anchor: Tensor) -> Tensor:
+        """[B, 3, 4 T, H, W] in -1..1 and the anchor [B, C, h, w] -> latents [B, T, C, h / 2, w / 2], about unit size; a
+        latent knows nothing of later frames."""
+        return self.motion.encode(self.codes(video), anchor)
+
+    def codes(self, video: Tensor) -> Tensor:
+        """[B, 3, 4 T, H, W] in -1..1 -> [B, T, C, h, w], about unit scale; a code knows nothing of later frames."""
         return (self.compress(video).transpose(1, 2) - _each(self.mean)) / _each(self.std)
 
     def encode_still(self, picture: Tensor) -> Tensor:
         """A picture as four equal frames: [B, 3, H, W] -> [B, C, h, w]."""
-        return self.encode(repeat(picture, "b c h w -> b c f h w", f=FRAMES))[:, 0]
+        return self.codes(repeat(picture, "b c h w -> b c f h w", f=FRAMES))[:, 0]
 
     def decode(self, latents: Tensor, anchor: Tensor) -> Tensor:
-        """[B, T, C, h, w] and the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1; frames know no later latents."""
-        return self.paint(self.plain(latents), self.remember(anchor)).clamp(-1, 1)
+        """[B, T, C, h / 2, w / 2] and the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1; frames know no later
+        latents."""
+        return self.show(self.motion.decode(latents, anchor)[0], anchor)
 
-    def plain(self, latents: Tensor) -> Tensor:
-        """Normalised latents [B, T, C, h, w] as the networks make and read them: [B, C, T, h, w]."""
-        return (latents * _each(self.std) + _each(self.mean)).transpose(1, 2)
+    def show(self, codes: Tensor, anchor: Tensor) -> Tensor:
+        """Codes [B, T, C, h, w] and that of the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1."""
+        return self.paint(self.plain(codes), self.remember(anchor)).clamp(-1, 1)
+
+    def plain(self, codes: Tensor) -> Tensor:
+        """Normalised codes [B, T, C, h, w] as the networks make and read them: [B, C, T, h, w]."""
+        return (codes * _each(self.std) + _each(self.mean)).transpose(1, 2)
 
     def remember(self, anchor: Tensor) -> Tensor:
         """What the decoder needs of the anchor, the same for all of a video: [B, C, h, w] -> [B, D, 1, h, w]."""

@@ -37,7 +37,7 @@ from ..neo2.chunk_executor import Executor
 from ..neo2.continuum_sync import continuum
 from ..neo2.decoding import SLICE, decode_stream
 from ..neo2.dit import Conditions, DiT
-from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count
+from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count, latent_shape
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import Sampling, noise_field, sample_chunk
 from ..neo2.text_encoder import tokenise
@@ -87,7 +87,7 @@ class FullBodySettings:
 class Anchor:
     """A person that may be moved, as NEO 2 knows them."""
 
-    latent: Tensor  # [C, h, w]
+    latent: Tensor  # [C, 2h, 2w] the code of the picture
     picture: Tensor  # u8 [SIZE, SIZE, 3] what was encoded
     missing: float  # 0..1, of the picture that the photo does not show
     grant: Grant
@@ -146,8 +146,7 @@ def encode_anchor(models: FullBodyModels, portrait: Portrait, *, grant: Grant, p
     refuse_child(portrait.face, "the photo")
     progress(0, 1, None)
     half = frame_half_body(portrait.photo, portrait.face, SIZE)
-    pixels = rearrange(half.picture, "h w c -> 1 c h w").to(models.vae.mean) / 127.5 - 1
-    latent = models.vae.encode_still(pixels)[0].cpu().float()
+    latent = still_latent(models.vae, half.picture)
     progress(1, 1, half.picture)
     return Anchor(latent, half.picture, half.missing, grant, grant.stamp(latent, half.picture))
 
@@ -171,7 +170,7 @@ def denoise_chunk(
     length = max(count, settings.sync.shortest)  # beyond the end of the sound where a window would be too short
     hidden = _span(models, features)(HEARD * first, HEARD * (first + length))
     conditions = _alone(anchor.latent, hidden, tokenise(prompt))
-    noise = noise_field(settings.sampling.seed, first, length, tuple(anchor.latent.shape))
+    noise = noise_field(settings.sampling.seed, first, length, latent_shape(anchor.latent.shape))
     latents = sample_chunk(_Placed(models.dit), conditions, noise[None], settings.sampling, progress)[0, :count]
     return _performed(latents, anchor, min(frames, FRAMES * count))
 
@@ -187,8 +186,9 @@ def continuum_latents(
     """The performance of a whole sound, its chunks denoised side by side and made to agree."""
     anchor.require()
     frames = frame_count(features.samples, features.sample_rate, FPS)
-    latents, done = anchor.latent.new_empty(latent_count(frames), *anchor.latent.shape), 0
-    for piece in _pieces(models, anchor, _span(models, features), prompt, frames, settings, progress):
+    latents, done = anchor.latent.new_empty(latent_count(frames), *latent_shape(anchor.latent.shape)), 0
+    span = _span(models, features)
+    for piece in latent_pieces(models.dit, anchor.latent, span, prompt, len(latents), settings, progress):
         anchor.grant.require(FULL_BODY)
         latents[done : done + len(piece)] = piece
         done += len(piece)
@@ -218,8 +218,9 @@ def perform_full_body(
     encoder = models.audio_encoder
     models.require_hearing(encoder.layers, encoder.width, encoder.name)
     span = HeardSpan(heard(encoder, sound, told.again), silence(encoder))
-    pieces = _pieces(models, anchor, span, prompt, frames, settings, told.again, executor)
-    shown = _frames(models, anchor.latent, pieces, frames)
+    total = latent_count(frames)
+    pieces = latent_pieces(models.dit, anchor.latent, span, prompt, total, settings, told.again, executor)
+    shown = decoded_frames(models.vae, anchor.latent, pieces, frames)
     _write(shown, frames, output, sound, settings.scale, anchor.latent, anchor.grant, told)
     return frames
 
@@ -237,7 +238,7 @@ def write_latents(
     in squares of that many cells: the same ones, in less memory."""
     latents.require()
     sound = usable(sound)
-    shown = _frames(models, latents.anchor, [latents.latents], latents.frames, tile)
+    shown = decoded_frames(models.vae, latents.anchor, [latents.latents], latents.frames, tile)
     _write(shown, latents.frames, output, sound, scale, latents.anchor, latents.grant, progress)
     return latents.frames
 
@@ -269,42 +270,52 @@ def _write(
         grant.require(FULL_BODY)
 
 
-def _frames(
-    models: FullBodyModels, anchor: Tensor, pieces: Iterable[Tensor], frames: int, tile: int | None = None
-) -> Iterator[Tensor]:
-    """The frames of a video one by one; of the last latent only what the sound still covers. u8 [H, W, 3]"""
-    slices = (part for piece in pieces for part in piece.split(SLICE))
-    for shown in decode_stream(models.vae, anchor, slices, tile):
-        yield from shown[:frames]
-        frames -= len(shown[:frames])
+# --- numbers in, numbers out: whoever calls these has asked, or shows nobody --------------------------------------------
 
 
-def _pieces(
-    models: FullBodyModels,
-    anchor: Anchor,
+@torch.no_grad()
+def still_latent(vae: VideoVAE, picture: Tensor) -> Tensor:
+    """The code of a picture. u8 [H, W, 3] -> [C, 2h, 2w]"""
+    pixels = rearrange(picture, "h w c -> 1 c h w").to(vae.mean) / 127.5 - 1
+    return vae.encode_still(pixels)[0].cpu().float()
+
+
+def latent_pieces(
+    dit: DiT,
+    anchor: Tensor,
     span: HeardSpan,
     prompt: str,
-    frames: int,
+    total: int,
     settings: FullBodySettings,
-    progress: Progress,
+    progress: Progress = silent,
     executor: Executor | None = None,
 ) -> Iterator[Tensor]:
-    """The latents of a video in pieces [t, C, h, w], as they are finished."""
+    """The `total` latents of a video in pieces [t, C, h, w], as they are finished. anchor [C, 2h, 2w]"""
 
     def sound(first: int, last: int) -> Tensor:
         return span(HEARD * first, HEARD * last)
 
     return continuum(
-        models.dit if executor else _Placed(models.dit),  # an executor finds a place for it
-        anchor.latent,
+        dit if executor else _Placed(dit),  # an executor finds a place for it
+        anchor,
         sound,
         tokenise(prompt),
-        latent_count(frames),
+        total,
         settings.sync,
         settings.sampling,
         executor,
         progress,
     )
+
+
+def decoded_frames(
+    vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], frames: int, tile: int | None = None
+) -> Iterator[Tensor]:
+    """The frames of a video one by one; of the last latent only what the sound still covers. u8 [H, W, 3]"""
+    slices = (part for piece in pieces for part in piece.split(SLICE))
+    for shown in decode_stream(vae, anchor, slices, tile):
+        yield from shown[:frames]
+        frames -= len(shown[:frames])
 
 
 def _span(models: FullBodyModels, features: AudioFeatures) -> HeardSpan:
@@ -315,9 +326,9 @@ def _span(models: FullBodyModels, features: AudioFeatures) -> HeardSpan:
 
 
 def _alone(anchor: Tensor, hidden: Tensor, words: Tensor) -> Conditions:
-    """What steers a chunk that knows of no other. [C, h, w], [L, t, D], [W, G]"""
+    """What steers a chunk that knows of no other. [C, 2h, 2w], [L, t, D], [W, G]"""
     yes = torch.ones(1, dtype=torch.bool)
-    context = anchor.new_zeros(1, 0, *anchor.shape)
+    context = anchor.new_zeros(1, 0, *latent_shape(anchor.shape))
     said = yes & bool(len(words))
     return Conditions(anchor[None], hidden[None], words[None], context, anchor.new_zeros(1, 0), yes, said, ~yes, yes)
 

@@ -28,7 +28,7 @@ def busy_places(clips: Sequence[Clip], seen: Tensor, patch: int) -> Tensor:
 
 
 def _busy(clip: Clip, seen: Tensor, patch: int) -> Tensor:
-    away = (clip.latents.float() - clip.anchor.float()).square() * seen[:, None, None]
+    away = clip.latents.float().square() * seen[:, None, None]
     away = reduce(away, "t c (y p) (x q) -> y x", "mean", p=patch, q=patch) / seen.mean()
     shown = reduce((clip.shows != NONE).float(), "t (y p) (x q) -> y x", "mean", p=patch, q=patch)
     return CALM + away.sqrt() + SHOWN * shown

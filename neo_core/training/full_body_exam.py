@@ -6,15 +6,16 @@
 held-out voices; FILE is the network of `train mouth-reader`. A *take* is
 the reference picture of a film, performed by the shipped model to the prompt of that film and to its sound, or to the
 sound of another one. Mouth and hands are read from the decoded frames (`evaluation/mouth_reader.py`), in takes and in
-films alike, and compared with what the films know of themselves.
+films alike, and compared with what the films know of themselves. Only people are asked for on whom no setting was
+chosen (`exam_halves`); where there are fewer films than a row states, it could not run.
 
 Letters: T frames, K latents, N films.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean, median
@@ -25,9 +26,11 @@ from torch import Tensor
 from ..audio.encoder import encode
 from ..audio.loading import load_audio_encoder
 from ..data_types import Waveform
+from ..evaluation import full_body_length
 from ..evaluation.bench import CouldNotRun
-from ..evaluation.continuity import picture_report
-from ..evaluation.frechet import Clip, latent_space
+from ..evaluation.bootstrap import Range, bootstrap
+from ..evaluation.continuity import SeamReport, picture_report
+from ..evaluation.frechet import frechet, gaussian, latent_space
 from ..evaluation.full_body import (
     LEAST_MOTION,
     Look,
@@ -39,6 +42,7 @@ from ..evaluation.full_body import (
     look,
     motion,
     recognised,
+    swing_ratio,
     window_means,
 )
 from ..evaluation.full_body_actor import SYNC, TUNED, Actor, reconstructed
@@ -47,6 +51,7 @@ from ..neo2.latent_space import FRAMES, RATE, latent_count
 from ..neo2.sampler import Sampling
 from ..neo2.window_layout import Sync, join_frames
 from ..weights.safetensors_io import load_made
+from .exam_halves import bench_half
 from .films import Film, load_films
 from .synthetic.performances import load_performances
 from .synthetic.prompts import manner_words
@@ -57,12 +62,14 @@ FRAMING = "half body"  # what the embedded model is trained for
 FILMS = 48  # that are performed, as they are and with another sound
 CANDIDATES = 6  # people of whom one is animated by the command itself
 OTHER_SEEDS = 1000
-WINDOW = 32  # frames over which gestures and prosody are averaged
-MANY = Sampling(steps=30, schedule=1.0)  # equal steps from pure noise, nothing guided
+WINDOW = 16  # frames over which gestures and prosody are averaged
+MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pure noise, guided like the few
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
-CUT = replace(SYNC, fusion="cut", phase=False, shared_noise=False, context=False)
+ALONE = replace(
+    SYNC, overlap=0, fusion="cut", phase=False, shared_noise=False, context=False
+)  # chunks know of no other
 SAMPLES = SOUND_RATE // RATE  # per frame
 log = logging.getLogger(__name__)
 
@@ -112,6 +119,11 @@ class Exam:
     def anchors(self) -> list[Tensor]:
         """The encoded reference pictures. [C, h, w] each"""
         return [self.actor.anchor(m.picture) for m in self.moments]
+
+    @cached_property
+    def people(self) -> list[int]:
+        """Whom each film shows."""
+        return [m.film.person for m in self.moments]
 
     @cached_property
     def partners(self) -> list[int]:
@@ -177,32 +189,40 @@ class Exam:
             self.notes[name.replace("_", " ")] = value
             log.info("%s: %.3g", name.replace("_", " "), value)
 
+    def note_range(self, name: str, found: Range) -> None:
+        """Keep how far a row could be off with other people."""
+        self.note(**{f"{name}, 95_% of draws of people from": found.low, f"{name}, to": found.high})
+
 
 def prepare(actor: Actor, people: Path, reader: Path, notes: dict[str, float], count: int = FILMS) -> Exam:
     """The exam on the films of a folder. Raises InputError where there are none, CouldNotRun where they do not do."""
-    moments = tuple(moment(film) for film in choose(load_films(people), count))
-    exam = Exam(actor, load_mouth_reader(reader), moments, notes)
+    films = choose(bench_half(load_films(people)))
+    if len(films) < count:
+        raise CouldNotRun(f"{len(films)} films in {people} are of people to be judged on; expected {count}")
+    exam = Exam(actor, load_mouth_reader(reader), tuple(map(moment, films[:count])), notes)
     exam.notes["films"] = len(exam.moments)
-    exam.notes["people"] = len({m.film.person for m in exam.moments})
+    exam.notes["people"] = len(set(exam.people))
     exam.notes["voices"] = len({speaker(m.film.voice) for m in exam.moments})
     figures = load_made(reader).get("held_out_figures", {})
     exam.notes.update({f"the reader by its recipe: {name}": float(value) for name, value in figures.items()})
     return exam
 
 
-def pictures(people: Path, count: int = CANDIDATES) -> list[Tensor]:
-    """The reference pictures of some films of a folder. u8 [H, W, 3] each"""
-    return [film.anchor() for film in choose(load_films(people), count)]
+def length(people: Path, work: Path, dit: Path | None, notes: dict[str, float]) -> dict[str, float]:
+    """A minute of one of some people of a folder, who should move as people in films do."""
+    films = choose(bench_half(load_films(people)))[:CANDIDATES]
+    moves = fmean(motion(film.video()) for film in films)
+    return full_body_length.bench([film.anchor() for film in films], moves, work, notes, dit)
 
 
-def choose(films: Sequence[Film], count: int) -> list[Film]:
-    """Held-out people who speak, first films of scenes before second ones: as many people as there are."""
+def choose(films: Sequence[Film]) -> list[Film]:
+    """Held-out people who speak, first films of scenes before second ones: as many people as there are come first."""
     usable = [film for film in films if film.held_out and film.speaking and film.framing == FRAMING]
     if len({speaker(film.voice) for film in usable}) < 2 or len({film.person for film in usable}) < 2:
         raise CouldNotRun(
             f"{len(usable)} of {len(films)} films show held-out speakers, {FRAMING}; expected several people and voices"
         )
-    return sorted(usable, key=lambda film: (film.part, film.scene))[:count]
+    return sorted(usable, key=lambda film: (film.part, film.scene))
 
 
 def moment(film: Film) -> Moment:
@@ -251,6 +271,12 @@ def sound(exam: Exam) -> dict[str, float]:
         mouth_opening_shuffled_sound_median_over_films=_median(wrong, truth),
         mouth_opening_spread_over_that_of_films=_spread(right) / max(_spread(truth), 1e-6),
     )
+    ranges = {
+        name: bootstrap(exam.people, _agreement_of(found, truth))
+        for name, found in (("right", right), ("shuffled", wrong))
+    }
+    for name, found in ranges.items():
+        exam.note_range(f"mouth opening, {name} sound", found)
     return {
         "mouth opening, right sound": agreement(right, truth),
         "mouth opening, shuffled sound": agreement(wrong, truth),
@@ -258,36 +284,40 @@ def sound(exam: Exam) -> dict[str, float]:
 
 
 def gestures(exam: Exam) -> dict[str, float]:
-    """Do the hands move when the voice does? All are asked to be emphatic: then there are gestures, and none is larger
-    because of another manner. Windows of all takes together."""
+    """Do the hands move when the voice does? Within films: who gestures much whatever is said gains nothing. All are
+    asked to be emphatic: then there are gestures."""
     prosody = [window_means(m.prosody, WINDOW) for m in exam.moments]
-    generated = [hand_speed(take.reading.hands, take.visible) for take in exam.emphatic]
-    true = [hand_speed(m.hands, m.visible) for m in exam.moments]
-    filmed = [hand_speed(take.reading.hands, take.visible) for take in exam.filmed]
 
-    def follows(speeds: Sequence[Tensor], numbers: Sequence[int] = range(len(prosody))) -> float:
-        found = torch.cat([window_means(speeds[k], WINDOW) for k in numbers])
-        return correlation(found, torch.cat([prosody[k] for k in numbers]))
+    def windows(takes: Sequence[Take]) -> list[Tensor]:
+        return [window_means(hand_speed(take.reading.hands, take.visible), WINDOW) for take in takes]
 
+    generated, filmed, own = windows(exam.emphatic), windows(exam.filmed), windows(exam.right)
+    speeds = [hand_speed(m.hands, m.visible) for m in exam.moments]
+    true = [window_means(speed, WINDOW) for speed in speeds]
     of_kind = [k for k, m in enumerate(exam.moments) if m.film.manner == "emphatic"]
-    if len(of_kind) > 1:
-        exam.note(gestures_of_the_emphatic_films_follow_the_voice=follows(true, of_kind))
+    if of_kind:
+        exam.note(gestures_of_the_emphatic_films_follow_the_voice=_agreement_of(true, prosody)(of_kind))
+    read_off = [hand_speed(take.reading.hands, take.visible) for take in exam.filmed]
     exam.note(
         windows_of_gestures=sum(map(len, prosody)),
-        gestures_of_all_films_follow_the_voice=follows(true),
-        gestures_read_from_all_films_follow_the_voice=follows(filmed),
-        gestures_in_the_manners_of_the_films_follow_the_voice=follows(
-            [hand_speed(take.reading.hands, take.visible) for take in exam.right]
-        ),
-        hand_speed_read_from_films_correlation=correlation(torch.cat(filmed), torch.cat(true)),
+        gestures_of_all_films_follow_the_voice=agreement(true, prosody),
+        gestures_read_from_all_films_follow_the_voice=agreement(filmed, prosody),
+        gestures_in_the_manners_of_the_films_follow_the_voice=agreement(own, prosody),
+        hand_speed_read_from_films_correlation=correlation(torch.cat(read_off), torch.cat(speeds)),
     )
-    return {"gestures follow the voice": follows(generated)}
+    exam.note_range("gestures follow the voice", bootstrap(exam.people, _agreement_of(generated, prosody)))
+    return {"gestures follow the voice": agreement(generated, prosody)}
+
+
+def _agreement_of(found: Sequence[Tensor], truth: Sequence[Tensor]) -> Callable[[Sequence[int]], float]:
+    """Agreement of the films of these numbers."""
+    return lambda numbers: agreement([found[k] for k in numbers], [truth[k] for k in numbers])
 
 
 def identity(exam: Exam) -> dict[str, float]:
     """Is it the person of the picture, whatever is said, and another one with another picture?"""
     right, wrong = (exam.looks(takes) for takes in (exam.right, exam.wrong))
-    people = [m.film.person for m in exam.moments]
+    people = exam.people
     pairs = [(j, k) for k, j in enumerate(exam.partners) if people[j] != people[k]]
     across = [right[j].distance(wrong[k]) for j, k in pairs]  # both perform the sound of film j
     within = [a.distance(b) for a, b in zip(right, wrong, strict=True)]
@@ -315,7 +345,7 @@ def _halves_apart(moment: Moment) -> float:
 def _references(exam: Exam, takes: Sequence[Look]) -> tuple[list[float], list[list[float]]]:
     """Distances of each take to its own reference picture, and to those of other people."""
     pictures = [look(m.picture[None], m.face) for m in exam.moments]
-    people = [m.film.person for m in exam.moments]
+    people = exam.people
     own = [take.distance(picture) for take, picture in zip(takes, pictures, strict=True)]
     others = [
         [take.distance(p) for p, other in zip(pictures, people, strict=True) if other != person]
@@ -327,6 +357,7 @@ def _references(exam: Exam, takes: Sequence[Look]) -> tuple[list[float], list[li
 def delivery(exam: Exam) -> dict[str, float]:
     """One sentence, asked for in two manners: everything else is equal. The films' ratio is of other sentences."""
     swings = [[amplitude(take.reading.hands, take.visible) for take in takes] for takes in (exam.emphatic, exam.calm)]
+    usual = fmean(amplitude(take.reading.hands, take.visible) for take in exam.filmed)
     films = [
         [amplitude(m.hands, m.visible) for m in exam.moments if m.film.manner == manner]
         for manner in ("emphatic", "calm")
@@ -335,63 +366,95 @@ def delivery(exam: Exam) -> dict[str, float]:
         exam.note(emphatic_over_calm_in_the_films=fmean(films[0]) / max(fmean(films[1]), 1e-6))
     exam.note(
         sentences_whose_emphatic_gestures_are_larger=fmean(a > b for a, b in zip(*swings, strict=True)),
-        swing_of_emphatic_hands_in_pixels=fmean(swings[0]),
+        swing_of_emphatic_hands_over_that_of_films=fmean(swings[0]) / max(usual, 1e-6),
+        swing_of_calm_hands_over_that_of_films=fmean(swings[1]) / max(usual, 1e-6),
     )
-    return {"emphatic over calm delivery": sum(swings[0]) / max(sum(swings[1]), 1e-6)}
+
+    def ratio(numbers: Sequence[int]) -> float:
+        return swing_ratio(*([swing[k] for k in numbers] for swing in swings), usual)
+
+    exam.note_range("emphatic over calm delivery", bootstrap(exam.people, ratio))
+    return {"emphatic over calm delivery": ratio(range(len(exam.moments)))}
 
 
 def steps(exam: Exam) -> dict[str, float]:
     """Latents of few steps, of many, and of few taken naively, against those of the films: one chunk of each."""
-    films = [Clip(exam.actor.encode(m.video)[: SYNC.chunk], a) for m, a in zip(exam.moments, exam.anchors, strict=True)]
-    space = latent_space(films)
-    plans = {"tuned": TUNED, "many": MANY, "naive": NAIVE}
-    apart = {}
-    for name, sampling in plans.items():
-        clips = [
-            Clip(exam.actor.perform(a, m.heard, m.film.prompt, SYNC.chunk, replace(sampling, seed=k)), a)
-            for k, (m, a) in enumerate(zip(exam.moments, exam.anchors, strict=True))
-        ]
-        apart[name] = space.distance(clips, films)
-        exam.note(**{f"Fréchet_distance_{name}_{sampling.steps}_steps": apart[name]})
+    films = [exam.actor.encode(m.video, a)[: SYNC.chunk] for m, a in zip(exam.moments, exam.anchors, strict=True)]
+    space, everyone = latent_space(films), range(len(films))
+    true = [space.features([film]) for film in films]  # [T - 1, D] each
+    made = {
+        name: [space.features([clip]) for clip in _chunks(exam, sampling)]
+        for name, sampling in (("tuned", TUNED), ("many", MANY), ("naive", NAIVE))
+    }
+
+    def apart(name: str, numbers: Sequence[int]) -> float:
+        return frechet(*(gaussian(torch.cat([rows[k] for k in numbers])) for rows in (made[name], true)))
+
+    def over(name: str) -> Callable[[Sequence[int]], float]:
+        return lambda numbers: apart("tuned", numbers) / max(apart(name, numbers), 1e-9)
+
+    exam.note(**{f"Fréchet_distance_{name}_steps": apart(name, everyone) for name in made})
     half = len(films) // 2
     exam.note(Fréchet_distance_of_one_half_of_the_films_to_the_other=space.distance(films[:half], films[half:]))
-    return {
-        "3 steps over 30": apart["tuned"] / max(apart["many"], 1e-9),
-        "tuned 3 steps over naive 3": apart["tuned"] / max(apart["naive"], 1e-9),
-    }
+    rows = {"3 steps over 30": over("many"), "tuned 3 steps over naive 3": over("naive")}
+    for name, ratio in rows.items():
+        exam.note_range(name, bootstrap(exam.people, ratio))
+    return {name: ratio(everyone) for name, ratio in rows.items()}
+
+
+def _chunks(exam: Exam, sampling: Sampling) -> list[Tensor]:
+    """The first chunk of every film. [T, C, h, w] each"""
+    return [
+        exam.actor.perform(a, m.heard, m.film.prompt, SYNC.chunk, replace(sampling, seed=k))
+        for k, (m, a) in enumerate(zip(exam.moments, exam.anchors, strict=True))
+    ]
 
 
 def seams(exam: Exam, performances: Path) -> dict[str, float]:
-    """Can one see where chunks meet? Beside it chunks that know nothing of each other, cut hard."""
+    """Can one see where chunks meet? Beside it chunks that know nothing of each other, cut hard; their inside, where
+    nothing was ever joined, is what seams of both are compared with."""
     sounds = held_out_sounds(performances, LONG_FRAMES, LONG_VIDEOS)
-    people = list({m.film.person: k for k, m in reversed(list(enumerate(exam.moments)))}.values())[: len(sounds)]
-    videos = {
-        name: [exam.film(k, hidden, sync) for k, hidden in zip(people, sounds, strict=False)]
-        for name, sync in (("shipped", SYNC), ("cut", CUT))
-    }
-    moved = fmean(map(motion, videos["shipped"])) / fmean(motion(m.video) for m in exam.moments)
+    people = list({person: k for k, person in reversed(list(enumerate(exam.people)))}.values())
+    if len(people) < LONG_VIDEOS:
+        raise CouldNotRun(f"films show {len(people)} people; expected {LONG_VIDEOS}")
+    shipped, alone = (
+        [exam.film(k, hidden, sync) for k, hidden in zip(people, sounds, strict=False)] for sync in (SYNC, ALONE)
+    )
+    moved = fmean(map(motion, shipped)) / fmean(motion(m.video) for m in exam.moments)
     if moved < LEAST_MOTION:
         raise CouldNotRun(f"videos move {moved:.2f} times as much as films: nothing is seen; expected {LEAST_MOTION:g}")
-    found = {}
-    for name, sync in (("shipped", SYNC), ("cut", CUT)):
-        joins = join_frames(latent_count(LONG_FRAMES), sync, TUNED.steps)
-        found[name] = [seam for video in videos[name] for seam in picture_report(video, joins, RATE).seams]
-    velocity, interpolation = (
-        {name: median(getattr(seam, figure) for seam in all_seams) for name, all_seams in found.items()}
-        for figure in ("velocity", "interpolation")
-    )
-    exam.note(
-        seams=len(found["shipped"]),
-        seams_that_look_like_seams=sum(bool(seam.faults) for seam in found["shipped"]),
-        ghosting_at_seams=median(seam.ghosting for seam in found["shipped"]),
-        seams_of_a_hard_cut_that_look_like_seams=sum(bool(seam.faults) for seam in found["cut"]),
-        seam_velocity_of_a_hard_cut=velocity["cut"],
-        **{"motion-interpolation_error_of_a_hard_cut": interpolation["cut"]},
-    )
-    return {
-        "seam velocity": velocity["shipped"],
-        "motion-interpolation error at seams": interpolation["shipped"],
+    own = [_seam_report(video, SYNC) for video in shipped]
+    cut = [_seam_report(video, ALONE) for video in alone]
+    found = {
+        "shipped": [report.against(other.inside).seams for report, other in zip(own, cut, strict=True)],
+        "cut": [report.seams for report in cut],
+        "inside": [report.seams for report in own],
     }
+
+    def middle(name: str, figure: str, numbers: Sequence[int] = range(LONG_VIDEOS)) -> float:
+        return median(getattr(seam, figure) for k in numbers for seam in found[name][k])
+
+    counts = {name: sum(bool(seam.faults) for seams in found[name] for seam in seams) for name in found}
+    exam.note(
+        seams=sum(map(len, found["shipped"])),
+        seams_that_look_like_seams=counts["shipped"],
+        ghosting_at_seams=middle("shipped", "ghosting"),
+        seams_of_chunks_alone_that_look_like_seams=counts["cut"],
+    )
+    rows = {"seam velocity": "velocity", "motion-interpolation error at seams": "interpolation"}
+    for name, figure in rows.items():
+        exam.note(
+            **{
+                f"{name}, of chunks alone and cut hard": middle("cut", figure),
+                f"{name}, against the inside of the same video": middle("inside", figure),
+            }
+        )
+        exam.note_range(name, bootstrap(range(LONG_VIDEOS), partial(middle, "shipped", figure)))
+    return {name: middle("shipped", figure) for name, figure in rows.items()}
+
+
+def _seam_report(video: Tensor, sync: Sync) -> SeamReport:
+    return picture_report(video, join_frames(latent_count(len(video)), sync, TUNED.steps), RATE)
 
 
 def held_out_sounds(performances: Path, frames: int, count: int) -> list[Tensor]:
@@ -401,8 +464,10 @@ def held_out_sounds(performances: Path, frames: int, count: int) -> list[Tensor]
         if is_held_out(utterance.voice) and len(utterance.samples) >= frames * SAMPLES:
             voices.setdefault(speaker(utterance.voice), []).append(utterance)
     turns = [u for of_all in zip_longest(*voices.values()) for u in of_all if u is not None][:count]
-    if not turns:
-        raise CouldNotRun(f"no held-out voice in {performances} speaks for {frames / RATE:.1f} s; expected longer ones")
+    if len(turns) < count:
+        raise CouldNotRun(
+            f"held-out voices in {performances} speak {len(turns)} times for {frames / RATE:.1f} s; expected {count} times"
+        )
     heard = (encode(encoder, Waveform(u.samples.float()[None], SOUND_RATE)).hidden_states for u in turns)
     return [hidden[:, : 2 * frames] for hidden in heard]
 

@@ -18,13 +18,11 @@ WINDOW = 10  # latents
 
 @torch.no_grad()
 def autocovariances(clips: Sequence[Clip], lags: int) -> Tensor:
-    """Of latents about nothing and about their anchor: [2, G, C, h, w]. A pose that a film keeps counts too: it was
-    not known before."""
+    """Of latents: [G, C, h, w]. A pose that a film keeps counts too: it was not known before."""
     sums, counts = torch.zeros(()), torch.zeros(lags)
     for clip in clips:
         latents = clip.latents.float()
-        both = torch.stack((latents, latents - clip.anchor.float()))
-        sums = sums + torch.stack([_products(both, lag) for lag in range(lags)], dim=1)
+        sums = sums + torch.stack([_products(latents, lag) for lag in range(lags)])
         counts += torch.tensor([max(len(latents) - lag, 0) for lag in range(lags)])
     if not counts.all():
         raise ValueError(f"no film is longer than {lags} latents")
@@ -32,8 +30,8 @@ def autocovariances(clips: Sequence[Clip], lags: int) -> Tensor:
 
 
 def _products(x: Tensor, lag: int) -> Tensor:
-    """Sums over time of products of latents so far apart: [2, n, C, h, w] -> [2, C, h, w]."""
-    return (x[:, lag:] * x[:, : x.shape[1] - lag]).sum(1)
+    """Sums over time of products of latents so far apart: [n, C, h, w] -> [C, h, w]."""
+    return (x[lag:] * x[: len(x) - lag]).sum(0)
 
 
 def smoothed(table: Tensor) -> Tensor:
@@ -49,8 +47,8 @@ def linear_errors(
 ) -> dict[str, list[float]]:
     """Mean square error, per number of a latent, of clean latents estimated from noisy ones without any network: with
     one variance for all, with one of every cell and channel, and with one of every frequency as well. A mean over
-    whole windows of the clips and, in closed form, over all noise. autocovariance [2, G, C, h, w]"""
-    beside = resized(autocovariance.float(), clips[0].latents.shape[-2:])[1]
+    whole windows of the clips and, in closed form, over all noise. autocovariance [G, C, h, w]"""
+    beside = resized(autocovariance.float(), clips[0].latents.shape[-2:])
     priors = {
         "one variance": beside[0].mean().expand(length, *beside.shape[1:]),
         "per cell and channel": beside[0].expand(length, -1, -1, -1),
@@ -59,7 +57,7 @@ def linear_errors(
     errors = {name: torch.zeros(len(times)) for name in priors}
     count = 0
     for clip in clips:
-        away = (clip.latents.float() - clip.anchor.float()).unfold(0, length, length).movedim(-1, 1)  # [N, T, C, h, w]
+        away = clip.latents.float().unfold(0, length, length).movedim(-1, 1)  # [N, T, C, h, w]
         turned = along(cosines(length), away)
         for name, variance in priors.items():
             errors[name] += torch.stack([_left(turned, variance, torch.tensor(t)) for t in times])

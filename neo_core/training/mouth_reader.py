@@ -142,10 +142,10 @@ def decoded(
     vae: VideoVAE, frames: Sequence[Tensor], films: Sequence[Film], noisy: float, dice: torch.Generator
 ) -> list[Tensor]:
     """Frames [t, 3, H, W] in 0..1 of some films to latents, noise over them, and back; t is a multiple of 4."""
-    anchors = torch.stack([pixels(film.anchor()[None])[:, 0] for film in films])
-    latents = vae.encode(torch.stack([piece.movedim(0, 1) for piece in frames]) * 2 - 1)
+    anchors = vae.encode_still(torch.stack([pixels(film.anchor()[None])[:, 0] for film in films]))
+    latents = vae.encode(torch.stack([piece.movedim(0, 1) for piece in frames]) * 2 - 1, anchors)
     latents = latents + noisy * torch.randn(latents.shape, generator=dice)
-    return list((vae.decode(latents, vae.encode_still(anchors)).movedim(1, 2) + 1) / 2)
+    return list((vae.decode(latents, anchors).movedim(1, 2) + 1) / 2)
 
 
 def shifted(batch: Piece, dice: torch.Generator) -> Piece:

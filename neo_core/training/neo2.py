@@ -27,13 +27,11 @@ from torch import Tensor, nn
 from ..flow.path import interpolate
 from ..flow.schedule import logit_normal
 from ..media.image import write_image
-from ..neo2.anchor_warp import shift_kernel
 from ..neo2.dit import SIZES, DiT, DiTConfig
 from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
-from .anchor_matches import with_matches
 from .busy_tokens import busy_places, draw_places, looked_at
 from .films import held_out_films, training_films
 from .flow_matching import Plan, Run, step_dice, train, velocity_error
@@ -45,11 +43,11 @@ from .neo2_clips import (
     NONE,
     Clip,
     Windows,
-    channel_weight,
     disturb,
     draw,
     drop,
     hush,
+    latent_weight,
     load_clips,
     moved,
     muffle,
@@ -68,8 +66,6 @@ FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 20.0}  # what a cell counts, by what it shows
 SPEED_SHARE = 1.0  # of the differences of successive latents
 LIPS_SHARE = 0.5  # of what is read off the mouth
-FLOW_SHARE = 0.1  # of where in the anchor things are
-NEAR = 2.0  # pixels within which that error is squared
 HEARING_STEPS = 1100  # before the films
 STRAY = 2  # cells that a window may be moved by
 HEARD_NOISE = 0.2  # deviations over what is heard, at most
@@ -110,9 +106,6 @@ def run(arguments: argparse.Namespace) -> None:
     exam = exam_windows(strangers, EXAM)
     torch.manual_seed(arguments.seed)
     net = DiT(DiTConfig(**SIZES[arguments.size]))
-    clips = with_matches(clips, vae, channel_weight(vae))
-    for name, value in zip(("shift_kernel", "shift_level"), shift_kernel(vae), strict=True):
-        net.get_buffer(name).copy_(value)
     net.autocovariance.copy_(autocovariances(clips, net.config.prior_lags))
     log.info("linear estimate on the exam:\n%s", table(linear_errors(net.autocovariance, strangers)))
     if arguments.performances and not arguments.resume:
@@ -122,7 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
     state = Run(net.to(device), plan, story)
     if arguments.resume:
         state.load(_resume_path(arguments.out))
-    care = Care(channel_weight(vae).to(device), fit_lips(clips))
+    care = Care(latent_weight(clips, vae).to(device), fit_lips(clips))
     busy = busy_places(clips, care.seen, net.config.patch)
     loss = partial(
         step_loss, state=state, clips=clips, count=arguments.batch, care=care, busy=busy, seed=arguments.seed
@@ -161,22 +154,13 @@ def windows_loss(
     x = interpolate(data, noise, t)
     known = None if places is None else looked_at(places, *data.shape[-2:], net.config.patch)
     with torch.autocast(device.type, torch.bfloat16):
-        predicted, flow = net.clean_and_flow(x, t, windows.conditions, places)
+        predicted = net(x, t, windows.conditions, places)
     clear = (1 - t)[:, None, None, None, None].square()
     terms = velocity_error(x, predicted, data, t)
     speed = F.pad((predicted - data).diff(dim=1).square(), (0, 0, 0, 0, 0, 0, 1, 0))  # of successive latents
     terms = terms + SPEED_SHARE * clear * speed
     lips = care.lips.error(predicted, data, windows.shows, known)
-    total = weighted(terms, windows.shows, care.seen, known) + LIPS_SHARE * lips
-    return total if windows.match is None else total + FLOW_SHARE * flow_error(flow, windows, known)
-
-
-def flow_error(flow: Tensor, windows: Windows, known: Tensor | None = None) -> Tensor:
-    """How far the flow [B, T, 2, h, w] is from what comparing found, where that counts and there is an anchor."""
-    counts = windows.match[:, :, 2] * windows.conditions.anchored[:, None, None, None]
-    counts = counts if known is None else counts * known[:, None]
-    apart = F.smooth_l1_loss(flow, windows.match[:, :, :2], beta=NEAR, reduction="none").sum(2)
-    return (counts * apart).sum() / counts.sum().clamp(min=1)
+    return weighted(terms, windows.shows, care.seen, known) + LIPS_SHARE * lips
 
 
 def weighted(terms: Tensor, shows: Tensor, seen: Tensor, known: Tensor | None = None) -> Tensor:

@@ -1,7 +1,8 @@
 """Films as the DiT of NEO 2 learns from them: latents that are encoded once, and windows cut out of them.
 
-Beside the films of a folder lies `latents.safetensors`, made once per video autoencoder: the latents and the anchor of
-every film. A window has its own latents, the sound of exactly its frames, and the latents before it as context.
+Beside the films of a folder lies `codes.safetensors`, made once per video autoencoder: the codes of every film and of
+its anchor, from which the latents are made. A window has its own latents, the sound of exactly its frames, and the
+latents before it as context.
 
 Letters: n latents of a film, B batch, T latents of a window, K of context, C channels, h w cells, L layers of the audio
 encoder.
@@ -20,20 +21,21 @@ from torch import Tensor
 
 from ..data_types import InputError
 from ..neo2.dit import Conditions
-from ..neo2.latent_space import CELL, FRAMES
+from ..neo2.latent_space import CELL, COARSE, FRAMES
 from ..neo2.text_encoder import pad_words, tokenise
 from ..neo2.video_vae import VideoVAE
 from ..weights.safetensors_io import load, load_config, save
 from .films import Film
 from .video_crops import pixels
 
-CACHE = "latents.safetensors"
+CACHE = "codes.safetensors"
 SAVE_EVERY = 300.0  # seconds of encoding
 AUDIO = 2 * FRAMES  # feature frames per latent
 CONTEXT = 2  # latents before a window that it may be told
 NONE, HANDS, MOUTH = 0, 1, 2  # what a cell shows
 PARTS = ("latents", "anchor")  # of a version of a film in the file
 JITTER = ((3, 0.12), (1, 0.25), (1, 0.25))  # count and largest logarithm: gain of a colour, gamma, saturation
+LOOKED_AT, CHANGED, CHANGE = 24, 6, 0.3  # films, every which latent, by how much, to tell how far channels are seen
 VERSION_SEED = 1009
 
 log = logging.getLogger(__name__)
@@ -41,11 +43,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clip:
-    """One film in latents."""
+    """One film in latents, or in the codes that they are made from."""
 
     film: Film
     latents: Tensor  # [n, C, h, w] float16
-    anchor: Tensor  # [C, h, w] float16
+    anchor: Tensor  # [C, 2h, 2w] float16, a code
     shows: Tensor  # [n, h, w] uint8: nothing in particular, a hand, the mouth
     words: Tensor  # [W, G] the prompt
     version: int = 0
@@ -59,27 +61,41 @@ class Windows:
     latents: Tensor  # [B, T, C, h, w]
     shows: Tensor  # [B, T, h, w] uint8
     conditions: Conditions
-    match: Tensor | None = None  # [B, T, 3, h, w]
 
     def to(self, device: torch.device) -> "Windows":
-        match = None if self.match is None else self.match.to(device)
-        return Windows(self.latents.to(device), self.shows.to(device), self.conditions.to(device), match)
+        return Windows(self.latents.to(device), self.shows.to(device), self.conditions.to(device))
 
     def take(self, part: slice) -> "Windows":
         """Some of the batch."""
-        match = None if self.match is None else self.match[part]
-        return Windows(self.latents[part], self.shows[part], self.conditions.take(part), match)
+        return Windows(self.latents[part], self.shows[part], self.conditions.take(part))
+
+
+def load_codes(
+    films: Sequence[Film], vae: VideoVAE, device: torch.device | str = "cpu", versions: int = 1
+) -> list[Clip]:
+    """Films with the codes of their pictures, each in so many versions: from the files beside them, or made now. Raises
+    InputError where a file disagrees with its films."""
+    folders: dict[Path, list[Film]] = {}
+    for film in films:
+        folders.setdefault(film.path.parent, []).append(film)
+    return [clip for folder, here in folders.items() for clip in _load_folder(folder, here, vae.to(device), versions)]
 
 
 def load_clips(
     films: Sequence[Film], vae: VideoVAE, device: torch.device | str = "cpu", versions: int = 1
 ) -> list[Clip]:
-    """Films with their latents, each in so many versions: from the files beside them, or encoded now. Raises InputError
-    where a file disagrees with its films."""
-    folders: dict[Path, list[Film]] = {}
-    for film in films:
-        folders.setdefault(film.path.parent, []).append(film)
-    return [clip for folder, here in folders.items() for clip in _load_folder(folder, here, vae.to(device), versions)]
+    """The same films with their latents."""
+    return [in_latents(clip, vae) for clip in load_codes(films, vae, device, versions)]
+
+
+@torch.no_grad()
+def in_latents(clip: Clip, vae: VideoVAE) -> Clip:
+    """A clip of codes as one of latents."""
+    codes, anchor = (x.to(vae.mean.device).float() for x in (clip.latents, clip.anchor))
+    with torch.autocast(codes.device.type, torch.bfloat16):
+        latents = vae.motion.encode(codes[None], anchor[None])[0]
+    shows = reduce(clip.shows, "n (h p) (w q) -> n h w", "max", p=COARSE, q=COARSE)  # a mouth before a hand
+    return replace(clip, latents=latents.half().cpu(), shows=shows)
 
 
 def _load_folder(folder: Path, films: list[Film], vae: VideoVAE, versions: int) -> list[Clip]:
@@ -107,6 +123,8 @@ def digest(vae: VideoVAE) -> str:
     """A name for the weights of an autoencoder: latents of another one mean something else."""
     state = hashlib.sha256()
     for name, value in vae.state_dict().items():
+        if name.startswith("motion."):
+            continue  # codes do not depend on it
         state.update(name.encode())
         state.update(value.detach().cpu().float().numpy().tobytes())
     return state.hexdigest()
@@ -120,7 +138,7 @@ def encode(film: Film, version: int, vae: VideoVAE) -> tuple[Tensor, Tensor]:
     seen = restyled(torch.cat((pixels(film.anchor()[None]), pixels(film.video(0, frames))), dim=1), film, version)
     seen = seen[None].to(vae.mean.device)
     with torch.autocast(seen.device.type, torch.bfloat16):  # half the time, and errors far below the autoencoder's own
-        return vae.encode(seen[:, :, 1:])[0].half().cpu(), vae.encode_still(seen[:, :, 0])[0].half().cpu()
+        return vae.codes(seen[:, :, 1:])[0].half().cpu(), vae.encode_still(seen[:, :, 0])[0].half().cpu()
 
 
 def restyled(pictures: Tensor, film: Film, version: int) -> Tensor:
@@ -188,11 +206,7 @@ def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int 
         contextual=given & bool(context),
         anchored=given,
     )
-    matches = [
-        clip.match[start : start + length] for clip, start in zip(clips, starts, strict=True) if clip.match is not None
-    ]
-    match = torch.stack(matches).float() if len(matches) == len(clips) else None
-    return Windows(torch.stack(latents), torch.stack(shows), conditions, match)
+    return Windows(torch.stack(latents), torch.stack(shows), conditions)
 
 
 def draw(clips: Sequence[Clip], count: int, length: int, context: int, dice: torch.Generator) -> Windows:
@@ -224,18 +238,17 @@ def hush(windows: Windows, share: float, dice: torch.Generator) -> Windows:
 def moved(windows: Windows, cells: int, dice: torch.Generator) -> Windows:
     """Every window, all of it, moved by up to so many cells; what is beyond the border goes on as the border is."""
     given = windows.conditions
-    rows, columns = windows.latents.shape[-2:]
     batch = torch.arange(len(windows.latents))[:, None, None]
-    down, right = torch.randint(-cells, cells + 1, (2, len(batch)), generator=dice)
-    y = (torch.arange(rows) - down[:, None]).clamp(0, rows - 1)[:, :, None]
-    x = (torch.arange(columns) - right[:, None]).clamp(0, columns - 1)[:, None]
+    down, right = torch.randint(-cells, cells + 1, (2, len(batch), 1), generator=dice)
 
-    def move(pictures: Tensor) -> Tensor:  # [B, ..., h, w]
+    def move(pictures: Tensor, finer: int) -> Tensor:  # [B, ..., h, w], cells of which so many are one of a latent
+        rows, columns = pictures.shape[-2:]
+        y = (torch.arange(rows) - finer * down).clamp(0, rows - 1)[:, :, None]
+        x = (torch.arange(columns) - finer * right).clamp(0, columns - 1)[:, None]
         return pictures.movedim((-2, -1), (1, 2))[batch, y, x].movedim((1, 2), (-2, -1))
 
-    conditions = replace(given, anchor=move(given.anchor), context=move(given.context))
-    match = None if windows.match is None else move(windows.match)
-    return Windows(move(windows.latents), move(windows.shows), conditions, match)
+    conditions = replace(given, anchor=move(given.anchor, COARSE), context=move(given.context, 1))
+    return Windows(move(windows.latents, 1), move(windows.shows, 1), conditions)
 
 
 def muffle(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
@@ -251,10 +264,10 @@ def muffle(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
 def disturb(windows: Windows, faded: float, strength: float, dice: torch.Generator) -> Windows:
     """The context as far nearer to the anchor as each window draws, up to a share `faded`, with noise up to `strength`:
     at sampling it may be the clean prediction of an earlier step, which is surer of the person than of the movement."""
-    anchor, context = windows.conditions.anchor[:, None], windows.conditions.context
+    context = windows.conditions.context
     share, level = torch.rand(2, len(context), 1, 1, 1, 1, generator=dice)
-    away = (1 - faded * share) * (context - anchor) + strength * level * torch.randn(context.shape, generator=dice)
-    return replace(windows, conditions=replace(windows.conditions, context=anchor + away))
+    context = (1 - faded * share) * context + strength * level * torch.randn(context.shape, generator=dice)
+    return replace(windows, conditions=replace(windows.conditions, context=context))
 
 
 def _coins(given: Conditions, share: float, dice: torch.Generator) -> Tensor:
@@ -262,8 +275,24 @@ def _coins(given: Conditions, share: float, dice: torch.Generator) -> Tensor:
     return torch.rand(len(given.anchor), generator=dice) >= share
 
 
+@torch.no_grad()
+def latent_weight(clips: Sequence[Clip], vae: VideoVAE) -> Tensor:
+    """How far a change of each channel of latents is seen in the pixels, in some moments of films: mean square, at a
+    mean of 1. [C]"""
+    code, dice = channel_weight(vae)[:, None, None], torch.Generator().manual_seed(0)
+    found = torch.zeros(vae.config.channels)
+    for clip in clips[:: -(-len(clips) // LOOKED_AT)]:
+        latents, anchor = clip.latents[None, ::CHANGED].float(), clip.anchor[None].float()
+        codes = vae.motion.decode(latents, anchor)[0]
+        for channel in range(len(found)):
+            other = latents.clone()
+            other[:, :, channel] += CHANGE * torch.randn(other[:, :, channel].shape, generator=dice)
+            found[channel] += (code * (vae.motion.decode(other, anchor)[0] - codes).square()).mean()
+    return found / found.mean()
+
+
 def channel_weight(vae: VideoVAE) -> Tensor:
-    """How far a unit of each latent channel is seen in the pixels, by the linear map that the decoder adds to: the root
-    mean square of the change, at a mean of 1. [C]"""
+    """How far a unit of each channel of codes is seen in the pixels, by the linear map that the decoder adds to: the
+    root mean square of the change, at a mean of 1. [C]"""
     seen = rearrange(vae.linear_decoder.weight.detach(), "d c 1 1 1 -> c d").norm(dim=1) * vae.std
     return (seen / seen.mean()).cpu()

@@ -63,7 +63,7 @@ def health(dit: DiT, windows: Windows, care: Care) -> dict[str, float]:
     """
     other = replace(windows, conditions=replace(windows.conditions, audio=windows.conditions.audio.roll(1, 0)))
     made, wrong = sampled(dit, windows), sampled(dit, other)
-    true, still = windows.latents, windows.conditions.anchor[:, None]
+    true, still = windows.latents, torch.zeros_like(windows.latents)
     weight = {name: _weight(windows.shows, kinds, care.seen.cpu()) for name, kinds in KINDS.items()}
 
     def error(one: Tensor, kind: str) -> Tensor:
@@ -72,7 +72,7 @@ def health(dit: DiT, windows: Windows, care: Care) -> dict[str, float]:
     def motion(one: Tensor, kind: str) -> Tensor:
         return (weight[kind] * (one - one.mean(1, keepdim=True)).square()).sum().sqrt()
 
-    opening, truly, otherwise = (care.lips.read(one - still, windows.shows).flatten(1) for one in (made, true, wrong))
+    opening, truly, otherwise = (care.lips.read(one, windows.shows).flatten(1) for one in (made, true, wrong))
     effect, wanted = opening - otherwise, truly - truly.roll(1, 0)
     result = {"lips": agreement(opening, truly), "lips_other": agreement(otherwise, truly)}
     result |= {"lips_effect": agreement(effect, wanted), "lips_size": effect.std() / wanted.std().clamp(min=SMALL)}
@@ -107,7 +107,7 @@ def comparison(dit: DiT, vae: VideoVAE, windows: Windows, count: int) -> Tensor:
     for latents in (some.latents, sampled(dit, some)):
         video = vae.decode(latents.to(anchor), anchor)  # [B, 3, 4 T, H, W]
         moments = [round(place * (FRAMES * latents.shape[1] - 1)) for place in PLACES]
-        first = vae.decode(anchor[:, None], anchor)[:, :, :1]
+        first = vae.show(anchor[:, None], anchor)[:, :, :1]
         rows.append(torch.cat((first, video[:, :, moments]), dim=2))
     sheet = rearrange(torch.stack(rows), "two b c n y x -> (b two y) (n x) c")
     return ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().cpu()

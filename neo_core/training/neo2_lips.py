@@ -17,7 +17,7 @@ from torch import Tensor
 from ..neo2.latent_space import FRAMES
 from .neo2_clips import MOUTH, Clip
 
-SIDE = 8  # cells
+SIDE = 4  # cells
 RIDGE = 0.03  # variance of the noise that the map is to bear
 SMALL = 1e-6
 
@@ -29,9 +29,9 @@ class Lips:
     weight: Tensor  # [C S S, 4]
     spread: float  # deviation of what it reads in films
 
-    def read(self, away: Tensor, shows: Tensor) -> Tensor:
-        """Opening, but for a constant, of latents less their anchor: [B, T, C, h, w], [B, T, h, w] -> [B, T, 4]."""
-        return around_mouth(away, shows).flatten(2) @ self.weight.to(away)
+    def read(self, latents: Tensor, shows: Tensor) -> Tensor:
+        """Opening, but for a constant, of latents: [B, T, C, h, w], [B, T, h, w] -> [B, T, 4]."""
+        return around_mouth(latents, shows).flatten(2) @ self.weight.to(latents)
 
     def error(self, predicted: Tensor, true: Tensor, shows: Tensor, known: Tensor | None = None) -> Tensor:
         """Mean square error of what is read off, in deviations; only where `known` [B, h, w] is 1, if it is given."""
@@ -61,9 +61,8 @@ def fit_lips(clips: Sequence[Clip]) -> Lips:
     rows, openings = [], []
     for clip in clips:
         if clip.film.speaking:
-            away = (clip.latents - clip.anchor).float()
-            rows.append(around_mouth(away[None], clip.shows[None])[0].flatten(1))
-            openings.append(clip.film.mouth(0, FRAMES * len(away)).view(-1, FRAMES))
+            rows.append(around_mouth(clip.latents.float()[None], clip.shows[None])[0].flatten(1))
+            openings.append(clip.film.mouth(0, FRAMES * len(clip.latents)).view(-1, FRAMES))
     x, y = torch.cat(rows), torch.cat(openings)
     x, y = x - x.mean(0), y - y.mean(0)
     ridge = RIDGE * len(x) * torch.eye(x.shape[1])

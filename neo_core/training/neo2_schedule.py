@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from ..evaluation.frechet import Clip, LatentSpace, latent_space
+from ..evaluation.frechet import LatentSpace, latent_space
 from ..neo2.dit import DiT
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import RCM_ANGLES, Sampling
@@ -42,12 +42,12 @@ class Judge:
 
     dit: DiT
     windows: Windows
-    truth: list[Clip]
+    truth: list[torch.Tensor]  # [T, C, h, w] each
     space: LatentSpace
 
     def distance(self, sampling: Sampling) -> float:
         """Of what is sampled so to the true latents."""
-        return self.space.distance(clips_of(self.windows, sampled(self.dit, self.windows, sampling)), self.truth)
+        return self.space.distance(list(sampled(self.dit, self.windows, sampling)), self.truth)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,13 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def judge_of(dit: DiT, windows: Windows) -> Judge:
     """A judge of what this network makes of windows."""
-    truth = clips_of(windows, windows.latents)
+    truth = list(windows.latents)
     return Judge(dit, windows, truth, latent_space(truth))
-
-
-def clips_of(windows: Windows, latents: torch.Tensor) -> list[Clip]:
-    """Latents [B, T, C, h, w] with the anchors of the windows."""
-    return [Clip(one, anchor) for one, anchor in zip(latents, windows.conditions.anchor, strict=True)]
 
 
 def search(judge: Judge, steps: int) -> list[tuple[float, Sampling]]:

@@ -1,11 +1,11 @@
-"""Train the video autoencoder of NEO 2 on films of synthetic people.
+"""Train the half of NEO 2's video autoencoder that turns pictures into codes, on films of synthetic people.
 
     python -m neo_core train neo2-vae --films DIR... --exam DIR --minutes 50 --picture vae.png
 
 The linear maps begin as the principal components of random blocks, the networks silent; then both learn together.
-Latents are blurred a little by noise, so that the decoder bears what a generator gets wrong, and kept from growing out
+Codes are blurred a little by noise, so that the decoder bears what a generator gets wrong, and kept from growing out
 of that noise by a bound on their mean square. Every five minutes the averaged network is saved, with the mean and
-spread of its latents, and judged on the films of --exam: PSNR of the whole picture, of mouths, of hands. The data of a
+spread of its codes, and judged on the films of --exam: PSNR of the whole picture, of mouths, of hands. The data of a
 step depends on the seed and its number alone.
 """
 
@@ -35,11 +35,11 @@ BATCH = 4
 RATE = 1.5e-3
 EDGES = 1.0  # weight of the differences of neighbouring pixels
 MOUTH, HANDS = 2.0, 2.0  # added to the weight of a pixel that lies there
-NOISE = 0.03  # on latents, which have about unit scale
-BOUND = 0.02  # weight of a mean square of latents above one
+NOISE = 0.03  # on codes, which have about unit scale
+BOUND = 0.02  # weight of a mean square of codes above one
 BLOCKS = 60_000  # for the principal components
 LEAST_SPREAD = 1e-3  # of a component: less is noise of rounding
-STATISTICS = 48  # films that the mean and spread of latents are taken from
+STATISTICS = 48  # films that the mean and spread of codes are taken from
 SAVE_EVERY = 300.0  # seconds
 EXAM, SHOWN = 6, 4  # films judged on the way, films in the picture
 MOMENTS = (0.1, 0.5, 0.9)  # of a film, in the picture
@@ -128,13 +128,13 @@ def take_statistics(vae: VideoVAE, films: Sequence[Film]) -> None:
     """Set the mean and spread by which latents are normalised, from films all over the list."""
     vae.mean.zero_(), vae.std.fill_(1)
     some = films[:: -(-len(films) // STATISTICS)]
-    latents = torch.cat([vae.encode(whole(film).video.to(vae.mean))[0].cpu() for film in some])  # [N, C, h, w]
+    latents = torch.cat([vae.codes(whole(film).video.to(vae.mean))[0].cpu() for film in some])  # [N, C, h, w]
     vae.mean.copy_(latents.mean((0, 2, 3))), vae.std.copy_(latents.std((0, 2, 3)))
 
 
 @torch.no_grad()
 def judge(vae: VideoVAE, films: Sequence[Film]) -> dict[str, float]:
-    """PSNR in dB of whole films, their mouths, their hands, in what comes back from latents."""
+    """PSNR in dB of whole films, their mouths, their hands, in what comes back from codes."""
     squares, pixels = dict.fromkeys(("picture", "mouth", "hands"), 0.0), dict.fromkeys(("picture", "mouth", "hands"), 0)
     for film in films:
         truth = whole(film)
@@ -148,7 +148,7 @@ def judge(vae: VideoVAE, films: Sequence[Film]) -> dict[str, float]:
 def reconstruct(vae: VideoVAE, crops: Crops) -> Tensor:
     """What comes back of a whole film, on the CPU: [1, 3, T, H, W]."""
     anchor = vae.encode_still(crops.anchor.to(vae.mean))
-    return vae.decode(vae.encode(crops.video.to(vae.mean)), anchor).cpu()
+    return vae.show(vae.codes(crops.video.to(vae.mean)), anchor).cpu()
 
 
 @torch.no_grad()

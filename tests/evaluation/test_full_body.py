@@ -12,8 +12,8 @@ from neo_core.evaluation.full_body import (
     look,
     motion,
     recognised,
-    slope,
     smoothed,
+    swing_ratio,
     window_means,
 )
 
@@ -117,6 +117,8 @@ def test_recognised_counts_who_is_nearest_to_the_own_reference():
     assert recognised([1.0, 5.0], [[2.0, 3.0], [4.0, 6.0]]) == 0.5
 
 
-def test_slope_is_per_chunk():
-    assert slope([1 - 0.001 * k for k in range(100)], per=10) == pytest.approx(-0.01)
-    assert slope([0.5] * 10, per=1) == pytest.approx(0)
+def test_two_hands_that_hardly_move_are_no_contrast():
+    assert swing_ratio([6.0, 6.0], [3.0, 3.0], usual=4.0) == 2
+    assert swing_ratio([0.2, 0.2], [0.1, 0.1], usual=4.0) < 0.5, "twice of nothing"
+    assert swing_ratio([6.0, 6.0], [0.0, 0.0], usual=4.0) == 6, "at rest counts as a quarter of what is usual"
+    assert swing_ratio([0.0], [0.0], usual=0.0) == 0

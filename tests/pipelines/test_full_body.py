@@ -201,7 +201,7 @@ def test_stage_by_stage_latents_are_put_where_they_stay(body, anchor, sound_of, 
             yield piece
             alive.append(sum(one() is not None for one in seen))
 
-    monkeypatch.setattr(full_body, "_pieces", pieces)
+    monkeypatch.setattr(full_body, "latent_pieces", pieces)
     speech = replace(heard(body, sound_of(1.0)), samples=16 * 16 * 640)
     latents = continuum_latents(body, anchor, speech, "", settings()).latents
     assert torch.equal(latents[:, 0, 0, 0], torch.arange(16.0).repeat_interleave(4))

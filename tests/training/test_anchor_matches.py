@@ -13,7 +13,7 @@ from neo_core.training import anchor_matches
 from neo_core.training.anchor_matches import STILL, match, with_matches
 from neo_core.training.neo2_clips import Clip
 
-SIDE = 16  # cells
+SIDE = 16  # cells of a code
 SEEN = torch.ones(CHANNELS)
 
 

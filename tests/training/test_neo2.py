@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from einops import rearrange
+from einops import rearrange, reduce, repeat
 from torch import Tensor
 
 from neo_core.data_types import InputError
@@ -21,14 +21,11 @@ from neo_core.training.films import Film, load_films
 from neo_core.training.flow_matching import Plan, Run, train
 from neo_core.training.latent_statistics import autocovariances
 from neo_core.training.neo2 import (
-    FLOW_SHARE,
     LIPS_SHARE,
-    NEAR,
     SHARES,
     SPEED_SHARE,
     draw_times,
     draw_windows,
-    flow_error,
     step_loss,
     weighted,
     windows_loss,
@@ -48,6 +45,7 @@ from neo_core.training.neo2_clips import (
     drop,
     hush,
     load_clips,
+    load_codes,
     moved,
     muffle,
     restyled,
@@ -59,11 +57,11 @@ from neo_core.weights.safetensors_io import load_made, save
 
 TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2)
 VAE = VideoVAEConfig(encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4)
-FRAMES, SIDE = 64, 32  # of a film
-GRID = SIDE // 4
+FRAMES, SIDE = 64, 64  # of a film
+CODE, GRID = SIDE // 4, SIDE // 8  # cells of a code and of a latent
 BUSY = torch.ones(GRID // TINY.patch, GRID // TINY.patch)
 CARE = Care(torch.ones(CHANNELS), Lips(torch.full((CHANNELS * MOUTH_SIDE**2, 4), 0.01), 1.0))
-BOX = torch.tensor([8.0, 8.0, 16.0, 12.0])
+BOX = torch.tensor([16.0, 16.0, 32.0, 24.0])
 
 
 def write_film(folder: Path, number: int, held_out: bool = False) -> None:
@@ -71,7 +69,7 @@ def write_film(folder: Path, number: int, held_out: bool = False) -> None:
     frame = torch.arange(FRAMES)
     video = (frame * 2 + number).byte()[:, None, None, None].expand(-1, SIDE, SIDE, 3)
     heard = (1 + torch.arange(2 * FRAMES) / 2).floor()[None, :, None].expand(2, -1, 6)
-    hands = torch.stack((torch.tensor([0.0, 20, 6, 26]), torch.full((4,), torch.nan)))
+    hands = torch.stack((torch.tensor([0.0, 40, 12, 52]), torch.full((4,), torch.nan)))
     tensors = {
         "video": video,
         "anchor": video[0],
@@ -105,9 +103,13 @@ def vae() -> VideoVAE:
 def clips(films) -> list[Clip]:
     """Films with latents that say which they are."""
     number = torch.arange(FRAMES // 4)[:, None, None, None]
-    latents = number.expand(-1, CHANNELS, GRID, GRID).half()
-    clips = [neo2_clips._clip(film, 0, latents, torch.full_like(latents[0], -1)) for film in films]
-    return [replace(clip, latents=latents + 100 * k) for k, clip in enumerate(clips)]
+    codes = number.expand(-1, CHANNELS, CODE, CODE).half()
+    clips = [neo2_clips._clip(film, 0, codes, torch.full_like(codes[0], -1)) for film in films]
+    return [at_latents(clip, codes[..., :GRID, :GRID] + 100 * k) for k, clip in enumerate(clips)]
+
+
+def at_latents(clip: Clip, latents: Tensor) -> Clip:
+    return replace(clip, latents=latents, shows=reduce(clip.shows, "n (h p) (w q) -> n h w", "max", p=2, q=2))
 
 
 def dice(seed: int = 0) -> torch.Generator:
@@ -145,19 +147,26 @@ def test_films_come_in_versions(films, vae):
     assert once.abs().max() <= 1
 
 
-def test_latents_of_another_autoencoder_are_made_anew(films, vae):
-    old = load_clips(films, vae)[0].latents
+def test_codes_of_another_autoencoder_are_made_anew(films, vae):
+    old, name = load_codes(films, vae)[0].latents, digest(vae)
+    with torch.no_grad():
+        vae.motion.scale.mul_(2)  # says nothing of codes
+    assert digest(vae) == name
     with torch.no_grad():
         vae.std.mul_(2)
-    assert torch.allclose(load_clips(films, vae)[0].latents.float(), old.float() / 2, atol=0.03)
-    assert digest(vae) != digest(VideoVAE(VAE))
+    assert torch.allclose(load_codes(films, vae)[0].latents.float(), old.float() / 2, atol=0.03)
+    assert digest(vae) != name
 
 
 def test_latents_are_those_of_the_film(films, vae):
     clip = load_clips(films, vae)[1]
     video = films[1].video().permute(3, 0, 1, 2).float() / 127.5 - 1
-    assert torch.allclose(clip.latents.float(), vae.encode(video[None])[0], atol=0.05)
-    assert torch.allclose(clip.anchor.float(), vae.encode_still(video[None, :, 0])[0], atol=0.05)
+    anchor = vae.encode_still(video[None, :, 0])
+    assert torch.allclose(clip.latents.float(), vae.encode(video[None], anchor)[0], atol=0.05)
+    assert torch.allclose(clip.anchor.float(), anchor[0], atol=0.05)
+    codes = load_codes(films, vae)[1]
+    assert torch.allclose(codes.latents.float(), vae.codes(video[None])[0], atol=0.05)
+    assert clip.shows.shape[-1] * 2 == codes.shows.shape[-1]
 
 
 def test_a_cache_that_does_not_fit_is_refused(films, vae):
@@ -206,7 +215,7 @@ def test_cells_show_mouth_and_hands(clips):
 def test_a_box_counts_in_the_latent_of_its_frame():
     boxes = torch.zeros(16, 1, 4)
     boxes[7] = BOX
-    assert covered(boxes, (8, 8)).flatten(1).sum(1).tolist() == [0, 2, 0, 0]
+    assert covered(boxes, (CODE, CODE)).flatten(1).sum(1).tolist() == [0, 8, 0, 0]
 
 
 def test_shares_weigh_cells_and_channels():
@@ -264,7 +273,8 @@ def test_hushed_windows_are_silent_at_one_end(clips):
 def test_windows_are_moved_as_a_whole(clips):
     """All pictures of a window by the same cells; the border goes on, and no cell comes from elsewhere."""
     places = torch.arange(GRID * GRID).view(GRID, GRID).half()
-    marked = [replace(c, latents=0 * c.latents + places, anchor=0 * c.anchor + places) for c in clips]
+    fine = repeat(places, "y x -> (y p) (x q)", p=2, q=2)
+    marked = [replace(c, latents=0 * c.latents + places, anchor=0 * c.anchor + fine) for c in clips]
     windows = cut(marked * 10, [2] * 30, 6, 2)
     other = moved(windows, 2, dice())
     found = set()
@@ -276,7 +286,8 @@ def test_windows_are_moved_as_a_whole(clips):
         expected = rows[:, None] * GRID + columns
         for picture in (*other.latents[k].flatten(0, 1), *other.conditions.context[k].flatten(0, 1)):
             assert torch.equal(picture.long(), expected)
-        assert torch.equal(other.conditions.anchor[k, 0].long(), expected)
+        assert torch.equal(other.conditions.anchor[k, 0, ::2, ::2].long(), expected)
+        assert torch.equal(other.conditions.anchor[k, 0, 1::2, 1::2].long(), expected)
         assert torch.equal(other.shows[k, 0], windows.shows[k, 0][rows][:, columns])
     assert len(found) > 10
     assert torch.equal(moved(windows, 0, dice()).latents, windows.latents)
@@ -331,8 +342,8 @@ class Anchor(torch.nn.Module):
         super().__init__()
         self.say = say
 
-    def clean_and_flow(self, x: Tensor, _: Tensor, conditions, _places) -> tuple[Tensor, Tensor]:
-        return self.say(conditions.anchor[:, None].expand_as(x)), torch.zeros_like(x[:, :, :2])
+    def forward(self, x: Tensor, _: Tensor, _conditions, _places) -> Tensor:
+        return self.say(torch.zeros_like(x))
 
 
 def test_the_truth_has_no_loss(clips):
@@ -354,34 +365,6 @@ def test_the_loss_is_of_velocity_of_what_changes_and_of_lips(clips, monkeypatch)
     wavering = windows_loss(Anchor(lambda anchor: anchor + turn), windows, CARE, dice())
     speed = SPEED_SHARE * 0.5**2 * 0.2**2 * 5 / 6  # nothing is before the first latent
     assert float(wavering) == pytest.approx(velocity + lips + speed, rel=1e-4)
-
-
-def test_the_loss_is_of_flow_where_it_counts(clips):
-    """Matches 3 and 4 pixels away, 5 less half of the border of squares; elsewhere, or without an anchor, nothing."""
-    found = torch.tensor([3.0, 4.0, 0.0])[:, None, None].expand(FRAMES // 4, 3, GRID, GRID).clone()
-    found[:, 2, 0] = 1.0
-    windows = cut([replace(clip, match=found.half()) for clip in clips], [0, 1, 2], 6)
-    flow = torch.zeros(3, 6, 2, GRID, GRID)
-    assert float(flow_error(flow, windows)) == pytest.approx(3 + 4 - NEAR)
-    flow[:, :, :, 1:] = 100.0
-    assert float(flow_error(flow, windows)) == pytest.approx(3 + 4 - NEAR)
-    assert flow_error(flow, replace(windows, conditions=windows.conditions.without("reference"))) == 0
-    assert flow_error(flow, windows, torch.ones(3, GRID, GRID).index_fill_(1, torch.tensor([0]), 0)) == 0
-    net, care = Anchor(lambda anchor: anchor), CARE
-    plain = windows_loss(net, replace(windows, match=None), care, dice())
-    assert float(windows_loss(net, windows, care, dice()) - plain) == pytest.approx(FLOW_SHARE * 5, rel=1e-3)
-
-
-def test_matches_go_with_their_windows(clips):
-    found = torch.arange(FRAMES // 4)[:, None, None, None].expand(-1, 3, GRID, GRID) + torch.arange(GRID).float()
-    windows = cut([replace(clip, match=found.half()) for clip in clips], [0, 1, 2], 6)
-    assert windows.match[:, 0, 0, 0, 0].tolist() == [0, 1, 2]
-    assert torch.equal(windows.take(slice(1, 2)).match, windows.match[1:2])
-    assert cut(clips, [0, 1, 2], 6).match is None
-    away = moved(windows, 2, dice())
-    shift = (away.match[:, 0, 0, 4, 4] - windows.match[:, 0, 0, 4, 4]).tolist()
-    assert any(shift)
-    assert all(abs(way) <= 2 for way in shift)
 
 
 def learner(seed: int = 0, steps: int = 6) -> Run:

@@ -1,0 +1,119 @@
+"""From what a moment of video shows to how it differs from the anchor, and back: the latents that NEO 2 generates.
+
+"The VAE [...] encodes the identity anchor and decodes generated latents into frames." What the anchor shows need not be
+said again: a latent says where things have gone and what the anchor lacks, in squares of 8 x 8 pixels, four frames at
+once. The decoder warps the anchor between the cells of its code (`anchor_warp`; flow and what it cannot bring, after
+arXiv 2003.00196, section 3.2) and adds the rest. It learned under noise, so what a generator gets wrong looks like a
+slightly different movement, not like noise. A moment that is the anchor has latents of zeros.
+
+The *code* of a picture is what the rest of the autoencoder makes of it: C channels of cells of 4 x 4 pixels.
+
+Letters: N moments, B videos, T moments of each, C channels, h w cells of a latent, 2h 2w those of a code, D width, F of
+the fine part.
+"""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from ..nn.norm import ChannelRMSNorm
+from .anchor_warp import at_every_pixel, identity_kernel, warp
+from .latent_space import COARSE
+
+
+class Block(nn.Module):
+    """x + two convolutions; begins as x. [N, D, h, w] -> the same"""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first_norm, self.second_norm = ChannelRMSNorm(width), ChannelRMSNorm(width)
+        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.silu(self.second_norm(self.first(F.silu(self.first_norm(x))))))
+
+
+class Head(nn.Sequential):
+    """The last layer. [N, D, h, w] -> [N, outputs, h, w]"""
+
+    def __init__(self, width: int, outputs: int, silent: bool = False) -> None:
+        super().__init__(ChannelRMSNorm(width), nn.SiLU(), nn.Conv2d(width, outputs, 3, padding=1))
+        if silent:
+            nn.init.zeros_(self[2].weight)
+            nn.init.zeros_(self[2].bias)
+
+
+class MotionEncoder(nn.Module):
+    """The code of a moment and of its anchor, both [N, C, 2h, 2w] -> [N, C, h, w]."""
+
+    def __init__(self, channels: int, width: int, fine: int, depth: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(2 * channels, fine, 3, padding=1)
+        self.fine = Block(fine)
+        self.sink = nn.Conv2d(fine * COARSE**2, width, 1)
+        self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
+        self.head = Head(width, channels)
+
+    def forward(self, code: Tensor, anchor: Tensor) -> Tensor:
+        x = self.fine(self.enter(torch.cat((code - anchor, anchor), dim=1)))
+        return self.head(self.blocks(self.sink(F.pixel_unshuffle(x, COARSE))))
+
+
+class MotionDecoder(nn.Module):
+    """A latent [N, C, h, w] and the anchor's code -> the code of the moment [N, C, 2h, 2w], and the flow that it used
+    [N, 2, 2h, 2w] in pixels."""
+
+    def __init__(self, channels: int, width: int, fine: int, depth: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(channels, width, 1)
+        self.anchor = nn.Conv2d(channels * COARSE**2, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(Block(width) for _ in range(depth)))
+        self.rise = nn.Conv2d(width, fine * COARSE**2, 1)
+        self.flow = Head(fine, 2, silent=True)
+        self.seen = nn.Conv2d(2 * channels, fine, 3, padding=1)
+        self.fine = nn.Sequential(Block(fine), Block(fine))
+        self.head = Head(fine, channels, silent=True)
+
+    def forward(self, latent: Tensor, anchor: Tensor, everywhere: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.enter(latent) + self.anchor(F.pixel_unshuffle(anchor, COARSE))
+        x = F.pixel_shuffle(self.rise(self.blocks(x)), COARSE)
+        flow = self.flow(x).float()
+        with torch.autocast(x.device.type, enabled=False):
+            warped = warp(anchor.float(), everywhere.float(), flow[:, None])[:, 0]
+        x = self.fine(x + self.seen(torch.cat((warped, anchor), dim=1)))
+        return warped + self.head(x).float(), flow
+
+
+class MotionCodec(nn.Module):
+    """Codes of a video and of its anchor to latents and back."""
+
+    def __init__(self, channels: int, width: int, fine: int, depth: int) -> None:
+        super().__init__()
+        self.encoder = MotionEncoder(channels, width, fine, depth)
+        self.decoder = MotionDecoder(channels, width, fine, depth)
+        self.register_buffer("scale", torch.ones(channels))
+        for name, value in zip(("shift_kernel", "shift_level"), identity_kernel(channels), strict=True):
+            self.register_buffer(name, value)
+
+    def encode(self, codes: Tensor, anchor: Tensor) -> Tensor:
+        """[B, T, C, 2h, 2w], [B, C, 2h, 2w] -> latents of about unit size [B, T, C, h, w]."""
+        return self.difference(codes, anchor) / self.scale[:, None, None]
+
+    def difference(self, codes: Tensor, anchor: Tensor) -> Tensor:
+        """Latents before they are brought to unit size."""
+        both = torch.cat((codes, anchor[:, None]), dim=1)
+        beside = anchor[:, None].expand_as(both)
+        latents = self.encoder(both.flatten(0, 1), beside.flatten(0, 1)).unflatten(0, both.shape[:2]).float()
+        return latents[:, :-1] - latents[:, -1:]
+
+    def decode(self, latents: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, C, h, w], [B, C, 2h, 2w] -> codes [B, T, C, 2h, 2w], and where in the anchor they look [B, T, 2, 2h,
+        2w]: pixels down and right."""
+        everywhere = at_every_pixel(anchor.float(), self.shift_kernel.float(), self.shift_level.float())
+        length = latents.shape[1]
+        given = (repeat(x, "b ... -> (b t) ...", t=length) for x in (anchor, everywhere))
+        codes, flow = self.decoder(latents.flatten(0, 1), *given)
+        return tuple(rearrange(x, "(b t) ... -> b t ...", t=length) for x in (codes, flow))
