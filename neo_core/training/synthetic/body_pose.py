@@ -106,11 +106,11 @@ def relaxed(body: Body) -> Tensor:
     return rotations
 
 
-def before_body(body: Body, height: float = 0.0) -> Tensor:
-    """Arms bent, hands before the belly; `height` lifts them, in about decimetres. [B, 3, 3]"""
+def before_body(body: Body) -> Tensor:
+    """Arms bent, hands before the belly. [B, 3, 3]"""
     rotations = body.still()
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        upper, fore = torch.tensor([0.30 * sign, -1.0, 0.05]), torch.tensor([-0.45 * sign, 0.05 + 0.4 * height, 1.0])
+        upper, fore = torch.tensor([0.30 * sign, -1.0, 0.05]), torch.tensor([-0.45 * sign, 0.05, 1.0])
         rotations = aim_arm(body, rotations, side, upper, fore, torch.tensor([-0.8 * sign, 0.35, 0.0]))
         rotations = curl_fingers(body, rotations, side, torch.tensor([0.15, 0.2, 0.25, 0.3, 0.34]))
     return rotations
