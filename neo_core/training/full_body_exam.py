@@ -67,9 +67,7 @@ MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pur
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
-ALONE = replace(
-    SYNC, overlap=0, fusion="cut", phase=False, shared_noise=False, context=False
-)  # chunks know of no other
+ALONE = replace(SYNC, overlap=0, fusion="cut", phase=False, shared_noise=False, context=False)  # chunk by chunk
 SAMPLES = SOUND_RATE // RATE  # per frame
 log = logging.getLogger(__name__)
 
@@ -191,7 +189,7 @@ class Exam:
 
     def note_range(self, name: str, found: Range) -> None:
         """Keep how far a row could be off with other people."""
-        self.note(**{f"{name}, 95_% of draws of people from": found.low, f"{name}, to": found.high})
+        self.note(**{f"{name}, 95 % of draws of people, from": found.low, f"{name}, the same, to": found.high})
 
 
 def prepare(actor: Actor, people: Path, reader: Path, notes: dict[str, float], count: int = FILMS) -> Exam:
@@ -271,16 +269,10 @@ def sound(exam: Exam) -> dict[str, float]:
         mouth_opening_shuffled_sound_median_over_films=_median(wrong, truth),
         mouth_opening_spread_over_that_of_films=_spread(right) / max(_spread(truth), 1e-6),
     )
-    ranges = {
-        name: bootstrap(exam.people, _agreement_of(found, truth))
-        for name, found in (("right", right), ("shuffled", wrong))
-    }
-    for name, found in ranges.items():
-        exam.note_range(f"mouth opening, {name} sound", found)
-    return {
-        "mouth opening, right sound": agreement(right, truth),
-        "mouth opening, shuffled sound": agreement(wrong, truth),
-    }
+    rows = {"mouth opening, right sound": right, "mouth opening, shuffled sound": wrong}
+    for name, found in rows.items():
+        exam.note_range(name, bootstrap(exam.people, _agreement_of(found, truth)))
+    return {name: agreement(found, truth) for name, found in rows.items()}
 
 
 def gestures(exam: Exam) -> dict[str, float]:
@@ -466,7 +458,7 @@ def held_out_sounds(performances: Path, frames: int, count: int) -> list[Tensor]
     turns = [u for of_all in zip_longest(*voices.values()) for u in of_all if u is not None][:count]
     if len(turns) < count:
         raise CouldNotRun(
-            f"held-out voices in {performances} speak {len(turns)} times for {frames / RATE:.1f} s; expected {count} times"
+            f"held-out voices in {performances} speak {len(turns)} times for {frames / RATE:.1f} s; expected {count}"
         )
     heard = (encode(encoder, Waveform(u.samples.float()[None], SOUND_RATE)).hidden_states for u in turns)
     return [hidden[:, : 2 * frames] for hidden in heard]

@@ -139,7 +139,7 @@ def test_frames_that_are_kept_exceed_the_bar(commands, tmp_path):
 
 def test_the_command_writes_as_large_as_it_does_unasked(monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(full_body_length, "neo", lambda *words, home: asked.extend(words))
+    monkeypatch.setattr(full_body_length, "neo", lambda *words, **_: asked.extend(words))
     monkeypatch.setattr(full_body_length, "looped", lambda *_: tmp_path / "a.wav")
     monkeypatch.setattr(full_body_length, "first_part", lambda *_: tmp_path / "b.wav")
     animated(tmp_path / "photo.png", FEW, tmp_path, tmp_path / "dit.safetensors")
