@@ -63,8 +63,8 @@ def fit_lips(clips: Sequence[Clip]) -> Lips:
         if clip.film.speaking:
             rows.append(around_mouth(clip.latents.float()[None], clip.shows[None])[0].flatten(1))
             openings.append(clip.film.mouth(0, FRAMES * len(clip.latents)).view(-1, FRAMES))
-    x, y = torch.cat(rows), torch.cat(openings)
-    x, y = x - x.mean(0), y - y.mean(0)
+    # what changes in a film, not how films differ
+    x, y = (torch.cat([part - part.mean(0) for part in parts]) for parts in (rows, openings))
     ridge = RIDGE * len(x) * torch.eye(x.shape[1])
     weight = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
     return Lips(weight, max(float((x @ weight).std()), SMALL))
