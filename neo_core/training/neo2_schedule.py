@@ -1,11 +1,12 @@
 """Search how NEO 2 should walk its few steps: spacing, start, guidance with rescale.
 
-    python -m neo_core train neo2-schedule --exam DIR --count 64
+    python -m neo_core train neo2-schedule --exam DIR --count 40
 
-Windows of held-out films are sampled in every way and compared with the true latents by their Fréchet distance
-(`evaluation/frechet.py`), beside a walk of 30 steps and the naive one: as many equal steps from pure noise, guided
-alike but neither projected nor rescaled. First the spacing is searched without guidance, then the start and guidance
-with the best of it. What wins goes into the defaults of `neo2/sampler.py` by hand.
+Windows of films of held-out people, of those on whom nothing is judged later (`exam_halves`), are sampled in every way
+and compared with the true latents by their Fréchet distance (`evaluation/frechet.py`). First the spacing is searched
+without guidance, then the start and guidance with the best of it. Beside the best stand a walk of 30 equal steps from
+pure noise that is guided and rescaled as they are, and the naive walk: as many equal steps from pure noise, guided
+alike but neither projected nor rescaled. What wins goes into the defaults of `neo2/sampler.py` by hand.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from ..evaluation.frechet import LatentSpace, latent_space
 from ..neo2.dit import DiT
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import RCM_ANGLES, Sampling
+from .exam_halves import search_half
 from .films import load_films
 from .neo2_clips import Windows, load_clips
 from .neo2_exam import exam_windows, sampled
@@ -31,7 +33,8 @@ STARTS = (0.97, 0.9, 0.8)
 WEIGHTS = (1.0, 1.3, 1.7, 2.5)  # of the sound
 RESCALES = (0.0, 0.7, 1.0)
 KEPT = 2  # of each search, that the next one goes on with
-MANY = 30
+MANY = 30  # steps
+TOLD = 5  # of the best, with what stands beside them
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people")
     parser.add_argument("--dit", type=Path, help="weights (default: the embedded ones)")
     parser.add_argument("--vae", type=Path, help="weights of the video autoencoder (default: the embedded ones)")
-    parser.add_argument("--count", type=int, default=64, help="windows")
+    parser.add_argument("--count", type=int, default=40, help="windows")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--device", default="cpu")
 
@@ -64,15 +67,21 @@ def run(arguments: argparse.Namespace) -> None:
     """Search, and log the table."""
     device = torch.device(arguments.device)
     vae = load_video_vae(arguments.vae, device)
-    windows = exam_windows(load_clips(load_films(arguments.exam), vae, device), arguments.count)
+    windows = exam_windows(load_clips(search_half(load_films(arguments.exam)), vae, device), arguments.count)
     judge = judge_of(load_dit(arguments.dit, device), windows)
     latents = windows.latents.shape[1]
     log.info("Fréchet distance over N = %d windows of %d latents", len(windows.latents), latents)
-    many = judge.distance(Sampling(MANY, 1.0))
-    log.info("%d equal steps: %.3f", MANY, many)
-    ranked = search(judge, arguments.steps)
+    for line in table(judge, search(judge, arguments.steps)[:TOLD]):
+        log.info("%s", line)
+
+
+def table(judge: Judge, ranked: Sequence[tuple[float, Sampling]]) -> Iterator[str]:
+    """Lines about ways to walk and their distances, each with what stands beside it."""
+    known: dict[Sampling, float] = {}
     for distance, sampling in ranked:
-        log.info("%s", row(sampling, distance, many, judge.distance(naive(sampling))))
+        beside = many(sampling), naive(sampling)
+        known |= {other: judge.distance(other) for other in beside if other not in known}
+        yield row(sampling, distance, *(known[other] for other in beside))
 
 
 def judge_of(dit: DiT, windows: Windows) -> Judge:
@@ -107,6 +116,11 @@ def guidances(several: Sequence[Sampling]) -> Iterator[Sampling]:
         for weight in WEIGHTS[1:]:
             for rescale in RESCALES:
                 yield replace(sampling, audio=weight, rescale=rescale)
+
+
+def many(sampling: Sampling) -> Sampling:
+    """Equal steps from pure noise, as many as 30, guided and rescaled alike."""
+    return replace(sampling, steps=MANY, schedule=1.0, start=1.0)
 
 
 def naive(sampling: Sampling) -> Sampling:

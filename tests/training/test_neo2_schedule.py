@@ -1,15 +1,19 @@
 """The search for the walk: it ranks by nearness to the truth, and compares with what it says."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor
 
+from neo_core.data_types import InputError
 from neo_core.neo2.dit import SIGNALS, Conditions
 from neo_core.neo2.latent_space import CHANNELS
 from neo_core.neo2.sampler import Sampling
 from neo_core.training import neo2_schedule
+from neo_core.training.exam_halves import bench_half
 from neo_core.training.neo2_clips import Windows
-from neo_core.training.neo2_schedule import guidances, judge_of, naive, row, search, spacings
+from neo_core.training.neo2_schedule import guidances, judge_of, many, naive, row, run, search, spacings, table
 
 COUNT, T = 6, 5
 
@@ -70,6 +74,42 @@ def test_everything_is_tried_once():
     guided = list(guidances(ways[:2]))
     assert len(set(guided)) == 18
     assert all(way.guided == ("audio",) for way in guided)
+
+
+def test_thirty_steps_are_guided_as_what_they_stand_beside():
+    tuned = Sampling(3, (1.0, 0.7, 0.3), 0.9, rescale=1.0, audio=1.7)
+    assert many(tuned) == Sampling(30, 1.0, 1.0, rescale=1.0, audio=1.7)
+
+
+def test_the_table_tells_each_way_beside_its_own_thirty_steps():
+    asked = []
+
+    class Counting:
+        def distance(self, sampling):
+            asked.append(sampling)
+            return 4.0 if sampling.steps == 30 else 8.0
+
+    ranked = [(2.0, Sampling(3, 5.0)), (3.0, Sampling(3, 2.0)), (4.0, Sampling(3, 2.0, audio=1.7))]
+    lines = list(table(Counting(), ranked))
+    assert ["0.50 of 30 steps, 0.25 of naive" in lines[0], "1.00 of 30 steps, 0.50 of naive" in lines[2]] == [True] * 2
+    assert len(asked) == len(set(asked)) == 4, "once for each way of guiding"
+
+
+def test_the_search_sees_nobody_who_is_judged(monkeypatch):
+    seen = []
+
+    def load_clips(films, *_):
+        seen.extend(film.person for film in films)
+        raise InputError("enough")
+
+    films = [SimpleNamespace(person=8 * k + 7) for k in range(40)]
+    monkeypatch.setattr(neo2_schedule, "load_films", lambda _: films)
+    monkeypatch.setattr(neo2_schedule, "load_video_vae", lambda *_: None)
+    monkeypatch.setattr(neo2_schedule, "load_clips", load_clips)
+    with pytest.raises(InputError, match="enough"):
+        run(SimpleNamespace(exam=None, vae=None, dit=None, device="cpu", count=9, steps=3))
+    assert seen
+    assert not {film.person for film in bench_half(films)} & set(seen)
 
 
 def test_naive_differs_in_nothing_but_what_it_leaves_out():
