@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from neo_core.neo2.anchor_warp import shift_kernel
 from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 
 TINY_VAE = VideoVAEConfig(
-    channels=5, encoder_width=12, encoder_depth=2, decoder_width=10, decoder_depth=2, anchor_depth=1, fine_width=6
-)
+    channels=5, encoder_width=12, encoder_depth=2, decoder_width=10, decoder_depth=2, anchor_depth=1, fine_width=6,
+    motion_width=12, motion_fine=6, motion_depth=1,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -18,4 +20,7 @@ def vae() -> VideoVAE:
         torch.nn.init.normal_(parameter, std=0.15)
     vae.mean.normal_(std=0.3)
     vae.std.uniform_(0.5, 1.5)
+    vae.motion.scale.uniform_(0.5, 1.5)
+    for name, value in zip(("shift_kernel", "shift_level"), shift_kernel(vae), strict=True):
+        vae.motion.get_buffer(name).copy_(value)
     return vae

@@ -53,7 +53,7 @@ def test_no_flow_is_the_anchor_itself(vae):
 def test_flow_looks_down_and_right_each_cell_on_its_own():
     anchor = latents()
     fine = repeat(anchor, "b c y x -> b c (y p) (x q)", p=CELL, q=CELL)
-    assert torch.equal(at_every_pixel(anchor, *identity_kernel()), fine)
+    assert torch.equal(at_every_pixel(anchor, *identity_kernel(CHANNELS)), fine)
     flow = torch.zeros(2, 2, 2, SIDE, SIDE)
     flow[:, 1, 0, 2, 3], flow[:, 1, 1, 2, 3] = CELL, 2 * CELL
     moved = warp(anchor, fine, flow)

@@ -19,7 +19,7 @@ from neo_core.neo2.dit import Conditions
 from neo_core.neo2.sampler import Sampling
 from neo_core.neo2.window_layout import Sync
 
-SHAPE = (2, 4, 4)
+SHAPE, CODE = (2, 4, 4), (2, 8, 8)  # of a latent and of the anchor
 SAMPLING = Sampling(steps=2, audio=1.5)
 
 
@@ -71,7 +71,7 @@ def window(length: int, seed: int, context: int = 0) -> Window:
     times = torch.arange(-context, 0.0)[None]
     audio = torch.randn(1, 2, 8 * length, 3, generator=generator)
     words = torch.ones(1, 2, 4, dtype=torch.int64)
-    anchor = torch.randn(1, *SHAPE, generator=generator)
+    anchor = torch.randn(1, *CODE, generator=generator)
     conditions = Conditions(anchor, audio, words, told, times, flag, flag, flag & bool(context), flag)
     return Window(torch.randn(1, length, *SHAPE, generator=generator), 0.5, conditions)
 
@@ -119,7 +119,7 @@ def test_a_video_by_workers_is_the_same(workers):
 
     words = torch.zeros(0, 4, dtype=torch.int64)
     here, there = (
-        torch.cat(list(continuum(NETWORK, torch.ones(SHAPE), sound, words, 40, Sync(), SAMPLING, executor)))
+        torch.cat(list(continuum(NETWORK, torch.ones(CODE), sound, words, 40, Sync(), SAMPLING, executor)))
         for executor in (None, workers)
     )
     torch.testing.assert_close(here, there, atol=1e-4, rtol=0)

@@ -14,7 +14,7 @@ from neo_core.neo2.sampler import Sampling, noise_field, sample_chunk
 from neo_core.neo2.window_layout import CONTEXT, FUSIONS, TRAINED, Sync, groups
 
 SHAPE = (2, 8, 8)
-ANCHOR = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
+ANCHOR = torch.randn(2, 16, 16, generator=torch.Generator().manual_seed(5))
 WORDS = torch.ones(3, 4, dtype=torch.int64)
 SAMPLING = Sampling(steps=3, seed=7)
 
@@ -42,8 +42,8 @@ def linear(x, t, conditions):
     """Depends on every input: noise, time, sound, anchor, context."""
     told = (conditions.context * conditions.contextual[:, None, None, None, None]).sum(1, keepdim=True)
     near = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, 0, 1, 1)).unfold(1, 3, 1).mean(-1)
-    time = t[:, None, None, None, None]
-    return 0.3 * near + 0.1 * told + 0.2 * conditions.anchor[:, None] + (1 - time) * video(number(conditions))
+    time, shown = t[:, None, None, None, None], conditions.anchor[:, None, :, ::2, 1::2]
+    return 0.3 * near + 0.1 * told + 0.2 * shown + (1 - time) * video(number(conditions))
 
 
 class Spy:

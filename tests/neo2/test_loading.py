@@ -16,14 +16,35 @@ def test_video_vae_comes_back_from_its_file(vae, tmp_path):
     loaded = load_video_vae(tmp_path / "vae.safetensors")
     assert loaded.config == vae.config
     video = torch.rand(1, 3, 8, 16, 16) * 2 - 1
-    latents = loaded.encode(video)
-    assert torch.equal(latents, vae.encode(video))
-    assert torch.equal(loaded.decode(latents, latents[:, 0]), vae.decode(latents, latents[:, 0]))
+    anchor = loaded.encode_still(video[:, :, 0])
+    latents = loaded.encode(video, anchor)
+    assert torch.equal(anchor, vae.encode_still(video[:, :, 0]))
+    assert torch.equal(latents, vae.encode(video, anchor))
+    assert torch.equal(loaded.decode(latents, anchor), vae.decode(latents, anchor))
 
 
-@pytest.mark.parametrize("change", [{"fine_width": 0}, {"channels": "many"}, {"encoder_depth": -1}, {"unknown": 3}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fine_width": 0},
+        {"channels": "many"},
+        {"encoder_depth": -1},
+        {"motion_width": 0},
+        {"motion_depth": -1},
+        {"unknown": 3},
+    ],
+)
 def test_a_file_with_other_sizes_is_refused(vae, tmp_path, change):
     save(tmp_path / "vae.safetensors", vae.state_dict(), asdict(vae.config) | change)
+    with pytest.raises(InputError, match="expected"):
+        load_video_vae(tmp_path / "vae.safetensors")
+
+
+def test_a_file_of_pictures_alone_is_refused(vae, tmp_path):
+    """As they were before latents said how a video differs from its anchor."""
+    state = {name: value for name, value in vae.state_dict().items() if not name.startswith("motion.")}
+    config = {name: size for name, size in asdict(vae.config).items() if not name.startswith("motion_")}
+    save(tmp_path / "vae.safetensors", state, config)
     with pytest.raises(InputError, match="expected"):
         load_video_vae(tmp_path / "vae.safetensors")
 

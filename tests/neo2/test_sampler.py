@@ -22,13 +22,13 @@ from neo_core.neo2.sampler import (
     times,
 )
 
-SHAPE = (CHANNELS, 4, 4)
+SHAPE, CODE = (CHANNELS, 4, 4), (CHANNELS, 8, 8)  # of a latent and of the anchor
 PLAIN = Sampling(rescale=0.0, apg=False)
 
 
 def conditions(batch: int = 2, length: int = 3) -> Conditions:
     return Conditions(
-        anchor=torch.randn(batch, *SHAPE),
+        anchor=torch.randn(batch, *CODE),
         audio=torch.randn(batch, 2, 8 * length, 6),
         words=torch.ones(batch, 2, 3, dtype=torch.int64),
         context=torch.zeros(batch, 0, *SHAPE),
@@ -114,7 +114,6 @@ def test_straight_paths_are_walked_exactly(schedule, steps):
     """Data = size x noise: the end is known, and three steps must find it as well as one."""
     noise = torch.randn(2, 3, *SHAPE)
     sampling, given = replace(PLAIN, steps=steps, schedule=schedule), conditions()
-    given = replace(given, anchor=torch.zeros_like(given.anchor))
     model = Straight()
     level = float(times(sampling)[0])
     exact = 0.5 * level * noise / ((1 - level) * 0.5 + level)
@@ -122,17 +121,17 @@ def test_straight_paths_are_walked_exactly(schedule, steps):
 
 
 def test_more_steps_come_nearer_on_a_curved_path():
-    """Gaussian data of deviation s about the anchor: the exact end is anchor + s noise."""
+    """Gaussian data of deviation s about some place: the exact end is that place + s noise."""
     given, noise, size = conditions(), torch.randn(2, 3, *SHAPE), 0.4
-    anchor = given.anchor[:, None]
+    place = torch.randn(2, 1, *SHAPE)
 
     def model(x: Tensor, t: Tensor, _: Conditions) -> Tensor:
         t = t[:, None, None, None, None]
         share = (1 - t) * size**2 / ((1 - t).square() * size**2 + t.square())
-        return anchor + share * (x - (1 - t) * anchor)
+        return place + share * (x - (1 - t) * place)
 
     errors = [
-        float((sample_chunk(model, given, noise, Sampling(n, 1.0)) - anchor - size * noise).square().mean().sqrt())
+        float((sample_chunk(model, given, noise, Sampling(n, 1.0)) - place - size * noise).square().mean().sqrt())
         for n in (3, 30, 300)
     ]
     assert errors[1] < errors[0] / 3
@@ -207,21 +206,25 @@ def test_projection_is_orthogonal_and_limited():
 
 
 def test_rescaling_keeps_the_deviation_from_the_anchor():
-    base, full = torch.randn(2, 1, *SHAPE), torch.randn(2, 3, *SHAPE)
-    guided = base + 2.5 * (full - base) + 0.3 * torch.randn_like(full)
-    whole = rescaled(guided, full, base, 1.0)
-    assert torch.allclose((whole - base).flatten(1).std(1), (full - base).flatten(1).std(1), rtol=1e-4)
-    assert torch.allclose(rescaled(guided, full, base, 0.0), guided, atol=1e-6)
-    still = base.expand_as(full)
-    assert torch.isfinite(rescaled(still, still, base, 1.0)).all()
+    """Each sample its own; the anchor's latents are zeros, so they are made smaller or larger as they are."""
+    full = torch.randn(2, 3, *SHAPE) * torch.tensor([1.0, 3.0])[:, None, None, None, None]
+    guided = 2.5 * full + 0.3 * torch.randn_like(full)
+    whole = rescaled(guided, full, 1.0)
+    assert torch.allclose(whole.flatten(1).std(1), full.flatten(1).std(1), rtol=1e-4)
+    assert torch.allclose(whole / guided, (whole / guided)[:, :1, :1, :1, :1], rtol=1e-4)
+    assert torch.allclose(rescaled(guided, full, 0.0), guided, atol=1e-6)
+    assert torch.allclose(rescaled(guided, full, 0.7), torch.lerp(guided, whole, 0.7), atol=1e-5)
+    still = torch.zeros_like(full)
+    assert torch.equal(rescaled(still, still, 1.0), still)
 
 
 def test_the_start_lies_between_anchor_and_noise():
-    given, noise = conditions(), torch.randn(2, 3, *SHAPE)
-    assert torch.equal(begin(given.anchor, noise, Sampling(start=1.0)), noise)
-    level = torch.tensor(0.9)
-    x = begin(given.anchor, noise, Sampling(start=0.9))
-    assert torch.allclose(x, (1 - level) * given.anchor[:, None] + level * noise, atol=1e-6)
+    """The anchor's latents are zeros."""
+    noise = torch.randn(2, 3, *SHAPE)
+    assert torch.equal(begin(noise, Sampling(start=1.0)), noise)
+    assert torch.allclose(begin(noise, Sampling(start=0.9)), 0.9 * noise, atol=1e-6)
+    rcm = Sampling(schedule="rcm", start=0.9)
+    assert torch.allclose(begin(noise, rcm), times(rcm)[0] * noise, atol=1e-6)
 
 
 def test_steps_end_at_the_prediction():

@@ -4,10 +4,11 @@ import pytest
 import torch
 from einops import rearrange
 
-from neo_core.neo2.latent_space import CELL, CHANNELS, FRAMES, frame_count, latent_count
+from neo_core.neo2.latent_space import CELL, CHANNELS, COARSE, FRAMES, frame_count, latent_count, latent_shape
 from neo_core.neo2.video_vae import VideoVAE, fold, unfold
 
-LATENTS, CELLS = 5, 6
+LATENTS, CELLS = 5, 6  # cells of a code
+LARGEST_FILE = 10e6  # bytes, as the manifest of the embedded weights allows
 
 
 def draw(*shape: int) -> torch.Tensor:
@@ -21,7 +22,7 @@ def video():
 
 @pytest.fixture
 def latents():
-    return draw(1, LATENTS, 5, CELLS, CELLS)
+    return draw(1, LATENTS, 5, CELLS // COARSE, CELLS // COARSE)
 
 
 @pytest.fixture
@@ -36,19 +37,27 @@ def test_counts_of_latents_and_frames():
 
 def test_shapes_of_what_ships():
     vae = VideoVAE().eval()
-    latents = vae.encode(torch.zeros(1, 3, 2 * FRAMES, 16, 24))
-    assert latents.shape == (1, 2, CHANNELS, 4, 6)
-    assert vae.decode(latents, latents[:, 0]).shape == (1, 3, 2 * FRAMES, 16, 24)
-    assert sum(p.numel() for p in vae.parameters()) * 2 < 7.5e6  # bytes in the file
+    video = torch.zeros(1, 3, 2 * FRAMES, 16, 24)
+    anchor = vae.encode_still(video[:, :, 0])
+    assert anchor.shape == (1, CHANNELS, 4, 6)
+    assert vae.codes(video).shape == (1, 2, CHANNELS, 4, 6)
+    latents = vae.encode(video, anchor)
+    assert latents.shape == (1, 2, CHANNELS, 2, 3)
+    assert latents.shape[2:] == latent_shape(anchor.shape)
+    assert vae.decode(latents, anchor).shape == vae.show(anchor[:, None].repeat(1, 2, 1, 1, 1), anchor).shape
+    assert vae.decode(latents, anchor).shape == video.shape
+    assert 2 * sum(value.numel() for value in vae.state_dict().values()) < LARGEST_FILE
 
 
 @pytest.mark.parametrize("frame", [0, 7, 8, frame_count(LATENTS) - 1])
-def test_a_latent_knows_no_later_frame(vae, video, frame):
+def test_a_latent_knows_no_later_frame(vae, video, anchor, frame):
+    """Nor does a code."""
     changed = video.clone()
     changed[:, :, frame] += 0.5
-    difference = (vae.encode(changed) - vae.encode(video)).abs().amax(dim=(0, 2, 3, 4))
-    assert not difference[: frame // FRAMES].any()
-    assert difference[frame // FRAMES] > 1e-3
+    for coded in (vae.codes, lambda video: vae.encode(video, anchor)):
+        difference = (coded(changed) - coded(video)).abs().amax(dim=(0, 2, 3, 4))
+        assert not difference[: frame // FRAMES].any()
+        assert difference[frame // FRAMES] > 1e-3
 
 
 @pytest.mark.parametrize("latent", range(LATENTS))
@@ -67,28 +76,40 @@ def test_the_anchor_is_seen_in_every_frame(vae, latents, anchor):
 
 def test_a_still_is_a_standing_video(vae, video):
     picture = video[:, :, 0]
-    standing = vae.encode(picture[:, :, None].expand_as(video))
-    still = vae.encode_still(picture)
-    torch.testing.assert_close(standing, still[:, None].expand_as(standing), atol=1e-5, rtol=1e-5)
+    standing = picture[:, :, None].expand_as(video)
+    still, codes = vae.encode_still(picture), vae.codes(standing)
+    torch.testing.assert_close(codes, still[:, None].expand_as(codes), atol=1e-5, rtol=1e-5)
+    assert vae.encode(standing, still).abs().max() < 1e-4  # it is the anchor
+    assert vae.encode(video, still)[:, 1:].abs().max() > 0.1
 
 
-def test_latents_are_normalised_by_their_statistics(vae, video):
+def test_codes_are_normalised_by_their_statistics(vae, video):
     vae.std.fill_(1), vae.mean.fill_(0)
-    plain = vae.encode(video)
+    plain = vae.codes(video)
     vae.mean.copy_(plain.mean((0, 1, 3, 4))), vae.std.copy_(plain.std((0, 1, 3, 4)))
-    latents = vae.encode(video)
-    torch.testing.assert_close(latents.mean((0, 1, 3, 4)), torch.zeros(5), atol=1e-4, rtol=0)
-    torch.testing.assert_close(latents.std((0, 1, 3, 4)), torch.ones(5), atol=1e-4, rtol=0)
-    torch.testing.assert_close(vae.plain(latents), plain.transpose(1, 2), atol=1e-5, rtol=1e-5)
+    codes = vae.codes(video)
+    torch.testing.assert_close(codes.mean((0, 1, 3, 4)), torch.zeros(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(codes.std((0, 1, 3, 4)), torch.ones(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(vae.plain(codes), plain.transpose(1, 2), atol=1e-5, rtol=1e-5)
+
+
+def test_latents_go_through_the_codes(vae, video, latents, anchor):
+    """Video to codes to latents, and the same way back: neither half knows what the other does."""
+    assert torch.equal(vae.encode(video, anchor), vae.motion.encode(vae.codes(video), anchor))
+    codes, _ = vae.motion.decode(latents, anchor)
+    assert torch.equal(vae.decode(latents, anchor), vae.show(codes, anchor))
 
 
 def test_networks_begin_silent(vae, video):
     fresh = VideoVAE(vae.config).eval()
-    latents = fresh.encode(video)
+    codes = fresh.codes(video)
     linear = fresh.linear_encoder(fold(video, FRAMES, CELL)).transpose(1, 2)
-    assert torch.equal(latents, linear)
+    assert torch.equal(codes, linear)
     painted = unfold(fresh.linear_decoder(linear.transpose(1, 2)), FRAMES, CELL)
-    assert torch.equal(fresh.decode(latents, latents[:, 0]), painted.clamp(-1, 1))
+    assert torch.equal(fresh.show(codes, codes[:, 0]), painted.clamp(-1, 1))
+    first = unfold(fresh.linear_decoder(linear[:, :1].transpose(1, 2)), FRAMES, CELL).clamp(-1, 1)
+    shown = fresh.decode(fresh.encode(video, codes[:, 0]), codes[:, 0])  # the anchor at all times
+    torch.testing.assert_close(shown, first.repeat(1, 1, LATENTS, 1, 1), atol=1e-5, rtol=0)
 
 
 def test_blocks_of_pixels_and_back(video):
