@@ -10,11 +10,10 @@ from neo_core.neo2.gaussian_prior import along, cosines, estimate, spectrum
 from neo_core.training.latent_statistics import autocovariances, linear_errors, smoothed, table
 
 N, C, SIDE, LAGS = 9, 3, 4, 3
-ANCHOR = 2.0
 
 
 def clip(latents: Tensor) -> SimpleNamespace:
-    return SimpleNamespace(latents=latents.half(), anchor=torch.full((C, SIDE, SIDE), ANCHOR).half())
+    return SimpleNamespace(latents=latents.half())
 
 
 def test_each_lag_is_the_mean_product_of_moments_so_far_apart():
@@ -22,13 +21,12 @@ def test_each_lag_is_the_mean_product_of_moments_so_far_apart():
         N, C, SIDE, SIDE
     )
     still = torch.zeros(N, C, SIDE, SIDE)
-    table = autocovariances([clip(ANCHOR + moving), clip(ANCHOR + still)], LAGS)
-    assert table.shape == (2, LAGS, C, SIDE, SIDE)
-    for row, mean in enumerate((ANCHOR, 0.0)):
-        films = [mean + moving[:, 0, 0, 0], mean + still[:, 0, 0, 0]]
-        for lag in range(LAGS):
-            wanted = sum((film[lag:] * film[: N - lag]).mean() for film in films) / 2
-            torch.testing.assert_close(table[row, lag], wanted.expand(C, SIDE, SIDE))
+    table = autocovariances([clip(2 + moving), clip(2 + still)], LAGS)
+    assert table.shape == (LAGS, C, SIDE, SIDE)
+    films = [2 + moving[:, 0, 0, 0], 2 + still[:, 0, 0, 0]]
+    for lag in range(LAGS):
+        wanted = sum((film[lag:] * film[: N - lag]).mean() for film in films) / 2
+        torch.testing.assert_close(table[lag], wanted.expand(C, SIDE, SIDE))
 
 
 def test_short_films_are_refused():
@@ -46,16 +44,13 @@ def test_smoothing_keeps_what_is_even_and_the_sum_inside():
 def test_linear_errors_are_those_of_estimates_out_of_noise():
     """Against noise that is drawn; films beyond their last whole window do not count."""
     dice = torch.Generator().manual_seed(0)
-    autocovariance = (
-        torch.rand(2, LAGS, C, SIDE, SIDE, generator=dice) + torch.tensor([2.0, 1, 0.5])[:, None, None, None]
-    )
-    films = [clip(ANCHOR + torch.randn(n, C, SIDE, SIDE, generator=dice)) for n in (5, N)]
+    autocovariance = torch.rand(LAGS, C, SIDE, SIDE, generator=dice) + torch.tensor([2.0, 1, 0.5])[:, None, None, None]
+    films = [clip(torch.randn(n, C, SIDE, SIDE, generator=dice)) for n in (5, N)]
     found = linear_errors(autocovariance, films, times=(0.8, 0.3), length=4)
-    away = torch.stack(
-        [film.latents[k : k + 4].float() - ANCHOR for film, k in ((films[0], 0), (films[1], 0), (films[1], 4))]
-    )
-    own = autocovariance[1]
-    priors = {"one variance": own[0].mean(), "per cell and channel": own[0], "per frequency too": spectrum(own, 4)}
+    away = torch.stack([film.latents[k : k + 4].float() for film, k in ((films[0], 0), (films[1], 0), (films[1], 4))])
+    cells = autocovariance[0]
+    priors = {"one variance": cells.mean(), "per cell and channel": cells}
+    priors["per frequency too"] = spectrum(autocovariance, 4)
     for name, variance in priors.items():
         for column, t in enumerate((0.8, 0.3)):
             noise = torch.randn(400, *away.shape, generator=dice)
@@ -69,7 +64,7 @@ def test_what_is_known_of_films_helps():
     """Where half of a picture moves, slowly, and the other rests."""
     moving = torch.zeros(2 * N, C, SIDE, SIDE)
     moving[..., :2] = torch.where(torch.arange(2 * N) < N, -4.0, 4.0)[:, None, None, None]
-    films = [clip(ANCHOR + moving), clip(ANCHOR - moving)]
+    films = [clip(moving), clip(-moving)]
     found = linear_errors(autocovariances(films, LAGS), films, times=(0.6,), length=N)
     plain, cells, frequencies = (
         found[name][0] for name in ("one variance", "per cell and channel", "per frequency too")
