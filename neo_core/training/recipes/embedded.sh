@@ -5,11 +5,11 @@
 #
 #   neo_core/training/recipes/embedded.sh --assets DIR [--transcripts LIBRISPEECH] [--data DIR] [--device cpu] [--pace 1]
 #
-# DIR holds ict_facekit.npz, makehuman_cc0.npz and speech/ (LibriSpeech clips); LIBRISPEECH is a folder with the corpus'
-# own .trans.txt files, for the clips whose text was only recognised. The speech step also needs the programs espeak-ng
-# and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy, safetensors, einops,
-# pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the
-# manifest tells what each file really saw. About twelve hours in all; --pace 2 gives every step twice the time.
+# DIR holds ict_facekit.npz, makehuman_cc0.npz with makehuman_textures/, and speech/ (LibriSpeech clips); LIBRISPEECH is a
+# folder with the corpus' own .trans.txt files, for the clips whose text was only recognised. The speech step also needs
+# the programs espeak-ng and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy,
+# safetensors, einops, pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the
+# manifest tells what each file really saw. About thirteen hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -58,6 +58,7 @@ factory films --assets "$assets" --performances "$data/performances" --out "$dat
 factory films --assets "$assets" --performances "$data/performances" --out "$data/films_exam" --minutes "$(minutes 12)" --seed 3 \
   --held-out
 train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 --device "$device"
+train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 40)" --seed 0 --device "$device"
 train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 140)" \
   --seed 0 --device "$device"
 
