@@ -8,8 +8,8 @@
 # DIR holds ict_facekit.npz, makehuman_cc0.npz with makehuman_textures/, and speech/ (LibriSpeech clips); LIBRISPEECH is a
 # folder with the corpus' own .trans.txt files, for the clips whose text was only recognised. The speech step also needs
 # the programs espeak-ng and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy,
-# safetensors, einops, pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials and errors: the
-# manifest tells what each file really saw. About thirteen hours in all; --pace 2 gives every step twice the time.
+# safetensors, einops, pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials
+# and errors: the manifest tells what each file really saw. About thirteen hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
