@@ -30,6 +30,7 @@ from ..media.image import write_image
 from ..neo2.dit import SIZES, DiT, DiTConfig
 from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
+from ..neo2.window_layout import CONTEXT, TRAINED, Sync
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .busy_tokens import busy_places, draw_places, looked_at
@@ -37,7 +38,6 @@ from .films import held_out_films, training_films
 from .flow_matching import Plan, Run, step_dice, train, velocity_error
 from .latent_statistics import autocovariances, linear_errors, table
 from .neo2_clips import (
-    CONTEXT,
     HANDS,
     MOUTH,
     NONE,
@@ -56,7 +56,8 @@ from .neo2_exam import Care, comparison, exam_windows, health
 from .neo2_hearing import learn_to_hear
 from .neo2_lips import fit_lips
 
-LENGTHS = (10, 10, 10, 10, 10, 10, 6, 7, 8, 9, 11, 12)  # latents of a window, one for all of a batch
+CHUNK, (SHORTEST, LONGEST) = Sync().chunk, TRAINED
+LENGTHS = (*(6 * (CHUNK,)), *(n for n in range(SHORTEST, LONGEST + 1) if n != CHUNK))  # latents of a window in a batch
 CONTEXTUAL = 0.5  # of the batches know what was before
 FADED, DISTURBED = 0.9, 0.2  # of what the context shows, and deviations of noise over it, at most
 DROP = 0.1  # of the windows have no sound; as many no prompt, no anchor

@@ -30,8 +30,6 @@ from .video_crops import pixels
 
 CACHE = "codes.safetensors"
 SAVE_EVERY = 300.0  # seconds of encoding
-AUDIO = 2 * FRAMES  # feature frames per latent
-CONTEXT = 2  # latents before a window that it may be told
 NONE, HANDS, MOUTH = 0, 1, 2  # what a cell shows
 PARTS = ("latents", "anchor")  # of a version of a film in the file
 JITTER = ((3, 0.12), (1, 0.25), (1, 0.25))  # count and largest logarithm: gain of a colour, gamma, saturation

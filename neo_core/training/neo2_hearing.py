@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from ..audio.loading import load_audio_encoder
 from ..motion_space import INDEX, REGIONS
 from ..neo2.dit import DiT
-from ..neo2.latent_space import FRAMES
+from ..neo2.latent_space import FRAMES, HEARD
 from .flow_matching import Plan, Run, train
 from .listening import listener
-from .neo2_clips import AUDIO
 from .synthetic.body_motion import prosody_energy
 from .synthetic.performances import Performances, load_performances
 from .synthetic.prosody import read_score
@@ -113,7 +112,7 @@ def _cut(lesson: Lesson, dice: torch.Generator) -> tuple[Tensor, Tensor]:
     """What is heard in a random window of a recording, in a random version, and a random take's face."""
     first = int(torch.randint(lesson.face.shape[1] - FRAMES * LENGTH + 1, (), generator=dice))
     version, take = (int(torch.randint(len(x), (), generator=dice)) for x in (lesson.heard, lesson.face))
-    heard = lesson.heard[version][:, 2 * first : 2 * first + AUDIO * LENGTH]
+    heard = lesson.heard[version][:, 2 * first : 2 * first + HEARD * LENGTH]
     return heard, lesson.face[take, first : first + FRAMES * LENGTH]
 
 
