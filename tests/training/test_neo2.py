@@ -44,6 +44,7 @@ from neo_core.training.neo2_clips import (
     disturb,
     drop,
     hush,
+    latent_weight,
     load_clips,
     load_codes,
     moved,
@@ -56,7 +57,10 @@ from neo_core.training.neo2_lips import Lips
 from neo_core.weights.safetensors_io import load_made, save
 
 TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2)
-VAE = VideoVAEConfig(encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4)
+VAE = VideoVAEConfig(
+    encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
+    motion_width=8, motion_fine=4, motion_depth=1,
+)  # fmt: skip
 FRAMES, SIDE = 64, 64  # of a film
 CODE, GRID = SIDE // 4, SIDE // 8  # cells of a code and of a latent
 BUSY = torch.ones(GRID // TINY.patch, GRID // TINY.patch)
@@ -95,8 +99,12 @@ def films(tmp_path) -> list[Film]:
 
 @pytest.fixture
 def vae() -> VideoVAE:
+    """One whose latents are seen: a fresh one shows the anchor whatever they are."""
     torch.manual_seed(0)
-    return VideoVAE(VAE).eval()
+    vae = VideoVAE(VAE).eval().requires_grad_(False)
+    for head in (vae.motion.decoder.flow, vae.motion.decoder.head):
+        torch.nn.init.normal_(head[2].weight, std=0.1)
+    return vae
 
 
 @pytest.fixture
@@ -249,6 +257,30 @@ def test_channels_weigh_what_they_do_to_pixels():
     assert torch.allclose(channel_weight(vae), changes / changes.mean(), rtol=1e-3)
 
 
+def test_a_channel_that_is_not_seen_in_codes_weighs_nothing(films, vae):
+    clips = load_clips(films, vae)
+    vae.motion.decoder.enter.weight[:, 3] = 0
+    weight = latent_weight(clips, vae)
+    assert weight[3] == 0
+    assert weight[torch.arange(CHANNELS) != 3].min() > 0
+    assert weight.mean() == pytest.approx(1)
+
+
+def test_channels_of_latents_weigh_what_they_do_to_codes_that_are_seen(films, vae, monkeypatch):
+    """Each goes into a channel of codes of its own, the second one twice as far; the third of these is not shown."""
+    clips, gain = load_clips(films, vae), torch.ones(CHANNELS)
+    gain[1] = 2
+    vae.linear_decoder.weight[:, 2] = 0
+
+    def decode(latents: Tensor, anchor: Tensor) -> tuple[Tensor, None]:
+        fine = repeat(gain[:, None, None] * latents, "b t c h w -> b t c (h p) (w q)", p=2, q=2)
+        return anchor[:, None] + fine, None
+
+    monkeypatch.setattr(vae.motion, "decode", decode)
+    expected = gain.square() * channel_weight(vae)
+    torch.testing.assert_close(latent_weight(clips, vae), expected / expected.mean(), rtol=0.15, atol=1e-6)
+
+
 def test_signals_are_dropped_each_on_its_own(clips):
     windows = cut(clips * 100, [2] * 300, 6, 2)
     given = drop(windows, 0.2, dice()).conditions
@@ -315,7 +347,7 @@ def test_context_fades_to_the_anchor_and_nothing_else_changes(clips):
     windows = cut(clips, [2] * 3, 6, 2)
     disturbed = disturb(windows, 0.9, 0.0, dice())
     given, other = windows.conditions, disturbed.conditions
-    away, left = (c.context - c.anchor[:, None] for c in (given, other))
+    away, left = given.context, other.context  # the anchor's latents are zeros
     share = (left * away).sum((1, 2, 3, 4)) / away.square().sum((1, 2, 3, 4))
     torch.testing.assert_close(left, share[:, None, None, None, None] * away)
     assert ((share > 0.1) & (share < 1)).all()
@@ -446,8 +478,8 @@ class _Heard(Film):
 
 def test_a_network_that_moves_nothing_has_no_motion(clips):
     class Still(DiT):
-        def forward(self, x, _, conditions):
-            return conditions.anchor[:, None].expand_as(x)
+        def forward(self, x, _, _conditions):
+            return torch.zeros_like(x)
 
     report = health(Still(TINY), exam_windows(clips, 3), CARE)
     assert report["error"] == pytest.approx(1)
@@ -483,7 +515,7 @@ def test_the_picture_has_true_and_sampled_frames(films, vae):
     true = vae.decode(windows.latents, anchor)[:, :, [round(place * 39) for place in PLACES]]
     for row in range(2):
         shown, sampled = sheet[2 * row * SIDE :][:SIDE], sheet[(2 * row + 1) * SIDE :][:SIDE]
-        first = vae.decode(anchor[:, None], anchor)[row, :, :1]
+        first = vae.show(anchor[:, None], anchor)[row, :, :1]
         expected = torch.cat((first, true[row]), dim=1)
         expected = ((rearrange(expected, "c n y x -> y (n x) c").clamp(-1, 1) + 1) * 127.5).round()
         assert (shown - expected).abs().max() <= 1  # a half may round either way

@@ -39,8 +39,8 @@ def test_squares_lie_around_the_mouth():
     places = torch.arange(GRID * GRID).view(1, 1, 1, GRID, GRID).expand(1, T, 1, -1, -1).float()
     square = around_mouth(places, one.shows[None])[0, 0, 0].long()
     assert square.shape == (SIDE, SIDE)
-    assert square[3, 2].item() == row * GRID + column
-    assert torch.equal(square, places[0, 0, 0, row - 3 : row + 5, column - 2 : column + 6].long())
+    assert square[1, 0].item() == row * GRID + column
+    assert torch.equal(square, places[0, 0, 0, row - 1 : row + 3, column : column + 4].long())
 
 
 def test_squares_at_the_border_and_without_a_mouth():
@@ -48,8 +48,10 @@ def test_squares_at_the_border_and_without_a_mouth():
     shows[0, 0, 0, 0] = MOUTH
     places = torch.arange(GRID * GRID).view(1, 1, 1, GRID, GRID).expand(1, 2, 1, -1, -1).float()
     border, middle = around_mouth(places, shows)[0, :, 0].long()
-    assert border[:, 0].unique().tolist() == [0, 16, 32, 48]
-    assert middle[0, 0].item() == 4 * GRID + 4
+    assert border[:, 0].tolist() == [0, 0, 0, GRID]
+    assert border[0].tolist() == [0, 0, 0, 1]
+    assert middle[0].tolist() == [6 * GRID + column for column in range(6, 10)]
+    assert middle[-1, 0].item() == 9 * GRID + 6
 
 
 def test_the_map_reads_other_films():

@@ -18,7 +18,10 @@ from neo_core.training.video_crops import draw_blocks, draw_crops, pixels, whole
 from neo_core.weights.safetensors_io import load_made, save
 
 FRAMES_OF_A_FILM, SIDE = 44, 64
-TINY = VideoVAEConfig(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1, anchor_depth=1, fine_width=4)
+TINY = VideoVAEConfig(
+    encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1, anchor_depth=1, fine_width=4,
+    motion_width=8, motion_fine=4, motion_depth=1,
+)  # fmt: skip
 MOUTH, LEFT, RIGHT = [30.0, 8, 40, 16], [4.0, 40, 20, 56], [0.0, 0, 0, 0]  # the right hand is not in the picture
 
 
@@ -71,9 +74,9 @@ def test_linear_films_come_back_from_the_start(dice):
     blocks = torch.randn(500, 16, generator=dice) @ directions * 0.02 + 0.1
     video_vae.begin_linear(vae, blocks)
     video = unfold(blocks[:24].T.reshape(1, BLOCK, 2, 3, 4), FRAMES, CELL)
-    latents = vae.encode(video)
-    torch.testing.assert_close(vae.decode(latents, latents[:, 0]), video, atol=1e-4, rtol=0)
-    assert latents.detach().square().mean().sqrt() == pytest.approx(1, abs=0.2)
+    codes = vae.codes(video)
+    torch.testing.assert_close(vae.show(codes, codes[:, 0]), video, atol=1e-4, rtol=0)
+    assert codes.detach().square().mean().sqrt() == pytest.approx(1, abs=0.2)
 
 
 def test_the_start_is_the_best_linear_code(films, dice):
@@ -135,9 +138,9 @@ def test_statistics_normalise_the_films(films, dice):
     vae = VideoVAE(TINY).eval()
     video_vae.begin_linear(vae, draw_blocks(films, 500, dice) * 2 + 0.3)
     video_vae.take_statistics(vae, films)
-    latents = torch.cat([vae.encode(whole(film).video)[0] for film in films])
-    torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(16), atol=1e-3, rtol=0)
-    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(16), atol=1e-3, rtol=0)
+    codes = torch.cat([vae.codes(whole(film).video)[0] for film in films])
+    torch.testing.assert_close(codes.mean((0, 2, 3)), torch.zeros(16), atol=1e-3, rtol=0)
+    torch.testing.assert_close(codes.std((0, 2, 3)), torch.ones(16), atol=1e-3, rtol=0)
 
 
 def test_judging_counts_decibels_by_region(films, monkeypatch):
