@@ -26,6 +26,7 @@ from ..evaluation.latent_fusion import fusion_figures
 from ..evaluation.talking_head import SAMPLES, Studio
 from ..media.audio import read_waveform
 from ..media.image import write_image
+from ..neo2.loading import load_video_vae
 from ..training import (
     emotion_exam,
     full_body_exam,
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--performances", type=Path, metavar="DIR", help="what the films were made with (bench neo2)")
     parser.add_argument("--reader", type=Path, metavar="FILE", help="made by `train mouth-reader` (bench neo2)")
     parser.add_argument("--dit", type=Path, metavar="FILE", help="another DiT than the embedded one (bench neo2)")
+    parser.add_argument("--vae", type=Path, metavar="FILE", help="another video autoencoder likewise (bench neo2)")
     parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
     parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
@@ -128,6 +130,7 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
 def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
     """The values of the bars; and what was noted beside them, which has none."""
     notes: dict[str, float] = {}
+    weights = arguments.dit, arguments.vae
 
     def named(option: str) -> Path:
         if (path := getattr(arguments, option)) is None:
@@ -136,7 +139,7 @@ def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, f
 
     @cache
     def exam() -> full_body_exam.Exam:
-        return full_body_exam.prepare(shipped(arguments.dit), named("people"), named("reader"), notes)
+        return full_body_exam.prepare(shipped(*weights), named("people"), named("reader"), notes)
 
     def fusion() -> dict[str, float]:
         found = fusion_figures()
@@ -148,10 +151,10 @@ def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, f
 
     parts = {
         "fusion": fusion,
-        "vae": video_vae_speed.on_cpu,
-        "time": lambda: full_body_speed.chunk(shipped(arguments.dit)),
-        "parallel": lambda: full_body_speed.processes(shipped(arguments.dit)),
-        "long": lambda: full_body_exam.length(named("people"), work, arguments.dit, notes),
+        "vae": lambda: video_vae_speed.on_cpu(load_video_vae(arguments.vae)),
+        "time": lambda: full_body_speed.chunk(shipped(*weights)),
+        "parallel": lambda: full_body_speed.processes(shipped(*weights)),
+        "long": lambda: full_body_exam.length(named("people"), work, weights, notes),
         "sound": lambda: full_body_exam.sound(exam()),
         "gestures": lambda: full_body_exam.gestures(exam()),
         "identity": lambda: full_body_exam.identity(exam()),

@@ -32,26 +32,28 @@ FEW, MANY = 2, 60  # chunks
 ENLARGED = 4  # times, of a film's picture: so large that its face is found
 SCALE = 4  # of the video, as the command has it unless it is told: frames so large that keeping them would show
 STRETCHES = 6  # of the long video, each of which has to move
+Weights = tuple[Path | None, Path | None]  # of the DiT and of the video autoencoder
+EMBEDDED: Weights = (None, None)
 PROMPT = "A person speaks."
 log = logging.getLogger(__name__)
 
 
 def bench(
-    pictures: Sequence[Tensor], moves: float, work: Path, notes: dict[str, float], dit: Path | None = None
+    pictures: Sequence[Tensor], moves: float, work: Path, notes: dict[str, float], weights: Weights = EMBEDDED
 ) -> dict[str, float]:
-    """The first of some people u8 [H, W, 3] whom the command accepts speaks for a minute, by the embedded DiT or
-    another. `moves`: the `motion` of films. What has no bar is noted."""
+    """The first of some people u8 [H, W, 3] whom the command accepts speaks for a minute, by the embedded
+    weights or others. `moves`: the `motion` of films. What has no bar is noted."""
     for number, picture in enumerate(pictures):
         photo = work / f"person_{number}.png"
         write_image(photo, enlarged(picture, ENLARGED))
         refused = consented(photo, work)
-        few = animated(photo, FEW, work, dit)
+        few = animated(photo, FEW, work, weights)
         if few.code == 0:
             break
         log.warning("%s cannot be animated: %s %s", photo.name, refused.strip(), few.error.strip())
     else:
         raise CouldNotRun(f"none of {len(pictures)} people could be animated; expected one whose face is found")
-    many = must(animated(photo, MANY, work, dit))
+    many = must(animated(photo, MANY, work, weights))
     log.info("%d chunks in %.0f s, %.2f GB; %d in %.2f GB", MANY, many.seconds, many.peak_gb, FEW, few.peak_gb)
     notes |= {"60 chunks, seconds": many.seconds, "60 chunks, peak GB": many.peak_gb}
     joins = [join / RATE for join in many.json()["joins"]]
@@ -104,13 +106,14 @@ def consented(photo: Path, work: Path) -> str:
     return neo("consent", "add", photo, *STATED, "--scope", "full-body", home=work / "home").error
 
 
-def animated(photo: Path, chunks: int, work: Path, dit: Path | None) -> Finished:
+def animated(photo: Path, chunks: int, work: Path, weights: Weights) -> Finished:
     """The command, for a sound that takes so many chunks. Nothing is raised when it fails."""
     seconds = frames_of(chunks) / RATE
     whole = looped(SAMPLES / "speech.flac", int(seconds) + 1, work / f"speech_{chunks}_chunks.wav")
     sound = first_part(whole, seconds, whole.with_stem(f"{whole.stem}_exactly"))
-    options = ("--model", "neo2", "--scale", SCALE, "--prompt", PROMPT, "--json", *(("--dit", dit) if dit else ()))
-    return neo("animate", photo, sound, "-o", written(chunks, work), *map(str, options), home=work / "home")
+    options = ("--model", "neo2", "--scale", SCALE, "--prompt", PROMPT, "--json")
+    others = [word for name, path in zip(("--dit", "--vae"), weights, strict=True) if path for word in (name, path)]
+    return neo("animate", photo, sound, "-o", written(chunks, work), *map(str, options), *others, home=work / "home")
 
 
 def frames_of(chunks: int) -> int:

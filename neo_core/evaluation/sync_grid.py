@@ -1,9 +1,13 @@
 """The table of the ablation grid of Neural Continuum Sync: means, 95 % intervals, and what each choice changes.
 
-A row is one video: a cell of the grid, a seed, figures by name. Effects are compared seed by seed between cells that
-differ in one choice alone, and averaged over all such pairs of cells: what the seeds have in common drops out.
+A row is one video: a cell of the grid, a seed, whom it shows, figures by name. Effects are compared seed by seed
+between cells that differ in one choice alone, and averaged over all such pairs of cells: what the seeds have in common
+drops out. Seeds that show one person count as one, by their mean: intervals are about other people.
 
-Letters: N seeds.
+Beside the grid stand the chunks that know nothing of each other, and groups of two chunks: where two groups meet, the
+chunks were not denoised together, and the figures of those cells are of these joins alone.
+
+Letters: N people.
 """
 
 import math
@@ -16,6 +20,8 @@ from ..neo2.window_layout import FUSIONS, Sync
 from .interval_plot import Interval, Intervals
 
 FILMS = "the films"  # the cell of the truth
+ALONE = "chunks alone"  # that of chunks that know nothing of each other, cut hard
+PAIR = 2  # chunks of a group in the arm whose groups meet
 NORMAL = 1.959964  # 97.5 % quantile
 FIGURES = {  # name -> what it is, as it should be
     "velocity": "seam velocity ratio (1: like the interior)",
@@ -36,6 +42,8 @@ class Row:
 
     cell: str
     seed: int
+    scene: str
+    person: int
     figures: Mapping[str, float]
 
 
@@ -49,20 +57,37 @@ class Choice:
 
 
 def cells(base: Sync) -> dict[str, Sync]:
-    """{own, shared noise} x {cut, linear, pyramid, flow} x {phase} x {lagged context}, by name."""
+    """Chunks alone, the grid, and the arm with groups of two chunks, by name."""
+    pairs = [replace(sync, group=PAIR) for sync in grid(base) if _whole(sync)]
+    return {name_of(sync): sync for sync in (alone(base), *grid(base), *pairs)}
+
+
+def grid(base: Sync) -> list[Sync]:
+    """{own, shared noise} x {cut, linear, pyramid, flow} x {phase} x {lagged context}."""
     options = product((False, True), FUSIONS, (False, True), (False, True))
-    found = [
+    return [
         replace(base, shared_noise=shared, fusion=fusion, phase=phase, context=context)
         for shared, fusion, phase, context in options
     ]
-    return {name_of(sync): sync for sync in found}
+
+
+def alone(base: Sync) -> Sync:
+    """Chunks that know nothing of each other: no latent, no noise, no context is shared."""
+    return replace(base, overlap=0, fusion="cut", phase=False, shared_noise=False, context=False)
 
 
 def name_of(sync: Sync) -> str:
     """Shared or own noise, fusion, and what is switched on."""
+    if not sync.overlap:
+        return ALONE
     parts = ["shared" if sync.shared_noise else "own", sync.fusion]
     parts += [word for word, on in (("phase", sync.phase), ("context", sync.context)) if on]
-    return " ".join(parts)
+    return " ".join([*parts, *(["pairs"] if sync.group == PAIR else [])])
+
+
+def _whole(sync: Sync) -> bool:
+    """Everything is switched on."""
+    return sync.shared_noise and sync.phase and sync.context
 
 
 CHOICES = (
@@ -73,6 +98,7 @@ CHOICES = (
         Choice(f"{fusion} - {other}", lambda s, f=other: s.fusion == f, lambda s, f=fusion: replace(s, fusion=f))
         for fusion, other in (("linear", "cut"), ("flow", "cut"), ("flow", "linear"), ("flow", "pyramid"))
     ),
+    Choice("joins of groups - within", _whole, lambda s: replace(s, group=PAIR)),
 )
 
 
@@ -101,27 +127,34 @@ def figures_of(rows: Sequence[Row]) -> list[str]:
 
 def intervals(rows: Sequence[Row], figure: str) -> list[Interval]:
     """One figure of every cell, in the order of the rows."""
-    by_cell: dict[str, list[float]] = {}
+    by_cell: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
-        by_cell.setdefault(row.cell, []).append(row.figures[figure])
-    return [mean_interval(cell, values) for cell, values in by_cell.items()]
+        by_cell.setdefault(row.cell, []).append((row.person, row.figures[figure]))
+    return [mean_interval(cell, by_person(values)) for cell, values in by_cell.items()]
+
+
+def by_person(values: Sequence[tuple[int, float]]) -> list[float]:
+    """The mean of what belongs to each person."""
+    found: dict[int, list[float]] = {}
+    for person, value in values:
+        found.setdefault(person, []).append(value)
+    return [fmean(theirs) for theirs in found.values()]
 
 
 def effects(rows: Sequence[Row], figure: str, base: Sync) -> list[Interval]:
     """What each choice changes in a figure, seed by seed."""
     found = {(row.cell, row.seed): row.figures[figure] for row in rows}
-    seeds = sorted({row.seed for row in rows})
-    grid = cells(base).values()
+    people = {row.seed: row.person for row in rows}
     intervals = []
     for choice in CHOICES:
-        pairs = [(name_of(cell), name_of(choice.other(cell))) for cell in grid if choice.base(cell)]
+        pairs = [(name_of(cell), name_of(choice.other(cell))) for cell in grid(base) if choice.base(cell)]
         changes = [
-            fmean(found[b, seed] - found[a, seed] for a, b in pairs)
-            for seed in seeds
+            (person, fmean(found[b, seed] - found[a, seed] for a, b in pairs))
+            for seed, person in sorted(people.items())
             if all((name, seed) in found for pair in pairs for name in pair)
         ]
         if changes:
-            intervals.append(mean_interval(choice.name, changes))
+            intervals.append(mean_interval(choice.name, by_person(changes)))
     return intervals
 
 
@@ -130,7 +163,11 @@ def markdown(rows: Sequence[Row], base: Sync) -> str:
     names = figures_of([row for row in rows if row.cell != FILMS]) or figures_of(rows)
     counts = [sum(row.cell == cell for row in rows) for cell in dict.fromkeys(row.cell for row in rows)]
     seeds = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    lines = [f"{len(counts)} rows of {seeds} seeds each; mean and 95 % interval of the mean.", ""]
+    people = len({row.person for row in rows})
+    lines = [
+        f"{len(counts)} rows of {seeds} seeds each, which show {people} people; mean over people and 95 % interval.",
+        "",
+    ]
     lines += _table("cell", names, {name: intervals([r for r in rows if name in r.figures], name) for name in names})
     changes = {name: effects([row for row in rows if name in row.figures], name, base) for name in names}
     if any(changes.values()):

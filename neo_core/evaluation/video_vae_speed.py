@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from ..neo2.decoding import decode_slices, decode_tiled, multiplications
 from ..neo2.latent_space import CELL, SIZE, latent_shape
-from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from ..nn.norm import ChannelRMSNorm, eager_channel_norm
 from ..runtime.threads import one_thread
@@ -32,9 +31,8 @@ ROUNDS = 7
 log = logging.getLogger(__name__)
 
 
-def on_cpu(vae: VideoVAE | None = None) -> dict[str, float]:
-    """The rows of the bench for the video autoencoder; the shipped one unless another is given."""
-    vae = vae or load_video_vae()
+def on_cpu(vae: VideoVAE) -> dict[str, float]:
+    """The rows of the bench for a video autoencoder."""
     figures = exactness(vae)
     figures |= {"RMSNorm over its eager twin": norm_speed(vae), "chosen memory layout": layout_gain(vae)}
     for name, value in figures.items():

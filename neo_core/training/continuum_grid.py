@@ -2,10 +2,14 @@
 
     python -m neo_core train continuum-grid --clips DIR --reader FILE --out DIR --seeds 12 --minutes 60
 
-{own, shared noise} x {cut, linear, pyramid, flow} x {phase 0, 1} x {lagged context off, on}: 32 cells. A seed is a
-held-out scene (two consecutive films: anchor, prompt, 5 seconds of sound) with noise of its own, and all cells perform
-it. Of every video the seam report is taken from its frames, and mouth and hands are read (`train mouth-reader`) to be
-compared with the film. The films themselves are measured at the same joins: that is what no seam looks like.
+{own, shared noise} x {cut, linear, pyramid, flow} x {phase 0, 1} x {lagged context off, on}: 32 cells; chunks that know
+nothing of each other; and four cells whose groups have two chunks, of which the joins of groups are judged. A seed is a
+held-out scene (two consecutive films: anchor, prompt, seconds of sound) with noise of its own, and all cells do it.
+Of every video the seam report is taken from its frames, and mouth and hands are read (`train mouth-reader`) to be
+compared with the film. Seams are compared with the inside of the chunks that know nothing of each other: where windows
+move between steps, seams of earlier steps lie inside the last ones. The films themselves are measured at the same joins
+against their own inside: that is what no seam looks like. People are those on whom nothing is judged later
+(`exam_halves`), since a default is chosen here.
 
 A line of `rows.jsonl` per video; a run that is called again goes on after the lines that are there, of the same weights
 and settings. `--minutes` are of the wall; seeds are finished one after the other, so an early end leaves fewer seeds.
@@ -17,37 +21,38 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..data_types import InputError
-from ..evaluation.continuity import SeamReport, picture_report
+from ..evaluation.continuity import SeamReport, Usual, picture_report
 from ..evaluation.full_body import correlation, hand_speed
-from ..evaluation.full_body_actor import TUNED, Actor, reconstructed
+from ..evaluation.full_body_actor import TUNED, Actor, reconstructed, shipped
 from ..evaluation.interval_plot import plot_intervals
 from ..evaluation.mouth_reader import MouthReader, load_mouth_reader, read
 from ..evaluation.seam_plot import plot_seams
-from ..evaluation.sync_grid import FILMS, Row, cells, effect_panels, figures_of, markdown, name_of, panels
+from ..evaluation.sync_grid import FILMS, Row, alone, cells, effect_panels, figures_of, markdown, name_of, panels
 from ..media.image import write_image
 from ..neo2.latent_space import FRAMES, RATE
-from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import Sampling
-from ..neo2.window_layout import Sync, join_frames
+from ..neo2.window_layout import Sync, groups, join_frames
 from ..weights.checksum import edition
 from ..weights.manifest import embedded
+from .exam_halves import search_half
 from .films import Film, load_films
 
 FRAMING = "half body"
 LATENTS = 22  # of a video: three chunks of 10, or four with a phase
 BASE = Sync()
 SHOWN = (
-    Sync(fusion="cut", phase=False, shared_noise=False, context=False),
+    alone(BASE),
     Sync(fusion="linear", phase=False, shared_noise=False, context=False),
     BASE,
 )  # whose seam reports of the first seed are drawn
+COLUMNS = ("cell", "seed", "scene", "person", "figures")  # of a row, in its file
 PLOTTED = ("velocity", "interpolation", "ghosting", "mouth")
 log = logging.getLogger(__name__)
 
@@ -57,6 +62,7 @@ class Scene:
     """What one seed performs, and the film of it."""
 
     name: str
+    person: int
     prompt: str
     picture: Tensor  # u8 [H, W, 3] the anchor
     heard: Tensor  # [L, 2 T, D]
@@ -86,10 +92,11 @@ def run(arguments: argparse.Namespace) -> None:
             f"{arguments.seeds} seeds of {arguments.latents} latents; expected at least one, of more than "
             f"{BASE.longest} latents, so that chunks meet"
         )
-    actor = Actor(load_video_vae(arguments.vae), load_dit(arguments.dit))
+    actor = shipped(arguments.dit, arguments.vae)
     reader = load_mouth_reader(arguments.reader) if arguments.reader else None
     stage = Stage(actor, reader, replace(TUNED, steps=arguments.steps), arguments.latents)
-    scenes = chosen_scenes(load_films(arguments.clips), arguments.seeds, FRAMES * arguments.latents)
+    films = search_half(load_films(arguments.clips))
+    scenes = chosen_scenes(films, arguments.seeds, FRAMES * arguments.latents)
     arguments.out.mkdir(parents=True, exist_ok=True)
     settings = _settings(arguments, stage)
     rows = Rows(arguments.out / "rows.jsonl", settings)
@@ -105,7 +112,12 @@ def _settings(arguments: argparse.Namespace, stage: "Stage") -> str:
         arguments.vae or embedded("neo2_vae.safetensors"),
         *([arguments.reader] if arguments.reader else []),
     ]
-    common = {"weights": edition(files), "latents": stage.latents, "base": asdict(BASE)}
+    common = {
+        "weights": edition(files),
+        "latents": stage.latents,
+        "base": asdict(BASE),
+        "against": name_of(alone(BASE)),
+    }
     return json.dumps(common | {"sampling": asdict(stage.sampling)}, sort_keys=True)
 
 
@@ -118,7 +130,7 @@ class Rows:
         if torn:  # the last run was ended within a line
             path.write_text(whole + "\n" if whole else "")
         found = [json.loads(line) for line in whole.splitlines()]
-        self.rows = [Row(r["cell"], r["seed"], r["figures"]) for r in found if r["settings"] == settings]
+        self.rows = [Row(*(r[name] for name in COLUMNS)) for r in found if r["settings"] == settings]
         if len(self.rows) < len(found):
             log.info("%d rows of other weights or settings are not counted", len(found) - len(self.rows))
 
@@ -127,7 +139,7 @@ class Rows:
 
     def add(self, row: Row) -> None:
         self.rows.append(row)
-        line = {"cell": row.cell, "seed": row.seed, "figures": row.figures, "settings": self.settings}
+        line = asdict(row) | {"settings": self.settings}
         with open(self.path, "a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -140,6 +152,7 @@ class Stage:
     reader: MouthReader | None
     sampling: Sampling
     latents: int
+    usual: dict[int, Usual] = field(default_factory=dict)  # by seed, as it is asked for
 
     def film(self, scene: Scene, seed: int, sync: Sync) -> tuple[Tensor, float]:
         """The scene performed, u8 [T, H, W, 3], and the seconds that its latents took."""
@@ -151,12 +164,18 @@ class Stage:
         return self.actor.show(latents, anchor), seconds
 
     def report(self, scene: Scene, video: Tensor, sync: Sync) -> SeamReport:
+        """Against the inside of the chunks of the same video."""
         joins = join_frames(self.latents, sync, self.sampling.steps)
-        return picture_report(video, joins, RATE, face=scene.face)
+        return picture_report(video, joins, RATE, face=scene.face, reference=scene.picture)
 
-    def figures(self, scene: Scene, video: Tensor, sync: Sync) -> dict[str, float]:
+    def usual_of(self, scene: Scene, seed: int) -> Usual:
+        """What the scene is like where no chunks meet, nor ever met: inside chunks that know nothing of each other."""
+        if seed not in self.usual:
+            self.usual[seed] = self.report(scene, self.film(scene, seed, alone(BASE))[0], alone(BASE)).inside
+        return self.usual[seed]
+
+    def figures(self, scene: Scene, video: Tensor, report: SeamReport) -> dict[str, float]:
         """Of a video of the scene."""
-        report = self.report(scene, video, sync)
         found = {
             "velocity": report.velocity,
             "acceleration": report.acceleration,
@@ -173,6 +192,17 @@ class Stage:
         return found
 
 
+def group_joins(total: int, sync: Sync) -> tuple[int, ...]:
+    """The frames where two groups of chunks meet."""
+    return tuple(FRAMES * (group.first + group.known // 2) for group in groups(total, sync)[1:])
+
+
+def at_group_joins(report: SeamReport, total: int, sync: Sync) -> SeamReport:
+    """A report on the seams between groups alone, where there are any."""
+    joins = group_joins(total, sync)
+    return replace(report, seams=tuple(seam for seam in report.seams if seam.at in joins)) if joins else report
+
+
 def perform(stage: Stage, scenes: Sequence[Scene], rows: Rows, minutes: float) -> None:
     """All cells of one seed after the other, the film first, until the time is up."""
     grid = cells(BASE)
@@ -186,16 +216,22 @@ def perform(stage: Stage, scenes: Sequence[Scene], rows: Rows, minutes: float) -
         if spent >= minutes:
             log.info("%d of %d videos in %.1f minutes; call again for the rest", done, len(missing), spent)
             return
-        rows.add(Row(cell, seed, _video_figures(stage, scenes[seed], seed, grid.get(cell))))
+        scene = scenes[seed]
+        rows.add(Row(cell, seed, scene.name, scene.person, _video_figures(stage, scene, seed, grid.get(cell))))
 
 
 def _video_figures(stage: Stage, scene: Scene, seed: int, sync: Sync | None) -> dict[str, float]:
     """Of a cell, or of the film as the autoencoder shows it, at the joins of the base."""
     if sync is None:
         video = reconstructed(stage.actor, scene.video, stage.actor.anchor(scene.picture))
-        return stage.figures(scene, video, replace(BASE, phase=False))
+        return stage.figures(scene, video, stage.report(scene, video, replace(BASE, phase=False)))
     video, seconds = stage.film(scene, seed, sync)
-    return stage.figures(scene, video, sync) | {"seconds": seconds}
+    report = stage.report(scene, video, sync)
+    if sync == alone(BASE):
+        stage.usual[seed] = report.inside
+    else:
+        report = at_group_joins(report.against(stage.usual_of(scene, seed)), stage.latents, sync)
+    return stage.figures(scene, video, report) | {"seconds": seconds}
 
 
 def publish(rows: Sequence[Row], out: Path) -> None:
@@ -213,9 +249,9 @@ def publish(rows: Sequence[Row], out: Path) -> None:
 
 
 def draw(stage: Stage, scene: Scene, out: Path) -> None:
-    """Seam reports of the first seed: a hard cut, a cross-fade, the default."""
+    """Seam reports of the first seed: chunks alone, a cross-fade, the default."""
     for sync in SHOWN:
-        report = stage.report(scene, stage.film(scene, 0, sync)[0], sync)
+        report = stage.report(scene, stage.film(scene, 0, sync)[0], sync).against(stage.usual_of(scene, 0))
         write_image(out / f"seams-{name_of(sync).replace(' ', '-')}.png", plot_seams(report))
 
 
@@ -265,6 +301,7 @@ def _scene(parts: Sequence[Film], frames: int) -> Scene:
     face = joined(film.head() for film in parts).mean(0) / first.size
     return Scene(
         name=first.scene,
+        person=first.person,
         prompt=first.prompt,
         picture=first.anchor(),
         heard=heard,

@@ -206,11 +206,11 @@ def prepare(actor: Actor, people: Path, reader: Path, notes: dict[str, float], c
     return exam
 
 
-def length(people: Path, work: Path, dit: Path | None, notes: dict[str, float]) -> dict[str, float]:
+def length(people: Path, work: Path, weights: full_body_length.Weights, notes: dict[str, float]) -> dict[str, float]:
     """A minute of one of some people of a folder, who should move as people in films do."""
     films = choose(bench_half(load_films(people)))[:CANDIDATES]
     moves = fmean(motion(film.video()) for film in films)
-    return full_body_length.bench([film.anchor() for film in films], moves, work, notes, dit)
+    return full_body_length.bench([film.anchor() for film in films], moves, work, notes, weights)
 
 
 def choose(films: Sequence[Film]) -> list[Film]:

@@ -1,6 +1,7 @@
 import json
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -47,8 +48,8 @@ def commands(monkeypatch):
     does = {"drift": 0.0, "other head": 0.0, "refuses": 0, "freezes": 10**6, "asked": []}
     does["memory"] = {FEW: 1.0, SOME: 1.1}
 
-    def animated(photo, chunks, work, dit=None):
-        assert dit is None
+    def animated(photo, chunks, work, weights):
+        assert weights == (None, None)
         does["asked"].append((photo.name, chunks))
         if len({name for name, _ in does["asked"]}) <= does["refuses"]:
             return Finished(2, 1.0, 0.5, "", "neo: no face found")
@@ -142,9 +143,10 @@ def test_the_command_writes_as_large_as_it_does_unasked(monkeypatch, tmp_path):
     monkeypatch.setattr(full_body_length, "neo", lambda *words, **_: asked.extend(words))
     monkeypatch.setattr(full_body_length, "looped", lambda *_: tmp_path / "a.wav")
     monkeypatch.setattr(full_body_length, "first_part", lambda *_: tmp_path / "b.wav")
-    animated(tmp_path / "photo.png", FEW, tmp_path, tmp_path / "dit.safetensors")
+    animated(tmp_path / "photo.png", FEW, tmp_path, (Path("dit.safetensors"), None))
     assert asked[asked.index("--scale") + 1] == "4"
-    assert asked[asked.index("--dit") + 1] == str(tmp_path / "dit.safetensors")
+    assert asked[asked.index("--dit") + 1] == Path("dit.safetensors")
+    assert "--vae" not in asked
 
 
 def test_the_face_is_looked_for_where_it_lies_in_what_was_encoded(monkeypatch):

@@ -418,7 +418,7 @@ def test_the_length_is_judged_by_how_films_move(films, monkeypatch, tmp_path):
         return {}
 
     monkeypatch.setattr(full_body_exam.full_body_length, "bench", bench)
-    full_body_exam.length(films, tmp_path, None, {})
+    full_body_exam.length(films, tmp_path, (None, None), {})
     half = bench_half(full_body_exam.load_films(films))[: full_body_exam.CANDIDATES]
     assert len(asked["pictures"]) == len(half)
     assert asked["moves"] == pytest.approx(fmean(motion(film.video()) for film in half))
