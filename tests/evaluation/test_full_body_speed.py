@@ -10,9 +10,9 @@ from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.data_types import AudioFeatures
 from neo_core.evaluation import full_body_speed
 from neo_core.evaluation.bench import CouldNotRun
-from neo_core.evaluation.full_body_actor import SYNC, TUNED, Actor, reconstructed
+from neo_core.evaluation.full_body_actor import SYNC, Actor, reconstructed
 from neo_core.neo2.dit import DiT, DiTConfig
-from neo_core.neo2.latent_space import CHANNELS, HEARD, SIZE
+from neo_core.neo2.latent_space import CHANNELS, HEARD, SIZE, latent_shape
 from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.pipelines import full_body
 
@@ -40,7 +40,7 @@ def test_a_performance_is_that_of_the_product(actor, grant_for):
     grant, latent = grant_for(picture, torch.rand(68, 2) * SIZE, "full-body"), actor.anchor(picture)
     anchor = full_body.Anchor(latent, picture, 0.0, grant, grant.stamp(latent, picture))
     hidden = torch.randn(SMALL.audio_layers, HEARD * 13, SMALL.audio_width)
-    features = AudioFeatures(hidden, actor.models.audio_encoder.name, 16000, 13 * 4 * 640)
+    features = AudioFeatures(hidden, 13 * 4 * 640, 16000, actor.models.audio_encoder.name)
     made = full_body.continuum_latents(actor.models, anchor, features, "a man", full_body.FullBodySettings())
     assert torch.equal(actor.perform(latent, hidden, "a man", 13), made.latents)
 
@@ -49,15 +49,15 @@ def test_one_chunk_and_many_come_out_as_long_as_asked(actor):
     anchor = torch.zeros(CHANNELS, 32, 32)
     for total in (5, SYNC.chunk, 2 * SYNC.chunk + 1):
         hidden = torch.randn(SMALL.audio_layers, HEARD * total, SMALL.audio_width)
-        assert actor.perform(anchor, hidden, "a man speaks", total).shape == (total, CHANNELS, 32, 32)
+        assert actor.perform(anchor, hidden, "a man speaks", total).shape == (total, *latent_shape(anchor.shape))
 
 
 def test_frames_are_pictures_and_a_reconstruction_is_as_long_as_its_film(actor):
     film = torch.randint(0, 256, (8, SIZE, SIZE, 3), dtype=torch.uint8)
     anchor = actor.anchor(film[0])
-    assert actor.encode(film).shape == (2, CHANNELS, 32, 32)
+    assert actor.encode(film, anchor).shape == (2, *latent_shape(anchor.shape))
     assert reconstructed(actor, film, anchor).shape == film.shape
-    assert actor.show(actor.encode(film), anchor).dtype == torch.uint8
+    assert actor.show(actor.encode(film, anchor), anchor).dtype == torch.uint8
 
 
 class Slow:
