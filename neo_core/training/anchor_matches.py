@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 def with_matches(clips: Sequence[Clip], vae: VideoVAE, seen: Tensor) -> list[Clip]:
     """Clips that know where their cells lie in the anchor, from the files beside the films or found now. Versions of a
     film share what the first of them says."""
-    kernel, maker = shift_kernel(vae), digest(vae)
+    kernel, maker = [part.cpu() for part in shift_kernel(vae)], digest(vae)
     known: dict[Path, dict[str, Tensor]] = {}
     for folder in {clip.film.path.parent for clip in clips}:
         path = folder / CACHE

@@ -121,18 +121,21 @@ def error(made: Tensor, codes: Tensor, shows: Tensor, seen: Tensor) -> Tensor:
 
 @torch.no_grad()
 def judge(codec: MotionCodec, exam: Sequence[Clip], seen: Tensor, noise: float) -> dict[str, float]:
-    """Squared error of what comes back, over that of the anchor, with so much noise over latents."""
+    """Squared error of what comes back, over that of the anchor, with so much noise over latents. Of mouths and hands
+    too, where the exam shows any."""
     before, after = dict.fromkeys(("all", "mouth", "hands"), 0.0), dict.fromkeys(("all", "mouth", "hands"), 0.0)
-    weight, dice = seen[:, None, None], torch.Generator().manual_seed(0)
+    weight, dice = seen.cpu()[:, None, None], torch.Generator().manual_seed(0)
     for clip in exam:
         codes, anchor = clip.latents[None].float(), clip.anchor[None].float()
-        latents = codec.encode(codes, anchor)
-        made = codec.decode(latents + noise * torch.randn(latents.shape, generator=dice), anchor)[0]
+        there = anchor.to(codec.scale)
+        latents = codec.encode(codes.to(there), there)
+        noisy = latents + noise * torch.randn(latents.shape, generator=dice).to(latents)
+        made = codec.decode(noisy, there)[0].cpu()
         for name, where in (("all", clip.shows >= 0), ("mouth", clip.shows == MOUTH), ("hands", clip.shows == HANDS)):
             mask = where[None, :, None]
             before[name] += float((mask * weight * (codes - anchor[:, None]).square()).sum())
             after[name] += float((mask * weight * (codes - made).square()).sum())
-    return {name: after[name] / before[name] for name in before}
+    return {name: after[name] / before[name] for name in before if before[name]}
 
 
 @torch.no_grad()
@@ -141,14 +144,14 @@ def comparison(vae: VideoVAE, exam: Sequence[Clip]) -> Tensor:
     dice = torch.Generator().manual_seed(0)
     rows = []
     for clip in exam:
-        codes, anchor = clip.latents[None].float(), clip.anchor[None].float()
+        codes, anchor = (x[None].to(vae.mean) for x in (clip.latents, clip.anchor))
         latents = vae.motion.encode(codes, anchor)
-        noisy = latents + NOISE * torch.randn(latents.shape, generator=dice)
+        noisy = latents + NOISE * torch.randn(latents.shape, generator=dice).to(latents)
         for one in (codes, *(vae.motion.decode(x, anchor)[0] for x in (latents, noisy))):
             video = vae.show(one, anchor)[0]
             moments = [int(share * (video.shape[1] - 1)) for share in MIDDLES]
             rows.append(rearrange(video[:, moments], "c t h w -> h (t w) c"))
-    return ((torch.cat(rows) + 1) * 127.5).round().to(torch.uint8)
+    return ((torch.cat(rows) + 1) * 127.5).round().to("cpu", torch.uint8)
 
 
 def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Sequence[Clip], seen: Tensor) -> str:

@@ -277,15 +277,15 @@ def _coins(given: Conditions, share: float, dice: torch.Generator) -> Tensor:
 def latent_weight(clips: Sequence[Clip], vae: VideoVAE) -> Tensor:
     """How far a change of each channel of latents is seen in the pixels, in some moments of films: mean square, at a
     mean of 1. [C]"""
-    code, dice = channel_weight(vae)[:, None, None], torch.Generator().manual_seed(0)
+    code, dice = channel_weight(vae).to(vae.mean)[:, None, None], torch.Generator().manual_seed(0)
     found = torch.zeros(vae.config.channels)
     for clip in clips[:: -(-len(clips) // LOOKED_AT)]:
-        latents, anchor = clip.latents[None, ::CHANGED].float(), clip.anchor[None].float()
+        latents, anchor = (x[None].to(vae.mean) for x in (clip.latents[::CHANGED], clip.anchor))
         codes = vae.motion.decode(latents, anchor)[0]
         for channel in range(len(found)):
             other = latents.clone()
-            other[:, :, channel] += CHANGE * torch.randn(other[:, :, channel].shape, generator=dice)
-            found[channel] += (code * (vae.motion.decode(other, anchor)[0] - codes).square()).mean()
+            other[:, :, channel] += CHANGE * torch.randn(other[:, :, channel].shape, generator=dice).to(other)
+            found[channel] += float((code * (vae.motion.decode(other, anchor)[0] - codes).square()).mean())
     return found / found.mean()
 
 

@@ -139,13 +139,16 @@ def test_a_cell_away_the_anchor_is_seen_as_it_is():
 
 
 def test_half_precision_is_for_the_networks_alone(codec, anchor, codes):
-    """Where things lie is told in float32: in bfloat16, 100 pixels are told apart from 100.4 only."""
-    plain = codec.decode(codec.encode(codes, anchor), anchor)
+    """The anchor goes through as it is, and a moment like it has latents of zeros still."""
+    codes[:, 1] = anchor
+    for layer in (codec.decoder.flow[2], codec.decoder.head[2]):
+        nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
     with torch.autocast("cpu", torch.bfloat16):
         latents = codec.encode(codes, anchor)
         made, flow = codec.decode(latents, anchor)
     assert latents.dtype == made.dtype == flow.dtype == torch.float32
-    torch.testing.assert_close(made, plain[0], atol=0.3, rtol=0.1)
+    assert not latents[:, 1].any()
+    torch.testing.assert_close(made, anchor[:, None].expand_as(made), atol=1e-6, rtol=0)
 
 
 def waves(count: int) -> tuple[Tensor, Tensor]:
@@ -162,7 +165,7 @@ def waves(count: int) -> tuple[Tensor, Tensor]:
     return shifted + amount * time * place, anchor
 
 
-@pytest.mark.parametrize(("noise", "left"), [(0.0, 0.25), (0.5, 0.5)])
+@pytest.mark.parametrize(("noise", "left"), [(0.0, 0.1), (0.5, 0.2)])
 def test_a_few_steps_beat_the_anchor(noise, left):
     """Also when latents are read through noise of half their size."""
     torch.manual_seed(0)
@@ -176,8 +179,8 @@ def test_a_few_steps_beat_the_anchor(noise, left):
         made, _ = codec.decode(latents + noise * torch.randn(latents.shape), anchor)
         return (made - codes).square().mean()
 
-    assert float(lost()) == pytest.approx(float(unmoved), rel=1e-3)
-    for _ in range(60):
+    assert lost().item() == pytest.approx(unmoved.item(), rel=1e-3)
+    for _ in range(40):
         optimiser.zero_grad()
         lost().backward()
         optimiser.step()
