@@ -8,7 +8,7 @@
 `perform_full_body` does it in one go: a chain of generators in which a group of chunks is heard, denoised, decoded
 slice by slice and written before the next, so that half an hour takes no more memory than half a minute.
 `denoise_chunk`, `continuum_latents` and `write_latents` are the same stage by stage, with the whole of each result in
-between, held once: half an hour is about 0.6 GB of what was heard and 0.7 GB of latents. A `progress` that raises stops
+between, held once: half an hour is about 0.6 GB of what was heard and 0.2 GB of latents. A `progress` that raises stops
 any of them and leaves no file.
 
 A grant belongs to what was made of its picture: anchor and latents carry its stamp, and what does not fit it is
@@ -235,7 +235,7 @@ def write_latents(
     tile: int | None = None,
 ) -> int:
     """Decode a performance and write it with a sound; returns the number of frames. With `tile`, pictures are decoded
-    in squares of that many cells: the same ones, in less memory."""
+    in squares of that many cells of 4 x 4 pixels: the same ones."""
     latents.require()
     sound = usable(sound)
     shown = decoded_frames(models.vae, latents.anchor, [latents.latents], latents.frames, tile)
@@ -270,7 +270,7 @@ def _write(
         grant.require(FULL_BODY)
 
 
-# --- numbers in, numbers out: whoever calls these has asked, or shows nobody --------------------------------------------
+# --- numbers in, numbers out: whoever calls these has asked, or shows nobody --------------------------------------
 
 
 @torch.no_grad()

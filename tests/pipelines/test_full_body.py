@@ -20,7 +20,7 @@ from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
 from neo_core.neo2.chunk_executor import Processes
 from neo_core.neo2.decoding import decode_stream
-from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count
+from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count, latent_shape
 from neo_core.neo2.sampler import Sampling
 from neo_core.pipelines import full_body, portrait
 from neo_core.pipelines.full_body import (
@@ -124,7 +124,7 @@ def test_stage_by_stage_is_the_same_as_in_one_go(body, anchor, sound_of, tmp_pat
 def test_streamed_latents_are_those_of_the_whole(body, anchor, sound_of, monkeypatch):
     """The sound in pieces gives what the whole of it gives, to 1e-4."""
     asked, sound, taken = settings(seed=2), sound_of(3.1), []
-    monkeypatch.setattr(full_body, "_frames", lambda _, __, pieces, ___: taken.extend(pieces) or iter(()))
+    monkeypatch.setattr(full_body, "decoded_frames", lambda _, __, pieces, ___: taken.extend(pieces) or iter(()))
     monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
     perform_full_body(body, anchor, sound, "", sound.path.with_suffix(".mp4"), asked)
     whole = continuum_latents(body, anchor, heard(body, sound), "", asked)
@@ -135,7 +135,7 @@ def test_streamed_latents_are_those_of_the_whole(body, anchor, sound_of, monkeyp
 def test_chunks_in_processes_are_the_same_to_1e_4(body, anchor, sound_of, monkeypatch):
     taken, sound, asked = [], sound_of(1.9), settings(seed=2)
     monkeypatch.setattr(
-        full_body, "_frames", lambda _, __, pieces, ___: taken.append(torch.cat(list(pieces))) or iter(())
+        full_body, "decoded_frames", lambda _, __, pieces, ___: taken.append(torch.cat(list(pieces))) or iter(())
     )
     monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
     with Processes(2) as executor:
@@ -163,7 +163,7 @@ class Nowhere:
 def test_a_long_sound_holds_no_more_than_a_short_one(body, anchor, sound_of, monkeypatch):
     """Bytes of the tensors that live while frames are written, beyond those of the networks."""
     monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
-    small = anchored(anchor, anchor.latent[:, :8, :8])  # pictures of 32 pixels
+    small = anchored(anchor, anchor.latent[:, :16, :16])  # pictures of 64 pixels
 
     def most(seconds: float) -> int:
         sound, held, before = sound_of(seconds), [], living()
@@ -196,7 +196,7 @@ def test_stage_by_stage_latents_are_put_where_they_stay(body, anchor, sound_of, 
 
     def pieces(*_: object):
         for number in range(16):
-            piece = torch.full((4, *anchor.latent.shape), float(number))
+            piece = torch.full((4, *latent_shape(anchor.latent.shape)), float(number))
             seen.append(weakref.ref(piece))
             yield piece
             alive.append(sum(one() is not None for one in seen))
@@ -355,7 +355,7 @@ def test_the_grant_is_asked_again_while_a_video_is_written(body, anchor, sound_o
     """Taken back at frame 50 of 250, it stops the work at frame 100, long before the end."""
     monkeypatch.setattr(full_body, "VideoWriter", Nowhere)
     sound, written = sound_of(10.0), []
-    small = anchored(anchor, anchor.latent[:, :8, :8])
+    small = anchored(anchor, anchor.latent[:, :16, :16])
     latents = continuum_latents(body, small, heard(body, sound), "", settings(steps=1))
 
     def progress(done: int, _: int, frame: torch.Tensor | None) -> None:

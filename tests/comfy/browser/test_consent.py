@@ -178,7 +178,7 @@ def test_saving_alone_stores_what_was_stated(refused, host):
     request.unlink()
     assert re.fullmatch(r"[0-9a-f]{32}", stated["question"])
     assert stated == {
-        "portrait": request.stem,
+        "portrait": request.stem.removesuffix("_talking-head"),
         "question": stated["question"],
         "kind": "authorised",
         "name": "Ada Example",
@@ -186,6 +186,23 @@ def test_saving_alone_stores_what_was_stated(refused, host):
         "scope": ["talking-head", "reenactment"],
         "expires": "2099-12-31",
     }
+
+
+def test_an_answer_is_kept_for_the_use_that_was_asked_about(page, talking_head, api, stranger, host):
+    """Another Consent node may ask for another use of the same picture, and finds its own answer only."""
+    prompt = talking_head("browser/stranger", seed=7) | {"photo": api.node("LoadImage", image=stranger)}
+    prompt["consent"]["inputs"]["use"] = "full-body"
+    refuse(page, prompt)
+    asked = page.locator(f"{DIALOG} input[value=full-body]")
+    assert (asked.is_checked(), asked.is_disabled()) == (True, True)
+    fill(page, "Ada Example")
+    page.locator(f"{DIALOG} button[value=save]").click()
+    page.locator(DIALOG).wait_for(state="detached")
+    (request,) = requests(host)
+    stated = json.loads(request.read_text())
+    request.unlink()
+    assert request.name == f"{stated['portrait']}_full-body.json"
+    assert stated["scope"] == ["full-body"]
 
 
 def test_nobody_is_asked_to_state_that_an_artwork_is_an_adult(refused):
