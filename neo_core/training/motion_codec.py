@@ -4,7 +4,8 @@
 
 The other half, which turns pictures into codes, is trained first (`train neo2-vae`) and stays as it is; codes are made
 once and kept beside the films. Latents learn under noise of up to half their size, so that all of them that a generator
-may come to are of use. Where cells of the anchor have gone is told at first, by comparing (`anchor_matches`).
+may come to are of use. Where cells of the anchor have gone is told at first, by comparing (`anchor_matches`). How far a
+mouth is open is read off the latents around it by a linear map that learns with them: what sound must move lies open.
 """
 
 import argparse
@@ -17,10 +18,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..media.image import write_image
 from ..neo2.anchor_warp import shift_kernel
+from ..neo2.latent_space import FRAMES
 from ..neo2.loading import load_video_vae
 from ..neo2.motion_codec import MotionCodec
 from ..neo2.video_vae import VideoVAE
@@ -29,7 +31,8 @@ from ..weights.safetensors_io import save
 from .anchor_matches import with_matches
 from .films import held_out_films, training_films
 from .flow_matching import Plan, Run, step_dice, train
-from .neo2_clips import HANDS, MOUTH, NONE, Clip, channel_weight, load_codes
+from .neo2_clips import HANDS, MOUTH, NONE, Clip, channel_weight, coarse, load_codes
+from .neo2_lips import SIDE, around_mouth
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ NOISE = 0.5  # deviations over latents, at most
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 6.0}  # what a cell counts, by what it shows
 SOFT = 0.05  # errors below it are squared
 TOLD, TOLD_SHARE = 0.3, 0.02  # part of the plan in which matches are told, and what they count
+LIPS_SHARE = 0.1  # of what is read off mouths
+WIDE = 0.15  # opening of a mouth that counts as one
 FOLLOW = 0.01  # of the scale, per step
 SAVE_EVERY = 300.0  # seconds
 EXAM, SHOWN = 12, 5
@@ -70,11 +75,11 @@ def run(arguments: argparse.Namespace) -> None:
     exam = load_codes(held_out_films(arguments.exam), vae, device)
     exam = [exam[k * len(exam) // EXAM] for k in range(EXAM)]
     torch.manual_seed(arguments.seed)
-    codec = VideoVAE(vae.config).motion
+    net = Taught(VideoVAE(vae.config).motion)
     for name, value in zip(("shift_kernel", "shift_level"), shift_kernel(vae), strict=True):
-        codec.get_buffer(name).copy_(value)
+        net.codec.get_buffer(name).copy_(value)
     story = asdict(vae.config) | {"seed": arguments.seed, "films": len(clips)}
-    state = Run(codec.to(device), Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
+    state = Run(net.to(device), Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
     if arguments.resume:
         state.load(arguments.out.with_suffix(".resume"))
     loss = partial(step_loss, state=state, clips=clips, seen=seen.to(device), seed=arguments.seed)
@@ -82,8 +87,22 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.out.with_suffix(".resume").unlink(missing_ok=True)
 
 
-def step_loss(codec: MotionCodec, state: Run, clips: Sequence[Clip], seen: Tensor, seed: int) -> Tensor:
+class Taught(nn.Module):
+    """The codec, and a linear map that reads off the latents around a mouth how far it is open in each frame."""
+
+    def __init__(self, codec: MotionCodec) -> None:
+        super().__init__()
+        self.codec = codec
+        self.read_off = nn.Linear(len(codec.scale) * SIDE * SIDE, FRAMES)
+
+    def opening(self, latents: Tensor, shows: Tensor) -> Tensor:
+        """[B, T, C, h, w] and what the cells of their codes show [B, T, 2h, 2w] -> [B, T, 4], in `WIDE`."""
+        return self.read_off(around_mouth(latents, coarse(shows)).flatten(2))
+
+
+def step_loss(net: Taught, state: Run, clips: Sequence[Clip], seen: Tensor, seed: int) -> Tensor:
     """The loss of the batch that belongs to the step which `state` is at."""
+    codec = net.codec
     dice = step_dice(seed, state.step)
     chosen = [clips[int(k)] for k in torch.randint(len(clips), (FILMS,), generator=dice)]
     moments = [torch.randperm(len(clip.latents), generator=dice)[:MOMENTS] for clip in chosen]
@@ -93,16 +112,23 @@ def step_loss(codec: MotionCodec, state: Run, clips: Sequence[Clip], seen: Tenso
     )
     anchor = torch.stack([clip.anchor for clip in chosen]).to(seen.device).float()
     codes, match = codes.float(), match.float()
+    truly = torch.stack([opening_of(clip)[k] for clip, k in zip(chosen, moments, strict=True)]).to(seen.device)
     with torch.autocast(seen.device.type, torch.bfloat16):
         latents = sized(codec, codec.difference(codes, anchor))
         level = NOISE * torch.rand(*latents.shape[:2], 1, 1, 1, generator=dice)
         latents = latents + (level * torch.randn(latents.shape, generator=dice)).to(latents)
         made, flow = codec.decode(latents, anchor)
-    loss = error(made, codes, shows, seen)
+        read = net.opening(latents, shows)
+    loss = error(made, codes, shows, seen) + LIPS_SHARE * (read.float() - truly).square().mean()
     if state.progress < TOLD:
         apart = F.smooth_l1_loss(flow, match[:, :, :2], beta=2.0, reduction="none").sum(2)
         loss = loss + TOLD_SHARE * (match[:, :, 2] * apart).mean()
     return loss
+
+
+def opening_of(clip: Clip) -> Tensor:
+    """How far the mouth is open in every frame of every moment, in `WIDE`. [n, 4]"""
+    return clip.film.mouth(0, FRAMES * len(clip.latents)).view(-1, FRAMES) / WIDE
 
 
 def sized(codec: MotionCodec, latents: Tensor) -> Tensor:
@@ -156,8 +182,8 @@ def comparison(vae: VideoVAE, exam: Sequence[Clip]) -> Tensor:
 
 def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Sequence[Clip], seen: Tensor) -> str:
     """Save, paint, and say how the averaged codec does on people it never saw."""
-    state.average.scale.copy_(state.net.scale)
-    vae.motion.load_state_dict(state.average.state_dict())
+    state.average.codec.scale.copy_(state.net.codec.scale)
+    vae.motion.load_state_dict(state.average.codec.state_dict())
     options = [f"--{name} {getattr(arguments, name)}" for name in OPTIONS]
     made = {
         "recipe": " ".join(("python -m neo_core train neo2-motion --films FILMS --exam EXAM", *options)),

@@ -92,8 +92,12 @@ def in_latents(clip: Clip, vae: VideoVAE) -> Clip:
     codes, anchor = (x.to(vae.mean.device).float() for x in (clip.latents, clip.anchor))
     with torch.autocast(codes.device.type, torch.bfloat16):
         latents = vae.motion.encode(codes[None], anchor[None])[0]
-    shows = reduce(clip.shows, "n (h p) (w q) -> n h w", "max", p=COARSE, q=COARSE)  # a mouth before a hand
-    return replace(clip, latents=latents.half().cpu(), shows=shows)
+    return replace(clip, latents=latents.half().cpu(), shows=coarse(clip.shows))
+
+
+def coarse(shows: Tensor) -> Tensor:
+    """What cells of latents show, by what those of codes do: a mouth before a hand. [..., 2h, 2w] -> [..., h, w]"""
+    return reduce(shows, "... (h p) (w q) -> ... h w", "max", p=COARSE, q=COARSE)
 
 
 def _load_folder(folder: Path, films: list[Film], vae: VideoVAE, versions: int) -> list[Clip]:
