@@ -4,15 +4,15 @@ The network's own weights are asked for, its pictures are not: latents are noise
 thread, the middle of ratios within rounds: what else the machine does adds to both sides of a ratio.
 
 The norm and its twin get what the norms of the decoder get, in the layout in which it comes. As for layouts, timing
-convolution by convolution chose plain ones at the size of latents and channels-last at the size of pictures, and that
-is how `video_vae.unfold` and the norms leave them: nothing is converted while decoding. The row compares with what
-could be chosen instead.
+convolution by convolution chose plain ones at the size of latents and codes and channels-last at half that of pictures,
+and that is how `video_vae.unfold` and the norms leave them: nothing is converted while decoding. The row compares with
+what could be chosen instead.
 """
 
 import logging
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -28,6 +28,8 @@ LATENTS = 7  # of the video: 28 frames
 SLICES = [1, 2, 1, 3]  # its latents, as they are decoded one slice after the other
 TILE = 12  # cells
 ROUNDS = 7
+PLAIN = dict.fromkeys((4, 5), torch.contiguous_format)  # by the dimensions of a tensor
+LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 log = logging.getLogger(__name__)
 
 
@@ -72,7 +74,6 @@ def layout_gain(vae: VideoVAE) -> float:
     """How many times as fast decoding is in the layouts that ship as with every convolution plain, or every one
     channels-last, whichever is faster."""
     latents, anchor = _noise(vae)
-    others = [torch.contiguous_format, torch.channels_last_3d]
 
     def decode() -> None:
         vae.decode(latents, anchor)
@@ -82,8 +83,8 @@ def layout_gain(vae: VideoVAE) -> float:
     for _ in range(ROUNDS):
         shipped = taken(decode)
         rounds.append([])
-        for layout in others:
-            with _laid_out(vae, layout):
+        for layouts in (PLAIN, LAST):
+            with _laid_out(vae, layouts):
                 rounds[-1].append(taken(decode) / shipped)
     plain, last = (statistics.median(column) for column in zip(*rounds, strict=True))
     log.info("all plain takes %.2f, all channels-last %.2f times as long as the layouts that ship", plain, last)
@@ -98,20 +99,18 @@ def taken(work: Callable[[], object]) -> float:
 
 
 def _normed(vae: VideoVAE) -> dict[tuple[torch.Size, str], tuple[ChannelRMSNorm, Tensor]]:
-    """A norm of the decoder and what it is given, for every size and layout that there is."""
+    """A norm that decodes and what it is given, for every size and layout that there is."""
     found: dict[tuple[torch.Size, str], tuple[ChannelRMSNorm, Tensor]] = {}
 
     def note(norm: nn.Module, given: tuple[Tensor]) -> None:
-        last = given[0].is_contiguous(memory_format=torch.channels_last_3d)
+        last = given[0].is_contiguous(memory_format=LAST[given[0].ndim])
         found[given[0].shape, "channels-last" if last else "plain"] = norm, given[0].clone()
 
-    norms = [layer for layer in vae.decoder.modules() if isinstance(layer, ChannelRMSNorm)]
+    once = set(vae.decoder.anchor_blocks.modules())  # the anchor is looked at once in a video
+    norms = [layer for layer in vae.modules() if isinstance(layer, ChannelRMSNorm) and layer not in once]
     hooks = [norm.register_forward_pre_hook(note) for norm in norms]
     try:
-        latents, anchor = _noise(vae)
-        kept = vae.remember(anchor)
-        found.clear()  # the anchor is looked at once in a video
-        vae.paint(vae.plain(vae.motion.decode(latents, anchor)[0]), kept)
+        vae.decode(*_noise(vae))
     finally:
         for hook in hooks:
             hook.remove()
@@ -131,16 +130,17 @@ def _norm_speed(norm: ChannelRMSNorm, x: Tensor) -> float:
 
 
 @contextmanager
-def _laid_out(vae: VideoVAE, layout: torch.memory_format) -> Iterator[None]:
+def _laid_out(vae: VideoVAE, layouts: Mapping[int, torch.memory_format]) -> Iterator[None]:
     """Inside the block every convolution converts its input to a layout, and has its weights in it."""
-    convolutions = [layer for layer in vae.modules() if isinstance(layer, nn.Conv3d)]
+    convolutions = [layer for layer in vae.modules() if isinstance(layer, nn.Conv2d | nn.Conv3d)]
     weights = [layer.weight.data for layer in convolutions]
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, given: (given[0].contiguous(memory_format=layout),))
-        for layer in convolutions
-    ]
-    for layer in convolutions:
-        layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
+
+    def converted(_: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+        return (given[0].contiguous(memory_format=layouts[given[0].ndim]),)
+
+    hooks = [layer.register_forward_pre_hook(converted) for layer in convolutions]
+    for layer, weight in zip(convolutions, weights, strict=True):
+        layer.weight.data = weight.contiguous(memory_format=layouts[weight.ndim])
     try:
         yield
     finally:

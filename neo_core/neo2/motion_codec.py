@@ -113,6 +113,13 @@ class MotionCodec(nn.Module):
         """[B, T, C, h, w], [B, C, 2h, 2w] -> codes [B, T, C, 2h, 2w], and where in the anchor they look [B, T, 2, 2h,
         2w]: pixels down and right."""
         everywhere = at_every_pixel(anchor.float(), self.shift_kernel.float(), self.shift_level.float())
+        # One by one but for training: sums over more moments at once come out a little different, slices would too.
+        together = latents.shape[1] if torch.is_grad_enabled() else 1
+        parts = [self._moments(some, anchor, everywhere) for some in latents.split(together, dim=1)]
+        codes, flow = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+        return codes, flow
+
+    def _moments(self, latents: Tensor, anchor: Tensor, everywhere: Tensor) -> tuple[Tensor, Tensor]:
         length = latents.shape[1]
         given = (repeat(x, "b ... -> (b t) ...", t=length) for x in (anchor, everywhere))
         codes, flow = self.decoder(latents.flatten(0, 1), *given)

@@ -18,8 +18,7 @@ class RMSNorm(nn.Module):
 
 
 class ChannelRMSNorm(nn.Module):
-    """RMSNorm over the channels of [B, C, ...], fast where each place's channels lie side by side in memory
-    (channels-last); elsewhere the same numbers, slower. What comes out is channels-last."""
+    """RMSNorm over the channels of [B, C, ...]. Without gradients, what comes out lies in memory as what came in."""
 
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
         super().__init__()
@@ -27,17 +26,24 @@ class ChannelRMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        last = x.movedim(1, -1)
+        weight = self.weight.to(x.dtype)
         if x.is_cuda or torch.is_grad_enabled():
-            return F.rms_norm(last, self.weight.shape, self.weight.to(x.dtype), self.eps).movedim(-1, 1)
-        return _in_few_passes(last, self.weight.to(x.dtype), self.eps).movedim(-1, 1)
+            return F.rms_norm(x.movedim(1, -1), weight.shape, weight, self.eps).movedim(-1, 1)
+        return _in_few_passes(x, weight.view(-1, *[1] * (x.ndim - 2)), self.eps)
 
 
 def _in_few_passes(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """`F.rms_norm` over the last axis. PyTorch has no single kernel for it on a CPU, but builds it of six; here three
-    pass over all numbers, and one of them in place."""
-    scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(len(weight)).add_(eps).rsqrt_()
-    return (x * scale).mul_(weight)
+    """`F.rms_norm` over axis 1. PyTorch has no single kernel for it on a CPU; `weight` [C, 1, ...].
+
+    A norm across channels is quick where those of a place lie side by side (channels-last), and very slow elsewhere,
+    where a sum over planes is quick.
+    """
+    if x.stride(1) == 1:
+        power = torch.linalg.vector_norm(x, dim=1, keepdim=True).square_()
+        return (x * power.div_(x.shape[1]).add_(eps).rsqrt_()).mul_(weight)
+    normed = x * x
+    scale = normed.sum(1, keepdim=True).div_(x.shape[1]).add_(eps).rsqrt_()
+    return torch.mul(x, scale, out=normed).mul_(weight)
 
 
 def eager_channel_norm(x: Tensor, weight: Tensor) -> Tensor:

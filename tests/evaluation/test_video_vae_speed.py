@@ -79,7 +79,9 @@ def test_norm_and_twin_get_the_same_numbers_in_the_same_layout(vae, monkeypatch)
 
 def test_the_norms_of_the_decoder_are_met_where_they_ship(vae):
     sizes = {(shape[1], shape[-1]) for shape, _ in video_vae_speed._normed(vae)}
-    assert sizes == {(16, 12), (8, 24)}, "channels and side, at the size of latents and at half that of pictures"
+    decoder = {(16, 12), (8, 24)}  # channels and side, of codes and of half the size of pictures
+    motion = {(vae.config.motion_width, 6), (vae.config.motion_fine, 12)}  # of latents and of codes
+    assert sizes == decoder | motion
     assert all(not norm._forward_pre_hooks for norm in vae.modules())
 
 
@@ -115,6 +117,6 @@ def test_other_layouts_change_no_result(vae):
     latents, anchor = video_vae_speed._noise(vae)
     with torch.no_grad():
         before = vae.decode(latents, anchor)
-        for layout in (torch.contiguous_format, LAST):
-            with video_vae_speed._laid_out(vae, layout):
+        for layouts in (video_vae_speed.PLAIN, video_vae_speed.LAST):
+            with video_vae_speed._laid_out(vae, layouts):
                 torch.testing.assert_close(vae.decode(latents, anchor), before, atol=1e-5, rtol=1e-4)

@@ -45,8 +45,19 @@ def test_channel_norm_is_the_same_in_training(layout):
     assert torch.equal(x, kept)
 
 
+def test_channel_norm_of_pictures_is_that_of_video():
+    norm, x = ChannelRMSNorm(24), torch.randn(2, 24, 5, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(norm(x), norm(x[:, :, None])[:, :, 0])
+
+
 def test_channel_norm_keeps_channels_last():
     x = torch.randn(2, 24, 3, 5, 6).contiguous(memory_format=torch.channels_last_3d)
     assert ChannelRMSNorm(24)(x).is_contiguous(memory_format=torch.channels_last_3d)
     with torch.no_grad():
         assert ChannelRMSNorm(24)(x).is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_without_gradients_channel_norm_keeps_plain_layouts():
+    with torch.no_grad():
+        assert ChannelRMSNorm(24)(torch.randn(2, 24, 3, 5, 6)).is_contiguous()
