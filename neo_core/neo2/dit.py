@@ -58,7 +58,7 @@ class DiTConfig:
     mlp_ratio: float = 4.0
     side_width: int = 128
     side_ratio: float = 1.0
-    patch: int = 2  # a token is a square of so many cells
+    patch: int = 4  # a token is a square of so many cells
     rotary_time: int = 16  # numbers of a head that turn with time
     rotary_place: int = 12  # with the row, and as many with the column
     rotary_base: float = 100.0
@@ -230,14 +230,6 @@ class Block(nn.Module):
         return [s.leave(x, f, c) for s, x, f, c in zip(self.streams, states, shares, said, strict=True)]
 
 
-def kept(tokens: Tensor, places: Tensor | None, dim: int) -> Tensor:
-    """Only the tokens at `places` [B, S'] along `dim`, of [B, F, S, D] (2) or [2, B, F, S, r] (3); None keeps all."""
-    if places is None:
-        return tokens
-    index = places[:, None, :, None].expand(-1, tokens.shape[dim - 1], -1, tokens.shape[-1])
-    return tokens.gather(dim, index if dim == 2 else index.expand(2, *index.shape))
-
-
 class DiT(nn.Module):
     """x_t, t and the conditions of a window -> its clean latents."""
 
@@ -273,10 +265,8 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, t: Tensor, conditions: Conditions, places: Tensor | None = None) -> Tensor:
-        """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]. `places` [B, S'] are the tokens of every
-        picture that are looked at, for a cheaper step of training (arXiv 2306.09305): elsewhere the answer is the
-        linear estimate."""
+    def forward(self, x: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
+        """[B, T, C, h, w] at flow times [B] -> clean latents [B, T, C, h, w]."""
         noisy = Noisy(x, t, self._variance(x))
         sound = self.audio_input(conditions.audio, conditions.heard)  # [B, A, E]
         words = self.text_encoder(conditions.words, conditions.prompted)
@@ -284,7 +274,7 @@ class DiT(nn.Module):
         moment = self.time(t) + self.prompt(words.flatten(1))  # [B, D]
         told = self._told(moment, near, conditions.context.shape[1])  # [B, F, D]
         states = [
-            kept(self._pictures(noisy.guess(), near, conditions), places, 2),
+            self._pictures(noisy.guess(), near, conditions),
             sound[:, None],
             words[:, None],
         ]
@@ -292,13 +282,13 @@ class DiT(nn.Module):
             rearrange(layer(F.silu(c)), "b f (six d) -> b f 1 six d", six=6)
             for layer, c in zip(self.modulations, (told, moment[:, None], moment[:, None]), strict=True)
         ]
-        table, mask = self._table(x, conditions, places), self._mask(x, conditions, states[0].shape[2])
+        table, mask = self._table(x, conditions), self._mask(x, conditions, states[0].shape[2])
         for block in self.blocks:
             states = block(states, said, table, mask)
         video = slice(0, x.shape[1])
         shift, scale = self.final_modulation(F.silu(told[:, video, None])).chunk(2, dim=-1)
         read = self.final(modulate(states[0][:, video], shift, scale)).float()
-        return self._clean(noisy, read if places is None else self._spread(read, places, x))
+        return self._clean(noisy, read)
 
     def _variance(self, x: Tensor) -> Tensor:
         """What clean latents vary by along the cosines of a window: [T, C, h, w]."""
@@ -340,13 +330,13 @@ class DiT(nn.Module):
         video, before, anchor = (moment[:, None] + kind for kind in self.kind_conditions)
         return torch.cat((video + near, before.expand(-1, context, -1), anchor), dim=1)
 
-    def _table(self, x: Tensor, conditions: Conditions, places: Tensor | None) -> Tensor:
+    def _table(self, x: Tensor, conditions: Conditions) -> Tensor:
         """Rotary table of the tokens of all streams: [2, B, 1, N, R / 2]."""
         batch, length = x.shape[:2]
         latent = (torch.arange(length, device=x.device) + 0.5).expand(batch, -1)
         latents = torch.cat((latent, conditions.context_time.to(x) + 0.5), dim=1)
         frames = (torch.arange(FRAMES * length, device=x.device) + 0.5).expand(batch, -1) / FRAMES
-        pictures = kept(self._places(self._turn(latents, self.config.rotary_time), x), places, 3).flatten(2, 3)
+        pictures = self._places(self._turn(latents, self.config.rotary_time), x).flatten(2, 3)
         sound = F.pad(self._turn(frames, self.config.rotary_time), (0, self.config.rotary_place))
         words = sound.new_zeros(2, batch, self.config.text_tokens, sound.shape[-1])
         return torch.cat((pictures, sound, words), dim=2)[:, :, None]
@@ -376,12 +366,6 @@ class DiT(nn.Module):
         before, after = length * tokens, tokens + FRAMES * length + self.config.text_tokens
         seen = conditions.contextual[:, None].expand(-1, count * tokens)
         return F.pad(seen, (before, after), value=True)[:, None, None]
-
-    def _spread(self, read: Tensor, places: Tensor, x: Tensor) -> Tensor:
-        """What was read at some tokens [B, T, S', n], and zeros at the others: [B, T, S, n]."""
-        tokens = x.shape[-2] * x.shape[-1] // self.config.patch**2
-        index = places[:, None, :, None].expand_as(read)
-        return read.new_zeros(*read.shape[:2], tokens, read.shape[-1]).scatter(2, index, read)
 
     def _clean(self, noisy: "Noisy", read: Tensor) -> Tensor:
         """From what the tokens of the window say: an offset in deviations, and how lively each place is."""

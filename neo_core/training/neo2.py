@@ -5,7 +5,7 @@
 encodes the films once (`neo2_clips`), with --performances learns to hear (`neo2_hearing`), then learns to denoise
 windows of the films. Times lean to the noise, where a walk of three steps lives. The loss is on the velocity that the
 prediction stands for and, near the data, on the differences of successive latents; every channel counts as far as it
-is seen in the pixels, mouths and hands count more, and most steps look mostly at what moves (`busy_tokens`). Signals
+is seen in the pixels, mouths and hands count more. Signals
 are dropped as guidance will leave them out; half of the batches know the latents before the window, disturbed by
 noise. Windows are moved by some cells, and what is heard is muffled by noise: films are few.
 
@@ -33,7 +33,6 @@ from ..neo2.video_vae import VideoVAE
 from ..neo2.window_layout import CONTEXT, TRAINED, Sync
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
-from .busy_tokens import busy_places, draw_places, looked_at
 from .films import held_out_films, training_films
 from .flow_matching import Plan, Run, step_dice, train, velocity_error
 from .latent_statistics import autocovariances, linear_errors, table
@@ -117,20 +116,16 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.resume:
         state.load(_resume_path(arguments.out))
     care = Care(latent_weight(clips, vae).to(device), fit_lips(clips))
-    busy = busy_places(clips, care.seen, net.config.patch)
-    loss = partial(
-        step_loss, state=state, clips=clips, count=arguments.batch, care=care, busy=busy, seed=arguments.seed
-    )
+    loss = partial(step_loss, state=state, clips=clips, count=arguments.batch, care=care, seed=arguments.seed)
     train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, care=care))
     _resume_path(arguments.out).unlink(missing_ok=True)
 
 
-def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, busy: Tensor, seed: int) -> Tensor:
-    """The loss of the batch that belongs to the step which `state` is at. busy [rows, columns]"""
+def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, seed: int) -> Tensor:
+    """The loss of the batch that belongs to the step which `state` is at."""
     dice = step_dice(seed, state.step)
     windows = draw_windows(clips, count, dice).to(care.seen.device)
-    places = draw_places(busy, count, dice)
-    return windows_loss(net, windows, care, dice, places if places is None else places.to(care.seen.device))
+    return windows_loss(net, windows, care, dice)
 
 
 def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Windows:
@@ -144,31 +139,26 @@ def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Window
     return disturb(hush(drop(windows, DROP, dice), HUSHED, dice), FADED, DISTURBED, dice)
 
 
-def windows_loss(
-    net: nn.Module, windows: Windows, care: Care, dice: torch.Generator, places: Tensor | None = None
-) -> Tensor:
-    """The loss of windows at random flow times, where `places` [B, S'] let it look (default: everywhere)."""
+def windows_loss(net: nn.Module, windows: Windows, care: Care, dice: torch.Generator) -> Tensor:
+    """The loss of windows at random flow times."""
     count, device = len(windows.latents), care.seen.device
     t, noise = draw_times(count, dice).to(device), torch.randn(windows.latents.shape, generator=dice).to(device)
     windows = windows.to(device)
     data = windows.latents
     x = interpolate(data, noise, t)
-    known = None if places is None else looked_at(places, *data.shape[-2:], net.config.patch)
     with torch.autocast(device.type, torch.bfloat16):
-        predicted = net(x, t, windows.conditions, places)
+        predicted = net(x, t, windows.conditions)
     clear = (1 - t)[:, None, None, None, None].square()
     terms = velocity_error(x, predicted, data, t)
     speed = F.pad((predicted - data).diff(dim=1).square(), (0, 0, 0, 0, 0, 0, 1, 0))  # of successive latents
     terms = terms + SPEED_SHARE * clear * speed
-    lips = care.lips.error(predicted, data, windows.shows, known)
-    return weighted(terms, windows.shows, care.seen, known) + LIPS_SHARE * lips
+    return weighted(terms, windows.shows, care.seen) + LIPS_SHARE * care.lips.error(predicted, data, windows.shows)
 
 
-def weighted(terms: Tensor, shows: Tensor, seen: Tensor, known: Tensor | None = None) -> Tensor:
-    """Mean of [B, T, C, h, w] by what each cell shows [B, T, h, w], how far each channel is seen [C], and which cells
-    were looked at [B, h, w] (default: all)."""
+def weighted(terms: Tensor, shows: Tensor, seen: Tensor) -> Tensor:
+    """Mean of [B, T, C, h, w] by what each cell shows [B, T, h, w] and how far each channel is seen [C]."""
     shares = seen.new_tensor([SHARES[kind] for kind in sorted(SHARES)])[shows.long()]
-    weight = (shares if known is None else shares * known[:, None])[:, :, None] * seen[:, None, None]
+    weight = shares[:, :, None] * seen[:, None, None]
     return (weight * terms).sum() / weight.sum()
 
 

@@ -33,10 +33,9 @@ class Lips:
         """Opening, but for a constant, of latents: [B, T, C, h, w], [B, T, h, w] -> [B, T, 4]."""
         return around_mouth(latents, shows).flatten(2) @ self.weight.to(latents)
 
-    def error(self, predicted: Tensor, true: Tensor, shows: Tensor, known: Tensor | None = None) -> Tensor:
-        """Mean square error of what is read off, in deviations; only where `known` [B, h, w] is 1, if it is given."""
-        apart = predicted - true if known is None else (predicted - true) * known[:, None, None]
-        return (self.read(apart, shows) / self.spread).square().mean()
+    def error(self, predicted: Tensor, true: Tensor, shows: Tensor) -> Tensor:
+        """Mean square error of what is read off, in deviations."""
+        return (self.read(predicted - true, shows) / self.spread).square().mean()
 
 
 def around_mouth(latents: Tensor, shows: Tensor) -> Tensor:

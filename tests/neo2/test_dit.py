@@ -189,24 +189,6 @@ def test_impossible_sizes_are_refused():
         DiTConfig(width=30)
 
 
-@torch.no_grad()
-def test_all_places_are_no_choice_and_a_place_left_out_is_not_seen():
-    net, given = network(), conditions()
-    x, t = inputs()
-    tokens = x.shape[-2] * x.shape[-1] // CONFIG.patch**2
-    everywhere = torch.arange(tokens).expand(len(x), -1)
-    torch.testing.assert_close(net(x, t, given, places=everywhere), net(x, t, given))
-    some, last = everywhere[:, :-1], slice(-CONFIG.patch, None)
-    other = x.clone()
-    other[..., last, last] += 1
-    answer = net(x, t, given, places=some)
-    above = slice(None, -CONFIG.patch)
-    torch.testing.assert_close(net(other, t, given, places=some)[..., above, :], answer[..., above, :])
-    linear = DiT(CONFIG)(x, t, given)
-    torch.testing.assert_close(answer[..., last, last], linear[..., last, last])
-    assert (net(x, t, given)[..., last, last] - linear[..., last, last]).abs().max() > 1e-3
-
-
 def test_tokens_know_their_place_in_the_picture():
     """Two places that look alike and see nothing else are told apart."""
     net, given = network(replace(CONFIG, depth=0)), conditions()

@@ -63,7 +63,6 @@ VAE = VideoVAEConfig(
 )  # fmt: skip
 FRAMES, SIDE = 64, 64  # of a film
 CODE, GRID = SIDE // 4, SIDE // 8  # cells of a code and of a latent
-BUSY = torch.ones(GRID // TINY.patch, GRID // TINY.patch)
 CARE = Care(torch.ones(CHANNELS), Lips(torch.full((CHANNELS * MOUTH_SIDE**2, 4), 0.01), 1.0))
 BOX = torch.tensor([16.0, 16.0, 32.0, 24.0])
 
@@ -374,7 +373,7 @@ class Anchor(torch.nn.Module):
         super().__init__()
         self.say = say
 
-    def forward(self, x: Tensor, _: Tensor, _conditions, _places) -> Tensor:
+    def forward(self, x: Tensor, _: Tensor, _conditions) -> Tensor:
         return self.say(torch.zeros_like(x))
 
 
@@ -406,7 +405,7 @@ def learner(seed: int = 0, steps: int = 6) -> Run:
 
 def test_a_run_goes_on_as_it_would_have(clips, tmp_path):
     def go(state: Run) -> None:
-        train(state, partial(step_loss, state=state, clips=clips, count=2, care=CARE, busy=BUSY, seed=3), str)
+        train(state, partial(step_loss, state=state, clips=clips, count=2, care=CARE, seed=3), str)
 
     whole = learner()
     go(whole)
@@ -433,7 +432,7 @@ def test_a_tiny_network_learns_its_films(clips):
     windows = cut(level, [0, 1, 2], 6)
     state = learner(steps=60)
     before = windows_loss(state.net, windows, CARE, dice()).item()
-    train(state, partial(step_loss, state=state, clips=level, count=2, care=CARE, busy=BUSY, seed=0), str)
+    train(state, partial(step_loss, state=state, clips=level, count=2, care=CARE, seed=0), str)
     assert windows_loss(state.net, windows, CARE, dice()).item() < before / 3
 
 
@@ -445,7 +444,7 @@ def test_the_exam_tells_sound_that_matters(clips):
             super().__init__()
             self.weight = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, x: Tensor, _: Tensor, conditions, **_places) -> Tensor:
+        def forward(self, x: Tensor, _: Tensor, conditions) -> Tensor:
             level = conditions.audio[:, 0, ::8, 0]
             return level[:, :, None, None, None].expand_as(x)
 
