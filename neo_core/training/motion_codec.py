@@ -5,7 +5,8 @@
 The other half, which turns pictures into codes, is trained first (`train neo2-vae`) and stays as it is; codes are made
 once and kept beside the films. Latents learn under noise of up to half their size, so that all of them that a generator
 may come to are of use. Where cells of the anchor have gone is told at first, by comparing (`anchor_matches`). How far a
-mouth is open is read off the latents around it by a linear map that learns with them: what sound must move lies open.
+mouth is open is read off the latents around it by a linear map, which learns with them in the second half: what sound
+must move lies open.
 """
 
 import argparse
@@ -42,7 +43,7 @@ NOISE = 0.5  # deviations over latents, at most
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 6.0}  # what a cell counts, by what it shows
 SOFT = 0.05  # errors below it are squared
 TOLD, TOLD_SHARE = 0.3, 0.02  # part of the plan in which matches are told, and what they count
-LIPS_SHARE = 0.1  # of what is read off mouths
+LIPS_FROM, LIPS_SHARE = 0.5, 0.03  # where in the plan mouths begin to be read off, and what that counts
 WIDE = 0.15  # opening of a mouth that counts as one
 FOLLOW = 0.01  # of the scale, per step
 SAVE_EVERY = 300.0  # seconds
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--films", type=Path, nargs="+", required=True, help="folders made by `factory films`")
     parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people, to judge by")
     parser.add_argument("--vae", type=Path, help="weights whose other half is trained (default: the embedded ones)")
-    parser.add_argument("--minutes", type=float, default=40.0, help="of the processor's time")
+    parser.add_argument("--minutes", type=float, default=50.0, help="of the processor's time")
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--versions", type=int, default=3, help="of each film: recoloured, every second one mirrored")
     parser.add_argument("--out", type=Path, default=FOLDER / "neo2_vae.safetensors")
@@ -119,7 +120,9 @@ def step_loss(net: Taught, state: Run, clips: Sequence[Clip], seen: Tensor, seed
         latents = latents + (level * torch.randn(latents.shape, generator=dice)).to(latents)
         made, flow = codec.decode(latents, anchor)
         read = net.opening(latents, shows)
-    loss = error(made, codes, shows, seen) + LIPS_SHARE * (read.float() - truly).square().mean()
+    loss = error(made, codes, shows, seen)
+    if state.progress >= LIPS_FROM:
+        loss = loss + LIPS_SHARE * (read.float() - truly).square().mean()
     if state.progress < TOLD:
         apart = F.smooth_l1_loss(flow, match[:, :, :2], beta=2.0, reduction="none").sum(2)
         loss = loss + TOLD_SHARE * (match[:, :, 2] * apart).mean()
