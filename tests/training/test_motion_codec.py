@@ -12,21 +12,26 @@ from torch import Tensor
 
 from neo_core.data_types import InputError
 from neo_core.neo2.anchor_warp import shift_kernel
-from neo_core.neo2.latent_space import CELL
+from neo_core.neo2.latent_space import CELL, FRAMES
 from neo_core.neo2.loading import load_video_vae
 from neo_core.neo2.motion_codec import MotionCodec
 from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.training import motion_codec
 from neo_core.training.flow_matching import Plan, Run, train
 from neo_core.training.motion_codec import (
+    LIPS_FROM,
+    LIPS_SHARE,
     MIDDLES,
     NOISE,
     SHARES,
     SOFT,
     TOLD_SHARE,
+    WIDE,
+    Taught,
     comparison,
     error,
     judge,
+    opening_of,
     sized,
     step_loss,
 )
@@ -41,9 +46,14 @@ VAE = VideoVAEConfig(
 )  # fmt: skip
 
 
-def codec() -> MotionCodec:
-    torch.manual_seed(0)
+def codec(seed: int = 0) -> MotionCodec:
+    torch.manual_seed(seed)
     return MotionCodec(C, width=12, fine=8, depth=1)
+
+
+def film(opening: Tensor) -> SimpleNamespace:
+    """Whose mouth is so far open in each frame."""
+    return SimpleNamespace(mouth=lambda first, last: opening[first:last])
 
 
 def clip(number: int) -> Clip:
@@ -56,7 +66,19 @@ def clip(number: int) -> Clip:
         codes[k, :, row : row + 3, column : column + 3] += 1.5
         shows[k, row, column], shows[k, row + 1, column] = MOUTH, HANDS
     match = torch.zeros(N, 3, SIDE, SIDE)
-    return Clip(SimpleNamespace(), codes, anchor, shows, torch.zeros(0, 3), 0, match)
+    return Clip(film(torch.rand(FRAMES * N, generator=dice)), codes, anchor, shows, torch.zeros(0, 3), 0, match)
+
+
+def speaker(number: int) -> Clip:
+    """A mouth that is brighter the wider it is open, on an anchor that is not otherwise moved."""
+    one, dice = clip(number), torch.Generator().manual_seed(100 + number)
+    opening = 2 * WIDE * torch.rand(N, generator=dice)
+    codes = one.anchor + torch.zeros(N, 1, 1, 1)
+    row, column = torch.randint(1, SIDE - 3, (2,), generator=dice).tolist()
+    shows = torch.full((N, SIDE, SIDE), NONE, dtype=torch.uint8)
+    shows[:, row : row + 2, column : column + 2] = MOUTH
+    codes[:, 1, row : row + 2, column : column + 2] += 3 * opening[:, None, None] / WIDE
+    return replace(one, latents=codes, shows=shows, film=film(opening.repeat_interleave(FRAMES)))
 
 
 def test_cells_and_channels_count_as_they_should():
@@ -109,18 +131,54 @@ def truth(codes: Tensor, _: Tensor) -> Tensor:
     return codes
 
 
+def taught(stand: Stand, opening: float = 1.0) -> SimpleNamespace:
+    """Beside a map that reads the same off any latents."""
+    return SimpleNamespace(codec=stand, opening=lambda latents, _: torch.full((*latents.shape[:2], FRAMES), opening))
+
+
 def test_the_truth_has_no_loss():
-    """Neither at first, when it is asked where things are as well, nor later."""
-    state, clips = SimpleNamespace(step=0, progress=0.0), [clip(number) for number in range(3)]
-    for state.progress in (0.0, 0.9):
-        assert step_loss(Stand(truth), state, clips, SEEN, 0) == 0
-        assert step_loss(Stand(lambda _, anchor: anchor), state, clips, SEEN, 0) > 0
+    """Neither at first, when it is asked where things are as well, nor later, when mouths are read; of people whose
+    mouths are open as wide as counts for one."""
+    wide = film(torch.full((FRAMES * N,), WIDE))
+    state, clips = SimpleNamespace(step=0, progress=0.0), [replace(clip(number), film=wide) for number in range(3)]
+    for state.progress in (0.0, LIPS_FROM - 0.01, LIPS_FROM, 0.9):
+        assert step_loss(taught(Stand(truth)), state, clips, SEEN, 0) == 0
+        assert step_loss(taught(Stand(lambda _, anchor: anchor)), state, clips, SEEN, 0) > 0
+        misread = step_loss(taught(Stand(truth), opening=1.5), state, clips, SEEN, 0)
+        assert float(misread) == pytest.approx(LIPS_SHARE * 0.5**2 if state.progress >= LIPS_FROM else 0)
+
+
+def test_openings_are_those_of_the_frames_of_each_moment():
+    numbers = replace(clip(0), film=film(WIDE * torch.arange(FRAMES * N)))
+    torch.testing.assert_close(opening_of(numbers), torch.arange(1.0 * FRAMES * N).view(N, FRAMES))
+
+
+def test_mouths_are_read_off_latents_around_them(monkeypatch):
+    """Of people who were not learned from, when that is all that counts; what lies elsewhere says nothing."""
+    monkeypatch.setattr(motion_codec, "LIPS_FROM", 0.0)
+    monkeypatch.setattr(motion_codec, "LIPS_SHARE", 1.0)
+    state = Run(Taught(codec()), Plan(steps=50, rate=8e-3, warm_up=5))
+    clips = [speaker(number) for number in range(8)]
+    train(state, partial(step_loss, state=state, clips=clips, seen=SEEN, seed=0), str)
+    net = state.net.eval()
+    people, alike = [speaker(number) for number in range(20, 26)], []
+    for one in people:
+        with torch.no_grad():
+            latents = net.codec.encode(one.latents[None], one.anchor[None])
+            said = net.opening(latents, one.shows[None])[0]
+        alike.append(float(torch.corrcoef(torch.stack((said.flatten(), opening_of(one).flatten())))[0, 1]))
+    assert sum(alike) / len(alike) > 0.75
+    far = torch.zeros(1, 1, 2 * SIDE, 2 * SIDE, dtype=torch.uint8)
+    far[..., :2, :2] = MOUTH
+    latents = torch.zeros(2, 1, C, SIDE, SIDE)
+    latents[1, ..., 4:, :] = 1
+    assert torch.equal(*net.opening(latents, far.expand(2, -1, -1, -1)))
 
 
 def test_latents_are_read_under_noise_of_every_strength_up_to_half_their_size():
     state, net = SimpleNamespace(step=0, progress=1.0), Stand(truth)
     for state.step in range(40):
-        step_loss(net, state, [clip(0)], SEEN, 0)
+        step_loss(taught(net), state, [clip(0)], SEEN, 0)
     levels = torch.stack(net.given).flatten(3).std(3)  # [steps, B, T]
     assert levels.flatten(1).std(1).min() > 0.05, "each moment has its own"
     assert levels.max() == pytest.approx(NOISE, abs=0.1)
@@ -179,12 +237,12 @@ def test_the_picture_shows_films_and_what_comes_back_of_them():
 
 def test_it_learns_what_wanders_and_bears_noise():
     clips = [clip(number) for number in range(8)]
-    state = Run(codec(), Plan(steps=60, rate=8e-3, warm_up=5))
-    before = judge(state.net, clips, SEEN, 0.0)
+    state = Run(Taught(codec()), Plan(steps=60, rate=8e-3, warm_up=5))
+    before = judge(state.net.codec, clips, SEEN, 0.0)
     assert before == pytest.approx(dict.fromkeys(before, 1.0), abs=1e-3)  # a fresh one answers with the anchor
     train(state, partial(step_loss, state=state, clips=clips, seen=SEEN, seed=0), str)
-    state.average.scale.copy_(state.net.scale)
-    plain, noisy = (judge(state.average, clips, SEEN, noise) for noise in (0.0, 0.3))
+    state.average.codec.scale.copy_(state.net.codec.scale)
+    plain, noisy = (judge(state.average.codec, clips, SEEN, noise) for noise in (0.0, 0.3))
     assert plain["all"] < 0.5
     assert plain["all"] < noisy["all"] < 0.7
 
@@ -193,8 +251,7 @@ def test_a_run_goes_on_as_it_would_have(tmp_path, monkeypatch):
     clips = [clip(number) for number in range(3)]
 
     def begin(seed: int) -> Run:
-        torch.manual_seed(seed)
-        return Run(MotionCodec(C, width=12, fine=8, depth=1), Plan(steps=4, rate=1e-3, warm_up=1))
+        return Run(Taught(codec(seed)), Plan(steps=4, rate=1e-3, warm_up=1))
 
     def go(state: Run) -> None:
         train(state, partial(step_loss, state=state, clips=clips, seen=SEEN, seed=3), str)
@@ -213,7 +270,7 @@ def test_a_run_goes_on_as_it_would_have(tmp_path, monkeypatch):
 
 def test_matches_are_told_at_first_only():
     one = replace(clip(0), match=torch.ones(N, 3, SIDE, SIDE))
-    state = Run(codec(), Plan(steps=10))
+    state = Run(Taught(codec()), Plan(steps=10))
 
     def loss(told: Clip) -> Tensor:
         return step_loss(state.net, state, [told], SEEN, 0)
