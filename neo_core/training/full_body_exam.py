@@ -29,7 +29,7 @@ from ..data_types import Waveform
 from ..evaluation import full_body_length
 from ..evaluation.bench import CouldNotRun
 from ..evaluation.bootstrap import Range, bootstrap
-from ..evaluation.continuity import SeamReport, picture_report
+from ..evaluation.continuity import Seam, SeamReport, picture_report
 from ..evaluation.frechet import frechet, gaussian, latent_space
 from ..evaluation.full_body import (
     LEAST_MOTION,
@@ -66,6 +66,7 @@ WINDOW = 16  # frames over which gestures and prosody are averaged
 MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pure noise, guided like the few
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
+SEAMLESS = 12  # films that stand beside them
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
 ALONE = replace(SYNC, overlap=0, fusion="cut", phase=False, shared_noise=False, context=False)  # chunk by chunk
 SAMPLES = SOUND_RATE // RATE  # per frame
@@ -433,16 +434,25 @@ def seams(exam: Exam, performances: Path) -> dict[str, float]:
         ghosting_at_seams=middle("shipped", "ghosting"),
         seams_of_chunks_alone_that_look_like_seams=counts["cut"],
     )
+    films = _where_nothing_meets(exam)
     rows = {"seam velocity": "velocity", "motion-interpolation error at seams": "interpolation"}
     for name, figure in rows.items():
         exam.note(
             **{
                 f"{name}, of chunks alone and cut hard": middle("cut", figure),
                 f"{name}, against the inside of the same video": middle("inside", figure),
+                f"{name}, of films, where nothing meets": median(getattr(seam, figure) for seam in films),
             }
         )
         exam.note_range(name, bootstrap(range(LONG_VIDEOS), partial(middle, "shipped", figure)))
     return {name: middle("shipped", figure) for name, figure in rows.items()}
+
+
+def _where_nothing_meets(exam: Exam) -> list[Seam]:
+    """The middles of some films as the autoencoder shows them, as if chunks met there: what no seam looks like."""
+    some = list(zip(exam.moments, exam.anchors, strict=True))[:SEAMLESS]
+    shown = [reconstructed(exam.actor, m.video, anchor) for m, anchor in some]
+    return [seam for video in shown for seam in picture_report(video, [len(video) // 2], RATE).seams]
 
 
 def _seam_report(video: Tensor, sync: Sync) -> SeamReport:

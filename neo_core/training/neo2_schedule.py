@@ -34,7 +34,7 @@ WEIGHTS = (1.0, 1.3, 1.7, 2.5)  # of the sound
 RESCALES = (0.0, 0.7, 1.0)
 KEPT = 2  # of each search, that the next one goes on with
 MANY = 30  # steps
-TOLD = 5  # of the best, with what stands beside them
+TOLD = 2  # of the best, with what stands beside them
 
 log = logging.getLogger(__name__)
 

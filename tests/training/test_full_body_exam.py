@@ -329,6 +329,7 @@ def long_sounds(monkeypatch):
     heard[0, :, 2] += 6 * phase.sin().repeat_interleave(2)
     monkeypatch.setattr(full_body_exam, "LONG_FRAMES", frames)
     monkeypatch.setattr(full_body_exam, "LONG_VIDEOS", 1)
+    monkeypatch.setattr(full_body_exam, "SEAMLESS", 2)
     monkeypatch.setattr(full_body_exam, "held_out_sounds", lambda *_: [heard])
     small = full_body_exam.picture_report  # of the left hand alone: flow takes long
     monkeypatch.setattr(full_body_exam, "picture_report", lambda video, *rest: small(video[:, 24:56, 8:40], *rest))
@@ -336,10 +337,13 @@ def long_sounds(monkeypatch):
 
 @pytest.mark.usefixtures("long_sounds")
 def test_a_video_without_joins_has_no_seams_and_a_jump_is_found(exam):
-    whole, jumping = seams(exam(Perfect), None), seams(exam(Jumping), None)
+    perfect = exam(Perfect)
+    whole, jumping = seams(perfect, None), seams(exam(Jumping), None)
+    assert len([name for name in perfect.notes if name.endswith("of films, where nothing meets")]) == 2
     assert whole["seam velocity"] < 1.1
     assert whole["motion-interpolation error at seams"] < 1.2
     assert jumping["seam velocity"] > 1.5
+    assert not any(name.endswith("meets") and value > 1.5 for name, value in perfect.notes.items())
     assert jumping["motion-interpolation error at seams"] > whole["motion-interpolation error at seams"]
 
 
