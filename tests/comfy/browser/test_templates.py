@@ -67,6 +67,7 @@ def sent_links(prompt):
 def test_a_template_opens_complete_and_tidy(page, shipped, path):
     dialog = browse(page, shipped.name)
     card = dialog.locator(CARD.format(path.stem))
+    card.scroll_into_view_if_needed()  # pictures below the fold are not fetched
     page.wait_for_function("e => e.querySelector('img')?.naturalWidth === 480", arg=card.element_handle())
     card.click()
     dialog.wait_for(state="hidden")
