@@ -12,7 +12,8 @@ against their own inside: that is what no seam looks like. People are those on w
 (`exam_halves`), since a default is chosen here.
 
 A line of `rows.jsonl` per video; a run that is called again goes on after the lines that are there, of the same weights
-and settings. `--minutes` are of the wall; seeds are finished one after the other, so an early end leaves fewer seeds.
+and settings. Two may run side by side, `--seeds 6` and `--seeds 12 --first 6`; a third call then publishes what both
+made. `--minutes` are of the wall; seeds are finished one after the other, so an early end leaves fewer seeds.
 Writes `grid.md` and plots beside it.
 """
 
@@ -77,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=Path, nargs="+", required=True, help="films of held-out people")
     parser.add_argument("--out", type=Path, required=True, help="folder of rows, tables and plots")
     parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--first", type=int, default=0, help="seed to begin with: for a second process beside")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the wall; what is done by then is published")
     parser.add_argument("--reader", type=Path, help="network of `train mouth-reader`; without it no mouths and hands")
     parser.add_argument("--dit", type=Path, help="weights (default: the embedded ones)")
@@ -100,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     settings = _settings(arguments, stage)
     rows = Rows(arguments.out / "rows.jsonl", settings)
-    perform(stage, scenes, rows, arguments.minutes)
+    perform(stage, scenes, rows, arguments.minutes, arguments.first)
     publish(rows.rows, arguments.out)
     draw(stage, scenes[0], arguments.out)
 
@@ -203,10 +205,10 @@ def at_group_joins(report: SeamReport, total: int, sync: Sync) -> SeamReport:
     return replace(report, seams=tuple(seam for seam in report.seams if seam.at in joins)) if joins else report
 
 
-def perform(stage: Stage, scenes: Sequence[Scene], rows: Rows, minutes: float) -> None:
+def perform(stage: Stage, scenes: Sequence[Scene], rows: Rows, minutes: float, first: int = 0) -> None:
     """All cells of one seed after the other, the film first, until the time is up."""
-    grid = cells(BASE)
-    missing = [(seed, cell) for seed in range(len(scenes)) for cell in (FILMS, *grid) if not rows.has(cell, seed)]
+    grid, seeds = cells(BASE), range(first, len(scenes))
+    missing = [(seed, cell) for seed in seeds for cell in (FILMS, *grid) if not rows.has(cell, seed)]
     begun = time.monotonic()
     for done, (seed, cell) in enumerate(missing):
         spent = (time.monotonic() - begun) / 60

@@ -108,6 +108,17 @@ def test_what_is_there_is_not_made_again(tmp_path, counted):
     assert Rows(path, "other weights").rows == []
 
 
+def test_two_runs_side_by_side_make_what_one_makes(tmp_path, counted):
+    path = tmp_path / "rows.jsonl"
+    both = [(Rows(path, "s"), SCENES[:1], 0), (Rows(path, "s"), SCENES[:2], 1)]
+    for rows, scenes, first in both:
+        perform(STAGE, scenes, rows, 10, first)
+    assert len(counted) == 2 * 38
+    assert {(row.cell, row.seed) for row in Rows(path, "s").rows} == {
+        (c, k) for c in (FILMS, *cells(BASE)) for k in (0, 1)
+    }
+
+
 def test_the_time_ends_it(tmp_path, counted):
     perform(STAGE, SCENES[:1], Rows(tmp_path / "rows.jsonl", "s"), 0)
     assert counted == []
@@ -187,7 +198,9 @@ def test_people_of_the_bench_are_not_in_the_grid(monkeypatch, tmp_path):
     monkeypatch.setattr(continuum_grid, "load_films", lambda _: people)
     monkeypatch.setattr(continuum_grid, "shipped", lambda *_: None)
     monkeypatch.setattr(continuum_grid, "chosen_scenes", chosen)
-    asked = SimpleNamespace(seeds=1, latents=22, dit=None, vae=None, reader=None, steps=3, clips=[], out=tmp_path)
+    asked = SimpleNamespace(
+        seeds=1, first=0, latents=22, dit=None, vae=None, reader=None, steps=3, clips=[], out=tmp_path
+    )
     with pytest.raises(InputError, match="enough"):
         run(asked)
     assert seen
