@@ -129,9 +129,9 @@ def joined(analyser: Analyser, audio_encoder: AudioEncoder, vae: VideoVAE, dit: 
 
 def shipped_sampling(steps: int, **changes: object) -> Sampling:
     """The sampling as the model ships, with `changes` and another number of steps: stops are for their own number."""
-    tuned = Sampling()
-    fits = steps == tuned.steps or not isinstance(tuned.schedule, tuple)
-    return replace(tuned, **{"steps": steps, "schedule": tuned.schedule if fits else SHIFT} | changes)
+    shipped = Sampling()
+    fits = steps == shipped.steps or not isinstance(shipped.schedule, tuple)
+    return replace(shipped, **{"steps": steps, "schedule": shipped.schedule if fits else SHIFT} | changes)
 
 
 @torch.no_grad()
