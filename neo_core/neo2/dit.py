@@ -9,6 +9,7 @@ processes all of these jointly, so gestures feel driven by speech rather than la
    lies it is told as well
  - one modulation for all blocks with a small table in each (adaLN-single, arXiv 2310.00426), said anew for each
    latent: flow time, prompt, and the sound of the latent's own frames. Lips so know their sound before any attention
+ - cells of the video look around them before they become tokens and after (`local_block`)
  - latents are offsets from the anchor (`motion_codec`), and the network says in which direction the truth lies off
    their best linear estimate (`gaussian_prior`): a fresh one answers with that estimate
 
@@ -28,12 +29,13 @@ from torch import Tensor, nn
 
 from ..nn.embedding import TimestepEmbedding
 from ..nn.feed_forward import FeedForward
-from ..nn.norm import RMSNorm, modulate
+from ..nn.norm import ChannelRMSNorm, RMSNorm, modulate
 from ..nn.position import rotary_table, rotate
 from ..nn.stream import join_heads, split_heads, split_normed
 from ..runtime.attention import attention
 from .gaussian_prior import along, cosines, deviation, estimate, resized, spectrum
 from .latent_space import CHANNELS, COARSE, FRAMES
+from .local_block import AnchorMap, LocalBlock
 from .text_encoder import TextConfig, TextEncoder, pad_words
 
 SIGNALS = {"audio": "heard", "text": "prompted", "context": "contextual", "reference": "anchored"}
@@ -53,12 +55,14 @@ class DiTConfig:
     audio_layers: int = 9
     audio_width: int = 192
     width: int = 256
-    depth: int = 10
+    depth: int = 6
     heads: int = 4
     mlp_ratio: float = 4.0
     side_width: int = 128
     side_ratio: float = 1.0
     patch: int = 4  # a token is a square of so many cells
+    local_width: int = 96
+    local_depth: int = 2  # blocks before the tokens, and as many after them
     rotary_time: int = 16  # numbers of a head that turn with time
     rotary_place: int = 12  # with the row, and as many with the column
     rotary_base: float = 100.0
@@ -84,7 +88,10 @@ class DiTConfig:
         return self.rotary_time + 2 * self.rotary_place
 
 
-SIZES: dict[str, dict] = {"mini": {}, "base": {"width": 384, "depth": 12, "heads": 6, "side_width": 192}}
+SIZES: dict[str, dict] = {
+    "mini": {},
+    "base": {"width": 384, "depth": 12, "heads": 6, "side_width": 192, "local_width": 128},
+}
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,15 @@ class DiT(nn.Module):
         super().__init__()
         self.config = config
         width, side, cells = config.width, config.side_width, CHANNELS * config.patch**2
-        self.picture_input = nn.Linear(cells, width)
+        local = config.local_width
+        self.enter = nn.Conv3d(CHANNELS, local, (1, 3, 3), padding=(0, 1, 1))
+        self.anchor_map = AnchorMap(CHANNELS, local)
+        self.before, self.after = (
+            nn.ModuleList(LocalBlock(local, width) for _ in range(config.local_depth)) for _ in range(2)
+        )
+        self.video_input = nn.Linear(local * config.patch**2, width)
+        self.video_output = nn.Linear(width, local * config.patch**2)
+        self.context_input = nn.Linear(cells, width)
         self.anchor_input, self.anchor_beside = (nn.Linear(cells * COARSE**2, width) for _ in range(2))
         self.place_input = nn.Linear(WAVES * WAVES, width)
         self.no_anchor = nn.Parameter(0.02 * torch.randn(width))
@@ -257,11 +272,13 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.bias)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.final_modulation = nn.Linear(width, 2 * width)
-        self.final = nn.Linear(width, cells + CHANNELS)
+        self.lively = nn.Linear(width, CHANNELS)
+        self.final_norm = ChannelRMSNorm(local)
+        self.final = nn.Conv3d(local, CHANNELS, (1, 3, 3), padding=(0, 1, 1))
         prior = torch.zeros(config.prior_lags, CHANNELS, config.prior_side, config.prior_side)
         prior[0] = 1
         self.register_buffer("autocovariance", prior)  # of clean latents, by lag
-        for layer in (self.final_modulation, self.final):
+        for layer in (self.final_modulation, self.lively, self.final):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -273,11 +290,8 @@ class DiT(nn.Module):
         near = self.latent_sound(sound, self.audio_input.nothing)  # [B, T, D]
         moment = self.time(t) + self.prompt(words.flatten(1))  # [B, D]
         told = self._told(moment, near, conditions.context.shape[1])  # [B, F, D]
-        states = [
-            self._pictures(noisy.guess(), near, conditions),
-            sound[:, None],
-            words[:, None],
-        ]
+        cells = self._cells(noisy.guess(), told, conditions)
+        states = [self._pictures(cells, near, conditions), sound[:, None], words[:, None]]
         said = [
             rearrange(layer(F.silu(c)), "b f (six d) -> b f 1 six d", six=6)
             for layer, c in zip(self.modulations, (told, moment[:, None], moment[:, None]), strict=True)
@@ -285,34 +299,45 @@ class DiT(nn.Module):
         table, mask = self._table(x, conditions), self._mask(x, conditions, states[0].shape[2])
         for block in self.blocks:
             states = block(states, said, table, mask)
-        video = slice(0, x.shape[1])
-        shift, scale = self.final_modulation(F.silu(told[:, video, None])).chunk(2, dim=-1)
-        read = self.final(modulate(states[0][:, video], shift, scale)).float()
-        return self._clean(noisy, read)
+        told = told[:, : x.shape[1]]
+        shift, scale = self.final_modulation(F.silu(told[:, :, None])).chunk(2, dim=-1)
+        tokens = modulate(states[0][:, : x.shape[1]], shift, scale)
+        cells = cells + self._put_together(self.video_output(tokens), x)
+        for block in self.after:
+            cells = block(cells, told)
+        offset = rearrange(self.final(F.silu(self.final_norm(cells))), "b c t h w -> b t c h w")
+        return noisy.clean(offset.float(), self._lively(tokens, x))
 
     def _variance(self, x: Tensor) -> Tensor:
         """What clean latents vary by along the cosines of a window: [T, C, h, w]."""
         with torch.autocast(x.device.type, enabled=False):
             return spectrum(resized(self.autocovariance.float(), x.shape[-2:]), x.shape[1])
 
-    def _pictures(self, x: Tensor, near: Tensor, conditions: Conditions) -> Tensor:
+    def _cells(self, x: Tensor, told: Tensor, conditions: Conditions) -> Tensor:
+        """Video cell by cell, with what the anchor shows there: [B, T, C, h, w] -> [B, N, T, h, w]."""
+        anchor = torch.where(conditions.anchored[:, None, None, None], conditions.anchor.to(x), 0)
+        cells = self.enter(rearrange(x, "b t c h w -> b c t h w")) + self.anchor_map(anchor)[:, :, None]
+        for block in self.before:
+            cells = block(cells, told[:, : x.shape[1]])
+        return cells
+
+    def _pictures(self, cells: Tensor, near: Tensor, conditions: Conditions) -> Tensor:
         """Tokens of video and context, told what the anchor shows at their place, and of the anchor: [B, F, S, D]."""
-        given = conditions.anchored[:, None, None, None]
-        pictures = self.picture_input(self._squares(torch.cat((x, conditions.context.to(x)), dim=1), self.config.patch))
-        shown = self._squares(conditions.anchor[:, None], COARSE * self.config.patch)
-        pictures = pictures + torch.where(given, self.anchor_beside(shown), 0)
-        video, context = pictures.split((x.shape[1], conditions.context.shape[1]), dim=1)
-        video = video + self.sound_input(near)[:, :, None]
-        anchor = self.anchor_input(shown)
-        anchor = torch.where(given, anchor, self.no_anchor.to(anchor.dtype))
+        patch, given = self.config.patch, conditions.anchored[:, None, None, None]
+        shown = self._squares(conditions.anchor[:, None], COARSE * patch)
+        beside = torch.where(given, self.anchor_beside(shown), 0)
+        video = self.video_input(self._squares(rearrange(cells, "b n t h w -> b t n h w"), patch))
+        video = video + beside + self.sound_input(near)[:, :, None]
+        context = self.context_input(self._squares(conditions.context, patch)) + beside
+        anchor = torch.where(given, self.anchor_input(shown), self.no_anchor.to(beside.dtype))
         marked = zip((video, context, anchor), self.kinds, strict=True)
         tokens = torch.cat([part + mark for part, mark in marked], dim=1)
-        return tokens + self.place_input(self._waves(x).to(self.place_input.weight.dtype))
+        return tokens + self.place_input(self._waves(cells).to(self.place_input.weight.dtype))
 
     def _squares(self, pictures: Tensor, side: int) -> Tensor:
         """[B, f, C, h, w] -> one row of numbers per token [B, f, S, C side side]."""
         squares = rearrange(pictures, "b f c (y p) (x q) -> b f (y x) (c p q)", p=side, q=side)
-        return squares.to(self.picture_input.weight.dtype)
+        return squares.to(self.video_input.weight.dtype)
 
     def _waves(self, x: Tensor) -> Tensor:
         """Where in the picture every token lies, as products of cosines down and across: [S, WAVES WAVES]. Rotary
@@ -367,14 +392,16 @@ class DiT(nn.Module):
         seen = conditions.contextual[:, None].expand(-1, count * tokens)
         return F.pad(seen, (before, after), value=True)[:, None, None]
 
-    def _clean(self, noisy: "Noisy", read: Tensor) -> Tensor:
-        """From what the tokens of the window say: an offset in deviations, and how lively each place is."""
-        p, columns = self.config.patch, noisy.x.shape[-1] // self.config.patch
-        offset, lively = read.split((CHANNELS * p * p, CHANNELS), dim=-1)
-        offset = rearrange(offset, "b t (y x) (c p q) -> b t c (y p) (x q)", p=p, q=p, x=columns)
-        lively = LIVELY * torch.tanh(lively.mean(1, keepdim=True) / LIVELY)
-        lively = repeat(lively, "b one (y x) c -> b one c (y p) (x q)", p=p, q=p, x=columns)
-        return noisy.clean(offset, lively)
+    def _put_together(self, tokens: Tensor, x: Tensor) -> Tensor:
+        """[B, T, S, N p p] -> [B, N, T, h, w], as large as x."""
+        p = self.config.patch
+        return rearrange(tokens, "b t (y x) (n p q) -> b n t (y p) (x q)", p=p, q=p, x=x.shape[-1] // p)
+
+    def _lively(self, tokens: Tensor, x: Tensor) -> Tensor:
+        """How lively each place is in a window, over what the prior says: logarithms [B, 1, C, h, w]."""
+        said = LIVELY * torch.tanh(self.lively(tokens).float().mean(1, keepdim=True) / LIVELY)
+        p = self.config.patch
+        return repeat(said, "b one (y x) c -> b one c (y p) (x q)", p=p, q=p, x=x.shape[-1] // p)
 
 
 class Noisy:

@@ -4,6 +4,7 @@ x_t = (1 - t) x_0 + t e,   the loss is on the velocity the prediction stands for
 and second frame differences of the prediction itself, weighted (1 - t)^2 because near the noise they mean nothing.
 """
 
+import argparse
 import copy
 import logging
 import math
@@ -98,6 +99,19 @@ class Run:
         for name in ("net", "average", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, out: Path) -> None:
+    """Options of every recipe that trains a network of its own here: where it runs, where it lands."""
+    parser.add_argument("--out", type=Path, default=out)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
+
+
+def resume_path(out: Path) -> Path:
+    """Where a run that makes `out` is put down."""
+    return out.with_suffix(".resume")
 
 
 def step_dice(seed: int, step: int) -> torch.Generator:

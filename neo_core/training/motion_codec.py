@@ -1,6 +1,6 @@
 """Train the half of NEO 2's video autoencoder that says how a moment differs from the anchor (`neo2/motion_codec.py`).
 
-    python -m neo_core train neo2-motion --films DIR... --exam DIR --minutes 40 --picture motion.png
+    python -m neo_core train neo2-motion --films DIR... --exam DIR --minutes 50 --picture motion.png
 
 The other half, which turns pictures into codes, is trained first (`train neo2-vae`) and stays as it is; codes are made
 once and kept beside the films. Latents learn under noise of up to half their size, so that all of them that a generator
@@ -31,9 +31,13 @@ from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .anchor_matches import with_matches
 from .films import held_out_films, training_films
-from .flow_matching import Plan, Run, step_dice, train
+from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
 from .neo2_clips import HANDS, MOUTH, NONE, Clip, channel_weight, coarse, load_codes
 from .neo2_lips import SIDE, around_mouth
+from .video_crops import Crops
+from .video_vae import EXAM as REPORTED
+from .video_vae import judge as judge_pictures
+from .video_vae import said
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=50.0, help="of the processor's time")
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--versions", type=int, default=3, help="of each film: recoloured, every second one mirrored")
-    parser.add_argument("--out", type=Path, default=FOLDER / "neo2_vae.safetensors")
     parser.add_argument("--picture", type=Path, help="where to paint what comes back below what was")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
+    add_run_arguments(parser, FOLDER / "neo2_vae.safetensors")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -73,8 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
     vae = load_video_vae(arguments.vae, device)
     seen = channel_weight(vae)
     clips = with_matches(load_codes(training_films(arguments.films), vae, device, arguments.versions), vae, seen)
-    exam = load_codes(held_out_films(arguments.exam), vae, device)
-    exam = [exam[k * len(exam) // EXAM] for k in range(EXAM)]
+    judged = held_out_films(arguments.exam)
+    exam = load_codes([judged[k * len(judged) // EXAM] for k in range(EXAM)], vae, device)
     torch.manual_seed(arguments.seed)
     net = Taught(VideoVAE(vae.config).motion)
     for name, value in zip(("shift_kernel", "shift_level"), shift_kernel(vae), strict=True):
@@ -82,10 +83,12 @@ def run(arguments: argparse.Namespace) -> None:
     story = asdict(vae.config) | {"seed": arguments.seed, "films": len(clips)}
     state = Run(net.to(device), Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
     if arguments.resume:
-        state.load(arguments.out.with_suffix(".resume"))
+        state.load(resume_path(arguments.out))
     loss = partial(step_loss, state=state, clips=clips, seen=seen.to(device), seed=arguments.seed)
     train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, seen=seen))
-    arguments.out.with_suffix(".resume").unlink(missing_ok=True)
+    some = judged[:REPORTED]  # those that `train neo2-vae` reports on
+    log.info("pictures from latents, %d films: %s", len(some), said(judge_pictures(vae, some, from_latents)))
+    resume_path(arguments.out).unlink(missing_ok=True)
 
 
 class Taught(nn.Module):
@@ -167,6 +170,12 @@ def judge(codec: MotionCodec, exam: Sequence[Clip], seen: Tensor, noise: float) 
     return {name: after[name] / before[name] for name in before if before[name]}
 
 
+def from_latents(vae: VideoVAE, crops: Crops) -> Tensor:
+    """What comes back of a whole film through both halves, on the CPU: [1, 3, T, H, W]."""
+    video, anchor = crops.video.to(vae.mean), vae.encode_still(crops.anchor.to(vae.mean))
+    return vae.decode(vae.encode(video, anchor), anchor).cpu()
+
+
 @torch.no_grad()
 def comparison(vae: VideoVAE, exam: Sequence[Clip]) -> Tensor:
     """Some moments of films, what comes back of them, and of their latents with noise. u8 [H, W, 3]"""
@@ -198,7 +207,7 @@ def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Sequ
         "held_out": {"people": "those of the films in --exam"},
     }
     save(arguments.out, vae.state_dict(), asdict(vae.config), made=made, dtype=torch.float16)
-    state.save(arguments.out.with_suffix(".resume"))
+    state.save(resume_path(arguments.out))
     if arguments.picture:
         write_image(arguments.picture, comparison(vae, exam[:SHOWN]))
     return ", ".join(

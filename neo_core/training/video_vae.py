@@ -12,7 +12,7 @@ step depends on the seed and its number alone.
 import argparse
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from ..neo2.video_vae import VideoVAE, VideoVAEConfig
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .films import Film, held_out_films, training_films
-from .flow_matching import Plan, Run, step_dice, train
+from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
 from .video_crops import Crops, draw_blocks, draw_crops, whole
 
 log = logging.getLogger(__name__)
@@ -52,11 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exam", type=Path, help="folder of films of held-out people, to judge by")
     parser.add_argument("--minutes", type=float, default=50.0, help="of the processor's time")
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
-    parser.add_argument("--out", type=Path, default=FOLDER / "neo2_vae.safetensors")
     parser.add_argument("--picture", type=Path, help="where to paint originals beside what comes back")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
+    add_run_arguments(parser, FOLDER / "neo2_vae.safetensors")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -67,19 +64,19 @@ def run(arguments: argparse.Namespace) -> None:
     net = VideoVAE(VideoVAEConfig())
     begin_linear(net, draw_blocks(films, BLOCKS, torch.Generator().manual_seed(arguments.seed)))
     if exam:
-        log.info("principal components alone: %s", _said(judge(net, exam[:EXAM])))
+        log.info("principal components alone: %s", said(judge(net, exam[:EXAM], from_codes)))
     device = torch.device(arguments.device)
     story = asdict(net.config) | {"seed": arguments.seed, "films": len(films)}
     state = Run(net.to(device), Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
     if arguments.resume:
-        state.load(_resume_path(arguments.out))
+        state.load(resume_path(arguments.out))
     loss = partial(step_loss, state=state, films=films, seed=arguments.seed)
     train(state, loss, partial(_report, arguments=arguments, films=films, exam=exam[:EXAM]))
     if exam:
-        log.info("all %d films: %s", len(exam), _said(judge(state.average, exam)))
+        log.info("all %d films: %s", len(exam), said(judge(state.average, exam, from_codes)))
     if exam and arguments.picture:
         write_image(arguments.picture, comparison(state.average, exam[:SHOWN]))
-    _resume_path(arguments.out).unlink(missing_ok=True)
+    resume_path(arguments.out).unlink(missing_ok=True)
 
 
 @torch.no_grad()
@@ -133,20 +130,20 @@ def take_statistics(vae: VideoVAE, films: Sequence[Film]) -> None:
 
 
 @torch.no_grad()
-def judge(vae: VideoVAE, films: Sequence[Film]) -> dict[str, float]:
-    """PSNR in dB of whole films, their mouths, their hands, in what comes back from codes."""
+def judge(vae: VideoVAE, films: Sequence[Film], back: Callable[[VideoVAE, Crops], Tensor]) -> dict[str, float]:
+    """PSNR in dB of whole films, their mouths, their hands, in what comes `back`."""
     squares, pixels = dict.fromkeys(("picture", "mouth", "hands"), 0.0), dict.fromkeys(("picture", "mouth", "hands"), 0)
     for film in films:
         truth = whole(film)
-        error = (reconstruct(vae, truth) - truth.video).square().mean(1, keepdim=True)  # [1, 1, T, H, W]
+        error = (back(vae, truth) - truth.video).square().mean(1, keepdim=True)  # [1, 1, T, H, W]
         for name, mask in (("picture", torch.ones_like(truth.mouth)), ("mouth", truth.mouth), ("hands", truth.hands)):
             squares[name] += float(error[mask].double().sum())
             pixels[name] += int(mask.sum())
     return {name: -10 * math.log10(squares[name] / 4 / pixels[name]) for name in squares if pixels[name]}
 
 
-def reconstruct(vae: VideoVAE, crops: Crops) -> Tensor:
-    """What comes back of a whole film, on the CPU: [1, 3, T, H, W]."""
+def from_codes(vae: VideoVAE, crops: Crops) -> Tensor:
+    """What comes back of a whole film from its codes, on the CPU: [1, 3, T, H, W]."""
     anchor = vae.encode_still(crops.anchor.to(vae.mean))
     return vae.show(vae.codes(crops.video.to(vae.mean)), anchor).cpu()
 
@@ -157,7 +154,7 @@ def comparison(vae: VideoVAE, films: Sequence[Film]) -> Tensor:
     rows = []
     for film in films:
         truth = whole(film)
-        for video in (truth.video, reconstruct(vae, truth)):
+        for video in (truth.video, from_codes(vae, truth)):
             moments = video[0, :, [int(share * video.shape[2]) for share in MOMENTS]]
             rows.append(rearrange(moments, "c t h w -> h (t w) c"))
     return ((torch.cat(rows) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
@@ -176,11 +173,12 @@ def _report(state: Run, arguments: argparse.Namespace, films: Sequence[Film], ex
         "held_out": {"people": "those of the films in --exam"},
     }
     save(arguments.out, state.average.state_dict(), asdict(state.net.config), made=made, dtype=torch.float16)
-    state.save(_resume_path(arguments.out))
-    return _said(judge(state.average, exam)) if exam else "not judged"
+    state.save(resume_path(arguments.out))
+    return said(judge(state.average, exam, from_codes)) if exam else "not judged"
 
 
-def _said(figures: Mapping[str, float]) -> str:
+def said(figures: Mapping[str, float]) -> str:
+    """In one line."""
     return ", ".join(f"{name} {value:.2f} dB" for name, value in figures.items())
 
 
@@ -188,7 +186,3 @@ def _recipe(arguments: argparse.Namespace) -> str:
     """The command, less what only says where things are."""
     options = [f"--{name} {getattr(arguments, name)}" for name in OPTIONS]
     return " ".join(("python -m neo_core train neo2-vae --films FILMS", *options))
-
-
-def _resume_path(out: Path) -> Path:
-    return out.with_suffix(".resume")

@@ -36,7 +36,7 @@ from ..vocal.sampler import SHIFT, STEPS, sample
 from ..vocal.unified_mmdit import BLOCKS, RUNNERS
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import fill, load, save
-from .flow_matching import Plan, Run, difference_error, train, velocity_error
+from .flow_matching import Plan, Run, add_run_arguments, difference_error, resume_path, train, velocity_error
 from .listening import listener
 from .synthetic.performances import Performances, load_performances
 from .synthetic.speech import HELD_OUT_SPEAKERS, HELD_OUT_VOICES
@@ -61,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audio-weights", type=Path, help="the audio encoder: a file of ours, or the folder of a public checkpoint"
     )
-    parser.add_argument("--out", type=Path, default=FOLDER / "vocal.safetensors")
     parser.add_argument("--features", type=Path, help="what the encoder hears in DATA; made if it is not there")
     parser.add_argument("--minutes", type=float, help="of the processor's time (default: 35, or no limit with --steps)")
     parser.add_argument("--steps", type=int, help="end after so many steps: to compare architectures")
@@ -72,9 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", choices=tuple(SIZES), default="mini")
     parser.add_argument("--residual", choices=tuple(RUNNERS), help="of neo-1.5 (default: boundary)")
     parser.add_argument("--attention", choices=tuple(BLOCKS), help="of neo-1.5 (default: differential)")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from OUT.resume")
+    add_run_arguments(parser, FOLDER / "vocal.safetensors")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -97,11 +94,11 @@ def run(arguments: argparse.Namespace) -> None:
     )
     del data  # the sound is not needed again
     if arguments.resume:
-        state.load(_resume_path(arguments.out))
+        state.load(resume_path(arguments.out))
         dice.manual_seed(arguments.seed + state.step)  # other windows than those it began with
     loss = partial(windows_loss, store=store, count=arguments.batch, dice=dice, device=device)
     train(state, loss, partial(_report, arguments=arguments, exam=exam.draw(EXAM, torch.Generator().manual_seed(1))))
-    _resume_path(arguments.out).unlink(missing_ok=True)
+    resume_path(arguments.out).unlink(missing_ok=True)
 
 
 def windows_loss(
@@ -240,7 +237,7 @@ def _report(state: Run, arguments: argparse.Namespace, exam: Windows) -> str:
         "held_out": {"librispeech_speakers": list(HELD_OUT_SPEAKERS), "espeak_variants": list(HELD_OUT_VOICES)},
     }
     save(arguments.out, state.average.state_dict(), stored_config(state.net), made=made, dtype=torch.float16)
-    state.save(_resume_path(arguments.out))
+    state.save(resume_path(arguments.out))
     return ", ".join(f"{name} {value:.2f}" for name, value in health(state.average, exam).items())
 
 
@@ -248,7 +245,3 @@ def _recipe(arguments: argparse.Namespace) -> str:
     """The command, less what only says where things are."""
     options = [f"--{name} {value}" for name in OPTIONS if (value := getattr(arguments, name)) is not None]
     return " ".join(("python -m neo_core train vocal --data PERFORMANCES", *options))
-
-
-def _resume_path(out: Path) -> Path:
-    return out.with_suffix(".resume")

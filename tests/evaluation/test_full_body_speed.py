@@ -17,7 +17,16 @@ from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.pipelines import full_body
 
 SMALL = DiTConfig(
-    audio_layers=3, audio_width=8, width=16, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=2, text_width=6
+    audio_layers=3,
+    audio_width=8,
+    width=16,
+    depth=1,
+    heads=2,
+    side_width=8,
+    rotary_time=4,
+    rotary_place=2,
+    text_width=6,
+    local_width=8,
 )
 
 SMALL_VAE = VideoVAEConfig(

@@ -12,7 +12,7 @@ from neo_core.neo2.text_encoder import pad_words, tokenise
 
 CONFIG = DiTConfig(
     audio_layers=2, audio_width=6, width=32, depth=2, heads=2, side_width=16, patch=2, rotary_time=4, rotary_place=4,
-    text_width=12, text_depth=1, prior_lags=3, prior_side=8,
+    local_width=8, local_depth=1, text_width=12, text_depth=1, prior_lags=3, prior_side=8,
 )  # fmt: skip
 T, SIDE = 4, 8
 LARGEST_FILE = 29e6  # bytes, as the manifest of the embedded weights allows
@@ -67,7 +67,8 @@ def test_a_fresh_network_answers_with_the_linear_estimate():
 
 def test_a_fresh_network_learns_in_all_its_parts():
     net = DiT(CONFIG)
-    torch.nn.init.normal_(net.final.weight, std=0.1)
+    for layer in (net.final, net.lively, net.final_modulation, *(block.out for block in (*net.before, *net.after))):
+        torch.nn.init.normal_(layer.weight, std=0.1)
     for given in (conditions(), conditions().without(*SIGNALS)):
         net(*inputs(), given).square().mean().backward()
     still = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
@@ -147,9 +148,8 @@ def test_the_time_of_context_counts():
 def test_sound_belongs_to_its_latent():
     """Without attention (no blocks), and where moments do not go together, a latent knows its own frames and two on
     either side, and no others."""
-    net, given = network(replace(CONFIG, depth=0)), conditions()
-    cells = CHANNELS * CONFIG.patch**2
-    net.final.weight.data[cells : cells + CHANNELS] = 0  # how lively a place is, is said for the whole window
+    net, given = network(replace(CONFIG, depth=0, local_depth=0)), conditions()
+    net.lively.weight.data.zero_()  # how lively a place is, is said for the whole window
     for frame in range(4 * T):
         louder = given.audio.clone()
         louder[:, :, 2 * frame : 2 * frame + 2] += torch.randn(6)
@@ -191,7 +191,7 @@ def test_impossible_sizes_are_refused():
 
 def test_tokens_know_their_place_in_the_picture():
     """Two places that look alike and see nothing else are told apart."""
-    net, given = network(replace(CONFIG, depth=0)), conditions()
+    net, given = network(replace(CONFIG, depth=0, local_depth=0)), conditions()
     flat = replace(given, anchor=torch.ones_like(given.anchor), context=torch.ones_like(given.context))
     answer = net(torch.ones_like(inputs()[0]), inputs()[1], flat)[0, 0, 0]
     cells = answer.unfold(0, 2, 2).unfold(1, 2, 2).flatten(2).flatten(0, 1)

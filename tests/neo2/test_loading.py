@@ -49,7 +49,7 @@ def test_a_file_of_pictures_alone_is_refused(vae, tmp_path):
         load_video_vae(tmp_path / "vae.safetensors")
 
 
-TINY_DIT = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4)
+TINY_DIT = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, local_width=8)
 
 
 def test_a_dit_comes_back_from_its_file(tmp_path):

@@ -22,6 +22,7 @@ def tiny(pack, monkeypatch):
     widths = {"encoder_width": 8, "encoder_depth": 1, "decoder_width": 8, "decoder_depth": 1, "anchor_depth": 1}
     vae = vae_module.VideoVAE(vae_module.VideoVAEConfig(**widths, fine_width=4))
     sizes = {"width": 32, "depth": 1, "heads": 2, "side_width": 16, "patch": 8, "text_width": 12, "text_depth": 1}
+    sizes |= {"local_width": 8, "local_depth": 1}
     dit = dit_module.DiT(dit_module.DiTConfig(mlp_ratio=2.0, rotary_time=8, rotary_place=4, **sizes))
     torch.manual_seed(0)
     with torch.no_grad():

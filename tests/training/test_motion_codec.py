@@ -30,12 +30,15 @@ from neo_core.training.motion_codec import (
     Taught,
     comparison,
     error,
+    from_latents,
     judge,
     opening_of,
     sized,
     step_loss,
 )
 from neo_core.training.neo2_clips import HANDS, MOUTH, NONE, Clip
+from neo_core.training.video_crops import Crops
+from neo_core.training.video_vae import from_codes
 from neo_core.weights.safetensors_io import load_made
 
 C, SIDE, N = 5, 8, 6
@@ -235,6 +238,21 @@ def test_the_picture_shows_films_and_what_comes_back_of_them():
     assert torch.equal(exact[:side], exact[side : 2 * side])
 
 
+@torch.no_grad()
+def test_pictures_come_back_through_both_halves():
+    torch.manual_seed(1)
+    vae = VideoVAE(VAE).eval()
+    video, anchor = (
+        torch.rand(1, 3, 4 * FRAMES, CELL * SIDE, CELL * SIDE) - 0.5,
+        torch.rand(1, 3, CELL * SIDE, CELL * SIDE),
+    )
+    code = vae.encode_still(anchor)
+    expected = vae.show(vae.motion.decode(vae.motion.encode(vae.codes(video), code), code)[0], code)
+    made = from_latents(vae, Crops(video, anchor, mouth=None, hands=None))
+    torch.testing.assert_close(made, expected)
+    assert not torch.allclose(made, from_codes(vae, Crops(video, anchor, mouth=None, hands=None)), atol=1e-3)
+
+
 def test_it_learns_what_wanders_and_bears_noise():
     clips = [clip(number) for number in range(8)]
     state = Run(Taught(codec()), Plan(steps=60, rate=8e-3, warm_up=5))
@@ -284,7 +302,8 @@ def test_matches_are_told_at_first_only():
         assert loss(one) == loss(clip(0))
 
 
-def test_the_recipe_changes_the_codec_alone(tmp_path, monkeypatch):
+def test_the_recipe_changes_the_codec_alone(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
     torch.manual_seed(1)
     vae = VideoVAE(VAE).half().float().eval()  # as from a file
     before = {name: value.clone() for name, value in vae.state_dict().items()}
@@ -292,8 +311,9 @@ def test_the_recipe_changes_the_codec_alone(tmp_path, monkeypatch):
     for name, stand_in in {
         "load_video_vae": lambda *_: vae,
         "training_films": lambda _: [],
-        "held_out_films": lambda _: [],
+        "held_out_films": lambda _: list(range(24)),
         "load_codes": lambda *_: clips,
+        "judge_pictures": lambda _, some, back: {f"{back.__name__} of {some}": 30.0},
         "with_matches": lambda clips, *_: clips,
     }.items():
         monkeypatch.setattr(motion_codec, name, stand_in)
@@ -310,6 +330,7 @@ def test_the_recipe_changes_the_codec_alone(tmp_path, monkeypatch):
     assert "train neo2-motion" in load_made(out)["recipe"]
     assert "--minutes 0.005 --rate 0.002 --versions 3 --seed 0" in load_made(out)["recipe"]
     assert picture.is_file()
+    assert "pictures from latents, 6 films: from_latents of [0, 1, 2, 3, 4, 5] 30.00 dB" in caplog.text
     assert not out.with_suffix(".resume").exists()
     with pytest.raises(InputError, match="does not exist"):
         motion_codec.run(parser.parse_args([*options, "--resume"]))

@@ -23,7 +23,6 @@ from neo_core.training.latent_statistics import autocovariances
 from neo_core.training.neo2 import (
     LIPS_SHARE,
     SHARES,
-    SPEED_SHARE,
     draw_times,
     draw_windows,
     step_loss,
@@ -56,7 +55,8 @@ from neo_core.training.neo2_lips import SIDE as MOUTH_SIDE
 from neo_core.training.neo2_lips import Lips
 from neo_core.weights.safetensors_io import load_made, save
 
-TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2)
+LOCAL = {"local_width": 8, "local_depth": 1}
+TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2, **LOCAL)
 VAE = VideoVAEConfig(
     encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
     motion_width=8, motion_fine=4, motion_depth=1,
@@ -383,8 +383,8 @@ def test_the_truth_has_no_loss(clips):
     assert windows_loss(Anchor(lambda anchor: anchor), windows, CARE, dice()) == 0
 
 
-def test_the_loss_is_of_velocity_of_what_changes_and_of_lips(clips, monkeypatch):
-    """Half way between data and noise, for answers that are off by a tenth: always, and in every other latent."""
+def test_the_loss_is_of_velocity_and_of_lips(clips, monkeypatch):
+    """Half way between data and noise, for answers that are off by a tenth."""
     monkeypatch.setattr(neo2, "draw_times", lambda count, _dice: torch.full((count,), 0.5))
     still = [replace(clip, latents=torch.zeros_like(clip.latents), anchor=0 * clip.anchor) for clip in clips]
     windows = cut(still, [0, 1, 2], 6)
@@ -392,15 +392,11 @@ def test_the_loss_is_of_velocity_of_what_changes_and_of_lips(clips, monkeypatch)
     lips = LIPS_SHARE * (0.1 * 0.01 * CHANNELS * MOUTH_SIDE**2) ** 2  # all of the square counts 0.01
     always = windows_loss(Anchor(lambda anchor: anchor + 0.1), windows, CARE, dice())
     assert float(always) == pytest.approx(velocity + lips, rel=1e-4)
-    turn = torch.tensor([0.1, -0.1]).repeat(3)[:, None, None, None]
-    wavering = windows_loss(Anchor(lambda anchor: anchor + turn), windows, CARE, dice())
-    speed = SPEED_SHARE * 0.5**2 * 0.2**2 * 5 / 6  # nothing is before the first latent
-    assert float(wavering) == pytest.approx(velocity + lips + speed, rel=1e-4)
 
 
-def learner(seed: int = 0, steps: int = 6) -> Run:
+def learner(seed: int = 0, steps: int = 6, rate: float = 1e-3) -> Run:
     torch.manual_seed(seed)
-    return Run(DiT(TINY), Plan(rate=1e-3, warm_up=2, steps=steps))
+    return Run(DiT(TINY), Plan(rate=rate, warm_up=2, steps=steps))
 
 
 def test_a_run_goes_on_as_it_would_have(clips, tmp_path):
@@ -430,7 +426,7 @@ def test_a_tiny_network_learns_its_films(clips):
     """Latents are the brightness of a film; from the anchor's they differ by a constant that can be learned."""
     level = [replace(c, latents=torch.full_like(c.latents, 1.0), anchor=0 * c.anchor) for c in clips]
     windows = cut(level, [0, 1, 2], 6)
-    state = learner(steps=60)
+    state = learner(steps=120, rate=6e-3)
     before = windows_loss(state.net, windows, CARE, dice()).item()
     train(state, partial(step_loss, state=state, clips=level, count=2, care=CARE, seed=0), str)
     assert windows_loss(state.net, windows, CARE, dice()).item() < before / 3

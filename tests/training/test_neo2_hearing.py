@@ -25,7 +25,7 @@ from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Phone, Utterance
 from neo_core.training.vocal_features import GRAIN
 
-TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4)
+TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, local_width=8)
 FRAMES = 80
 MOUTH = len(REGIONS["mouth"])
 

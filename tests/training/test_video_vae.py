@@ -143,12 +143,11 @@ def test_statistics_normalise_the_films(films, dice):
     torch.testing.assert_close(codes.std((0, 2, 3)), torch.ones(16), atol=1e-3, rtol=0)
 
 
-def test_judging_counts_decibels_by_region(films, monkeypatch):
+def test_judging_counts_decibels_by_region(films):
     def off_in_the_mouth(_, truth):
         return truth.video + 0.2 * truth.mouth + 0.02
 
-    monkeypatch.setattr(video_vae, "reconstruct", off_in_the_mouth)
-    figures = video_vae.judge(VideoVAE(TINY), films)
+    figures = video_vae.judge(VideoVAE(TINY), films, off_in_the_mouth)
     assert figures["hands"] == pytest.approx(40, abs=0.01)
     assert figures["mouth"] == pytest.approx(10 * torch.log10(torch.tensor(4 / 0.22**2)).item(), abs=0.01)
     assert figures["mouth"] < figures["picture"] < figures["hands"]
@@ -194,7 +193,7 @@ def test_recipe_trains_saves_and_shows(recipe, folder, exam, tmp_path):
     out, picture = tmp_path / "vae.safetensors", tmp_path / "seen.png"
     recipe(films=folder, exam=exam, minutes=0.02, rate=2e-3, out=out, picture=picture)
     vae, fresh = load_video_vae(out), VideoVAE(TINY).eval()
-    figures, before = (video_vae.judge(net, load_films(exam)) for net in (vae, fresh))
+    figures, before = (video_vae.judge(net, load_films(exam), video_vae.from_codes) for net in (vae, fresh))
     assert figures["picture"] > max(25, before["picture"] + 5)
     assert read_photo(picture).shape == (2 * 2 * SIDE, len(video_vae.MOMENTS) * SIDE, 3)
     assert not out.with_suffix(".resume").exists()
