@@ -1,6 +1,6 @@
 """Can one see where the chunks of a long video meet? Seams against the interior of the same video.
 
-Per picture t of a video, or per latent of its latents:
+Per picture t of a video:
 
     velocity        v_t = |z_t - z_(t-1)|                        a jump
     acceleration    a_t = |z_(t+1) - 2 z_t + z_(t-1)|            a jerk
@@ -21,13 +21,12 @@ Chunk by chunk: identity is the cosine of the mean appearance to that of the ref
 each channel; both as slopes, by least squares. The reference is a picture, or else the first chunk, which then is not
 counted.
 
-Letters: T pictures, C channels (colours in 0..1, or those of latents), H, W their size, D numbers of an appearance, N
-chunks.
+Letters: T pictures, C colours in 0..1, H, W their size, D numbers of an appearance, N chunks.
 """
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -40,7 +39,6 @@ from torch import Tensor
 from ..data_types import InputError, Progress, silent
 from ..media.video import read_frames
 from ..neo2.latent_flow import blend, detail_energy
-from ..neo2.latent_space import FRAMES
 
 SIDE = 128  # pixels of the shorter side that is looked at
 REACH = 8  # frames of a video around a join, to either side
@@ -106,9 +104,9 @@ class SeamReport:
     seams: tuple[Seam, ...]
     inside: Usual  # the chunks of this video
     identity_slope: float  # cosine per chunk
-    colour_drift: float  # per chunk, of the channel that drifts most: levels of 255, or deviations of latents
+    colour_drift: float  # per chunk, of the channel that drifts most: levels of 255
     curves: Curves = field(repr=False)
-    rate: float | None = None  # pictures per second; None for latents
+    rate: float  # pictures per second
     reach: int = REACH
 
     @property
@@ -137,23 +135,20 @@ class SeamReport:
 
     def against(self, usual: Usual) -> "SeamReport":
         """The same seams, compared with what another video is like that has none."""
-        levels = float(LEVELS) if self.rate else 1.0
-        steps = _colour_steps(self.curves.colour, self.reach) * levels
-        return replace(self, seams=_seams(self.curves, self.joins, steps, self.reach, usual, levels))
+        steps = LEVELS * _colour_steps(self.curves.colour, self.reach)
+        return replace(self, seams=_seams(self.curves, self.joins, steps, self.reach, usual))
 
     def table(self) -> str:
         """The report as text: a line per seam, then medians and what changes from chunk to chunk."""
-        place = "second" if self.rate else "latent"
         names = f"{'velocity':>9} {'accel.':>7} {'ghosting':>9} {'interp.':>8} {'direction':>10} {'colour':>7}"
-        lines = [f"{place:>8} {names}  looks like"]
+        lines = [f"{'second':>8} {names}  looks like"]
         for seam in self.seams:
-            at = f"{seam.at / self.rate:8.2f}" if self.rate else f"{seam.at:8d}"
-            lines.append(f"{at} {_numbers(seam)} {seam.colour:7.2f}  {', '.join(seam.faults) or 'the interior'}")
+            like = ", ".join(seam.faults) or "the interior"
+            lines.append(f"{seam.at / self.rate:8.2f} {_numbers(seam)} {seam.colour:7.2f}  {like}")
         lines.append(f"{'median':>8} {_numbers(self)}")
-        unit = "levels of 255" if self.rate else "deviations"
         lines.append(f"  inside {'1.00':>9} {'1.00':>7} {'1.00':>9} {'1.00':>8} {self.inside.direction:10.2f}")
         lines.append(f"identity {self.identity_slope:+.4f} cosine per chunk")
-        lines.append(f"colour   {self.colour_drift:+.4f} {unit} per chunk")
+        lines.append(f"colour   {self.colour_drift:+.4f} levels of 255 per chunk")
         return "\n".join(lines)
 
 
@@ -184,7 +179,7 @@ def video_report(
         raise InputError(f"a join every {every:g} seconds; expected more than 0")
     _check_rising(joins, "second")
     wanted: Iterator[float] = (every * number for number in count(1)) if every else iter(joins)
-    meter, clock = _Meter(face, float(LEVELS), reference), _Clock(wanted)
+    meter, clock = _Meter(face, reference), _Clock(wanted)
     for pictures in _pictures(path, clock):
         progress(clock.number, 0, None)
         meter.push(*pictures)
@@ -204,24 +199,13 @@ def picture_report(
     reference: Tensor | None = None,
 ) -> SeamReport:
     """The seams of frames u8 [T, H, W, 3]; joins are the first frames of later chunks."""
-    scaled = (_seen(block.permute(0, 3, 1, 2)) for block in video.split(AT_ONCE))
-    return _measured(scaled, len(video), joins, reach, rate, _Meter(face, float(LEVELS), reference))
-
-
-def latent_report(latents: Tensor, joins: Sequence[int], reach: int = REACH // FRAMES) -> SeamReport:
-    """The seams of latents [T, C, h, w]; joins are the first latents of later chunks. Nothing is decoded."""
-    return _measured(latents.float().split(AT_ONCE), len(latents), joins, reach, None, _Meter(None, 1.0))
-
-
-def _measured(
-    blocks: Iterable[Tensor], length: int, joins: Sequence[int], reach: int, rate: float | None, meter: "_Meter"
-) -> SeamReport:
     _check_rising(joins, "picture")
-    if not joins or joins[-1] >= length:
-        raise InputError(f"joins at {list(joins)} of {length} pictures; expected at least one, each before the end")
-    start = 0
-    for block in blocks:
-        meter.push(block, [bisect_right(joins, start + k) for k in range(len(block))])
+    if not joins or joins[-1] >= len(video):
+        raise InputError(f"joins at {list(joins)} of {len(video)} pictures; expected at least one, each before the end")
+    meter, start = _Meter(face, reference), 0
+    for block in video.split(AT_ONCE):
+        pictures = _seen(block.permute(0, 3, 1, 2))
+        meter.push(pictures, [bisect_right(joins, start + k) for k in range(len(block))])
         start += len(block)
     return meter.report(list(joins), reach, rate)
 
@@ -286,8 +270,8 @@ def _seen(frames: Tensor) -> Tensor:
 class _Meter:
     """Measures pictures as they come, two of them kept from block to block."""
 
-    def __init__(self, face: Sequence[float] | None, levels: float, reference: Tensor | None = None) -> None:
-        self.face, self.levels = face, levels
+    def __init__(self, face: Sequence[float] | None, reference: Tensor | None) -> None:
+        self.face = face
         self.reference = None if reference is None else appearance(_seen(reference.permute(2, 0, 1)[None]), face)[0]
         self.before: Tensor | None = None  # [2, C, H, W] the last two pictures
         self.rows: dict[str, list[Tensor]] = {name: [] for name in _THREE}
@@ -316,7 +300,7 @@ class _Meter:
                 self.rows[name].append(measure(joined[:-2], joined[1:-1], joined[2:]))
         self.before = joined[-2:]
 
-    def report(self, joins: list[int], reach: int, rate: float | None) -> SeamReport:
+    def report(self, joins: list[int], reach: int, rate: float) -> SeamReport:
         """Joins: first pictures of later chunks."""
         gap = torch.full((1,), math.nan)
         three = {name: torch.cat([gap, *rows, gap]) if rows else gap for name, rows in self.rows.items()}
@@ -335,10 +319,10 @@ class _Meter:
                 f"seams of {reach} pictures to either side of {len(joins)} joins leave {sum(inside)} of {len(inside)} "
                 f"pictures inside chunks; expected at least {LEAST}: fewer joins, or a smaller reach"
             )
-        steps = _colour_steps(curves.colour, reach) * self.levels
+        steps = LEVELS * _colour_steps(curves.colour, reach)
         interior = _usual_of(curves, steps, torch.tensor(inside), FLOOR * self.deviation)
-        seams = _seams(curves, joins, steps, reach, interior, self.levels)
-        drift = float(_drift(curves.colour, joins)) * self.levels
+        seams = _seams(curves, joins, steps, reach, interior)
+        drift = LEVELS * float(_drift(curves.colour, joins))
         counted = curves.identity[1:] if self.reference is None else curves.identity
         return SeamReport(seams, interior, _slope(counted), drift, curves, rate, reach)
 
@@ -416,9 +400,7 @@ def _usual_of(curves: Curves, steps: Tensor, inside: Tensor, floor: float) -> Us
     )
 
 
-def _seams(
-    curves: Curves, joins: Sequence[int], steps: Tensor, reach: int, usual: Usual, levels: float
-) -> tuple[Seam, ...]:
+def _seams(curves: Curves, joins: Sequence[int], steps: Tensor, reach: int, usual: Usual) -> tuple[Seam, ...]:
     floor, found = usual.floor, []
     for join in joins:
         span = slice(max(0, join - reach), join + reach)
@@ -429,7 +411,7 @@ def _seams(
         faults = [NAMES[name] for name, highest in HIGHEST.items() if ratios[name] > highest]
         faults += [GHOST] if ghosting < LEAST_DETAIL else []
         colour = float(steps[join])
-        visible = colour > LEAST_STEP * levels / LEVELS and colour > HIGHEST_STEP * usual.colour
+        visible = colour > LEAST_STEP and colour > HIGHEST_STEP * usual.colour
         faults += [STEP] if visible else []
         direction = _mean(curves.direction[span])
         found.append(Seam(join, **ratios, ghosting=ghosting, direction=direction, colour=colour, faults=tuple(faults)))

@@ -17,13 +17,11 @@ CURVES = {
 
 def plot_seams(report: SeamReport) -> Tensor:
     """Panels one below the other, joins as upright lines. u8 [H, W, 3]"""
-    across = "second" if report.rate else "latent"
-    scale = report.rate or 1.0
-    marks = tuple(join / scale for join in report.joins)
+    marks = tuple(join / report.rate for join in report.joins)
     panels = []
     for name, title in CURVES.items():
         values = getattr(report.curves, name)
         there = (~values.isnan()).nonzero().flatten()
         line = Line(name, tuple(values[there].tolist()))
-        panels.append(Panel(title, across, tuple((there / scale).tolist()), (line,), marks))
+        panels.append(Panel(title, "second", tuple((there / report.rate).tolist()), (line,), marks))
     return torch.cat([plot_lines([panel], WIDTH, HEIGHT) for panel in panels])

@@ -14,7 +14,6 @@ from neo_core.evaluation.continuity import (
     STEP,
     SeamReport,
     appearance,
-    latent_report,
     picture_report,
     video_report,
 )
@@ -173,17 +172,6 @@ def test_seams_of_earlier_steps_inside_chunks_hide_nothing_from_a_video_without_
     assert compared.velocity > 1.8
     assert all(JUMP in seam.faults for seam in compared.seams)
     assert alone.against(alone.inside).seams == alone.seams
-
-
-def test_latents_are_reported_without_decoding():
-    steady = moving(torch.zeros(60), channels=8)
-    offsets = torch.zeros(60)
-    offsets[30:] = 6
-    calm, jumpy = (latent_report(x, [15, 30, 45]) for x in (steady, moving(offsets, channels=8)))
-    assert set(faults(jumpy)) == {30}
-    assert calm.velocity < 1.2
-    assert calm.rate is None
-    assert "latent" in calm.table()
 
 
 def test_blocks_change_nothing(monkeypatch):
