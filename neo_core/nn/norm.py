@@ -40,9 +40,9 @@ def _in_few_passes(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """
     if x.stride(1) == 1:
         power = torch.linalg.vector_norm(x, dim=1, keepdim=True).square_()
-        return (x * power.div_(x.shape[1]).add_(eps).rsqrt_()).mul_(weight)
+        return (x * power.mul_(1 / x.shape[1]).add_(eps).rsqrt_()).mul_(weight)
     normed = x * x
-    scale = normed.sum(1, keepdim=True).div_(x.shape[1]).add_(eps).rsqrt_()
+    scale = normed.sum(1, keepdim=True).mul_(1 / x.shape[1]).add_(eps).rsqrt_()
     return torch.mul(x, scale, out=normed).mul_(weight)
 
 
