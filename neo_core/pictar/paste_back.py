@@ -1,0 +1,79 @@
+"""Put a rendered crop back where it was cut: through a soft mask, in linear light, at the picture's own size.
+
+Every frame is pasted into the picture it came from by the very square it was cut by (`squares.cut`), so nothing adds
+up: after thousands of frames the head is as large as before, and where it was. What the mask leaves out is not
+computed, so those bytes stay what they are.
+
+Letters: n side of the crop, [H, W] the picture, [h, w] the part of it that a square covers.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .geometric.light import to_display, to_light
+from .squares import Squares, axes
+
+RIM = 1 / 16  # share of the crop's side over which a mask fades at its rim
+FAINT = 1 / 512  # of a mask, that no byte of a picture shows
+
+
+def rim_mask(size: int, rim: float = RIM) -> Tensor:
+    """1 inside a crop, falling smoothly to 0 at its rim. [n, n]"""
+    line = (torch.arange(size) + 0.5) / size
+    inside = (torch.minimum(line, 1 - line) / rim).clamp(0, 1)
+    ease = inside * inside * (3 - 2 * inside)
+    return ease[:, None] * ease
+
+
+@torch.no_grad()
+def paste_back(frame: Tensor, crop: Tensor, square: Squares, mask: Tensor) -> Tensor:
+    """A new picture with the crop in it. frame u8 [H, W, 3], crop [3, n, n] in 0..1 cut by the one `square`, mask
+    [n, n] in 0..1, 0 at its rim -> u8 [H, W, 3]"""
+    rows, columns = _covered(square, *frame.shape[:2])
+    if rows.stop <= rows.start or columns.stop <= columns.start:
+        return frame.clone()
+    at = _crop_coordinates(square, rows, columns)  # [1, h, w, 2]
+    layers = torch.cat([to_light(crop), mask[None]])[None]
+    layers = _no_finer(layers, float(square.side[0]))
+    mode = "bicubic" if float(square.side[0]) > crop.shape[-1] else "bilinear"  # a large picture shows straight edges
+    light = functional.grid_sample(layers[:, :3], at, mode=mode, padding_mode="border", align_corners=False)[0]
+    share = functional.grid_sample(layers[:, 3:], at, padding_mode="zeros", align_corners=False)[0, 0]
+    share = share * (at[0].abs().amax(-1) < 1)  # interpolation reaches half a pixel beyond the crop
+    row, column = torch.nonzero(share > FAINT, as_tuple=True)
+    row_at, column_at, share = row + rows.start, column + columns.start, share[row, column][:, None]
+    own = frame[row_at, column_at]
+    mixed = torch.lerp(to_light(own.float() / 255), light[:, row, column].T, share)
+    pasted = frame.clone()
+    pasted[row_at, column_at] = (to_display(mixed) * 255).round().clamp(0, 255).to(torch.uint8)
+    return pasted
+
+
+def _covered(square: Squares, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a picture that a tilted square may touch."""
+    reach = axes(square)[0].abs().sum(1)  # [2] pixels from the centre, across and down
+    low, high = (square.center[0] - reach).tolist(), (square.center[0] + reach).tolist()
+    rows = slice(max(0, math.floor(low[1])), min(height, math.ceil(high[1])))
+    return rows, slice(max(0, math.floor(low[0])), min(width, math.ceil(high[0])))
+
+
+def _crop_coordinates(square: Squares, rows: slice, columns: slice) -> Tensor:
+    """Where the pixels of a part of the picture lie in the crop. [1, h, w, 2]
+
+    In double: at pixel 4000 a float32 is off by a four-thousandth of a pixel, always to the same side.
+    """
+    y, x = (torch.arange(side.start, side.stop, dtype=torch.float64) + 0.5 for side in (rows, columns))
+    inverse = torch.linalg.inv(axes(square)[0].double())
+    from_x = (x - square.center[0, 0])[None, :, None] * inverse[:, 0]
+    from_y = (y - square.center[0, 1])[:, None, None] * inverse[:, 1]
+    return (from_x + from_y).float()[None]
+
+
+def _no_finer(layers: Tensor, side: float) -> Tensor:
+    """A crop [1, C, n, n] that has more pixels than the picture, averaged down to as many as that has."""
+    size = max(1, round(side))
+    if size >= layers.shape[-1]:
+        return layers
+    return functional.interpolate(layers, (size, size), mode="bilinear", antialias=True)
