@@ -15,6 +15,8 @@ from ..evaluation import (
     endurance,
     full_body_speed,
     motion,
+    pictar_parity,
+    pictar_speed,
     talking_head,
     video_vae_speed,
     vocal_speed,
@@ -27,6 +29,7 @@ from ..evaluation.talking_head import SAMPLES, Studio
 from ..media.audio import read_waveform
 from ..media.image import write_image
 from ..neo2.loading import load_video_vae
+from ..pictar.volumetric.family import FAMILY
 from ..training import (
     emotion_exam,
     full_body_exam,
@@ -45,7 +48,7 @@ NEO2_INPUTS = {
     "performances": "the folder that the films were made with",
     "reader": "a file made by `train mouth-reader`",
 }
-BENCHES = ("talking-head", "vocal", "neo2", "comfyui")
+BENCHES = ("talking-head", "vocal", "pictar", "neo2", "comfyui")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +128,21 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
     }
     values = run(chosen(parts, arguments.only))
     return values, "".join(said)
+
+
+def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str, float], str]:
+    """The values of the bars; and what was noted beside them, which has none."""
+    notes: dict[str, float] = {}
+    public = FAMILY["liveportrait"]
+    parts = {
+        "multiplications": lambda: pictar_speed.fewer_multiplications(public),
+        "formulas": lambda: pictar_parity.beside_the_formulas(public),
+        "published": lambda: pictar_parity.beside_the_published(public),
+        "cpu": lambda: pictar_speed.on_cpu(public, notes),
+        "cuda": lambda: pictar_speed.on_cuda(public, notes),
+    }
+    values = run(chosen(parts, arguments.only))
+    return values, _noted(notes)
 
 
 def measure_neo2(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, float], str]:
@@ -222,6 +240,7 @@ def talking_head_parts(studio: Studio) -> dict[str, Measurement]:
 MEASURES = {
     "talking-head": measure_talking_head,
     "vocal": measure_vocal,
+    "pictar": measure_pictar,
     "neo2": measure_neo2,
     "comfyui": measure_comfyui,
 }

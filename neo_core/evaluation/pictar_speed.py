@@ -1,7 +1,7 @@
 """How fast the volumetric renderer is beside its formulas computed one by one, on equal random weights.
 
-The plain computation is the tests' oracle, so this needs a checkout. Both run in turns in one process on one thread,
-and medians of the process's own time are compared: seconds belong to the machine, ratios less so.
+The plain computation is the tests' oracle, so this needs a checkout. Both run in turns in one process, and medians are
+compared: seconds belong to the machine, ratios less so. On a CPU that is the process's own time on one thread.
 """
 
 import importlib.util
@@ -20,27 +20,30 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..media.image import read_photo
 from ..pictar.crop import square_around
 from ..pictar.volumetric.checkpoints import FILES, build_renderer
-from ..pictar.volumetric.family import FAMILY, Renderer, RendererConfig
+from ..pictar.volumetric.family import Renderer, RendererConfig
 from ..pictar.volumetric.keypoints import place
 from ..pictar.volumetric.lift import read_picture
 from ..pictar.volumetric.settling import settle
+from ..pictar.volumetric.translate import pack
 from ..pictar.volumetric.warping_module import WarpSource
+from ..runtime.cuda_graph import recorded
 from ..runtime.threads import one_thread
 from .bench import CouldNotRun
 from .random_liveportrait import random_tensors
 
-ORACLE = Path(__file__).parents[2] / "tests" / "pictar" / "volumetric" / "oracle.py"
+PLAIN = Path(__file__).parents[2] / "tests" / "pictar" / "volumetric"
 PORTRAIT = Path(__file__).parents[1] / "samples" / "portrait.jpg"
 FACE = (330.0, 250.0, 690.0, 700.0)  # of the portrait, pixels
 TURN = 12.0  # degrees of yaw that the frame differs by
 SEED = 1
 ROUNDS = 3
+CUDA_ROUNDS = 30
+VISIBLE = 0.5  # mean error of a picture, levels of 255, from which a precision does not count
 
 
-def volumetric_on_cpu() -> dict[str, float]:
-    """How many times fewer multiplications, how many times faster, and how far narrow numbers are off."""
-    ours, plain = multiplications(FAMILY["liveportrait"])
-    return {"volumetric, multiplications": plain / ours, **_times(FAMILY["liveportrait"], ROUNDS)}
+def fewer_multiplications(config: RendererConfig) -> dict[str, float]:
+    ours, plain = multiplications(config)
+    return {"multiplications, plain over ours": plain / ours}
 
 
 def multiplications(config: RendererConfig) -> tuple[float, float]:
@@ -59,11 +62,13 @@ def multiplications(config: RendererConfig) -> tuple[float, float]:
 
 @one_thread()
 @torch.no_grad()
-def _times(config: RendererConfig, rounds: int) -> dict[str, float]:
+def on_cpu(config: RendererConfig, notes: dict[str, float], rounds: int = ROUNDS) -> dict[str, float]:
+    """How many times faster than the plain computation, and how far narrow numbers are off. `notes`: seconds."""
     tensors = random_tensors(config, SEED)
     oracle = load_oracle().Oracle(config, tensors)
     exact, narrow = (build_renderer(config, tensors, FILES).ready(dtype) for dtype in (torch.float32, torch.bfloat16))
-    volume, source, driving = portrait(exact)
+    picture, source, driving = portrait(exact)
+    volume = exact.appearance(picture)
     known = exact.warping.know(volume, source)
     images: dict[str, Tensor] = {}
 
@@ -76,13 +81,52 @@ def _times(config: RendererConfig, rounds: int) -> dict[str, float]:
         run("narrow", lambda: frame(narrow, known, driving)),
     )
     plain, fast, fastest = medians(runs, rounds)
+    error = 255 * float((images["narrow"] - images["plain"]).abs().mean())
+    notes |= {"seconds of a frame in float32": fast, "seconds of a frame in bfloat16": fastest}
     return {
-        "volumetric, difference": float((images["exact"] - images["plain"]).abs().max()),
-        "volumetric, speed in float32": plain / fast,
-        "volumetric, speed in bfloat16": plain / fastest,
-        "volumetric, error in bfloat16": 255 * float((images["narrow"] - images["plain"]).abs().mean()),
-        "volumetric, seconds a frame": fastest,
+        "speed in float32, CPU": plain / fast,
+        "speed in the best precision, CPU": plain / (min(fast, fastest) if error < VISIBLE else fast),
+        "error of bfloat16, CPU": error,
     }
+
+
+@torch.no_grad()
+def on_cuda(config: RendererConfig, notes: dict[str, float]) -> dict[str, float]:
+    """The plain computation in float32, as it would be run, beside ours in float16 as a graph that ends in bytes.
+
+    Latency is that of one frame, from keypoints on the CPU to bytes on the CPU; frames per second are those of a run of
+    them, each fetched. Raises CouldNotRun without a CUDA device.
+    """
+    if not torch.cuda.is_available():
+        raise CouldNotRun("this machine has no CUDA device")
+    device = torch.device("cuda")
+    tensors = random_tensors(config, SEED)
+    on_the_cpu = build_renderer(config, tensors, FILES).ready()
+    picture, source, driving = portrait(on_the_cpu)
+    volume = on_the_cpu.appearance(picture).to(device)
+    oracle = load_oracle().Oracle(config, tensors).to(device)
+    ours = build_renderer(config, tensors, FILES).ready(torch.float16, device)
+    known, pair = ours.warping.know(volume, source.to(device)), (source.to(device), driving.to(device))
+    draw = recorded(lambda keypoints: pack(frame(ours, known, keypoints)[0]), device)
+    notes["error of float16, CUDA, levels of 255"] = 255 * float(
+        (frame(ours, known, pair[1]) - oracle(volume, *pair)["image"]).abs().mean()
+    )
+    runs = (lambda: pack(oracle(volume, *pair)["image"][0]).cpu(), lambda: draw(driving).cpu())
+    plain, fast = medians(runs, CUDA_ROUNDS, _after_the_device)
+    begun = _after_the_device()
+    for _ in range(CUDA_ROUNDS):
+        draw(driving).cpu()
+    lasted = _after_the_device() - begun
+    return {
+        "speed on CUDA": plain / fast,
+        "frames per second on CUDA": CUDA_ROUNDS / lasted,
+        "latency on CUDA": 1000 * fast,
+    }
+
+
+def _after_the_device() -> float:
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def frame(renderer: Renderer, source: WarpSource, driving: Tensor) -> Tensor:
@@ -91,12 +135,12 @@ def frame(renderer: Renderer, source: WarpSource, driving: Tensor) -> Tensor:
 
 
 def portrait(renderer: Renderer) -> tuple[Tensor, Tensor, Tensor]:
-    """Volume and keypoints of the bundled portrait, and keypoints of the same face turned."""
+    """The bundled portrait, framed [1, 3, S, S], its keypoints, and keypoints of the same face turned."""
     side = renderer.config.appearance.side
     framing = square_around(read_photo(PORTRAIT), torch.tensor(FACE), 2 * side)
     picture = read_picture(framing.image, side)
     motion = renderer.motion(picture)
-    return renderer.appearance(picture), place(motion), place(replace(motion, yaw=motion.yaw + TURN))
+    return picture, place(motion), place(replace(motion, yaw=motion.yaw + TURN))
 
 
 def medians(
@@ -116,9 +160,10 @@ def medians(
 
 def load_oracle() -> ModuleType:
     """The tests' plain implementation."""
-    if not ORACLE.is_file():
-        raise CouldNotRun(f"the plain renderer {ORACLE} is not there: it comes with a checkout")
-    spec = importlib.util.spec_from_file_location("plain_volumetric_renderer", ORACLE)
+    file = PLAIN / "oracle.py"
+    if not file.is_file():
+        raise CouldNotRun(f"the plain renderer {file} is not there: it comes with a checkout")
+    spec = importlib.util.spec_from_file_location("plain_volumetric_renderer", file)
     module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
     spec.loader.exec_module(module)
     return module

@@ -12,7 +12,9 @@ from neo_core.evaluation import endurance
 from neo_core.evaluation.bench import judge, load_bars
 
 
-@pytest.mark.parametrize(("name", "part"), [("talking-head", "languages"), ("vocal", "languages"), ("neo2", "seams")])
+@pytest.mark.parametrize(
+    ("name", "part"), [("talking-head", "languages"), ("vocal", "languages"), ("pictar", "cuda"), ("neo2", "seams")]
+)
 def test_a_part_that_is_not_there_is_refused_by_name(name, part, tmp_path, capsys):
     assert main(["bench", name, "--only", "hair", "--work", str(tmp_path)]) == 2
     said = capsys.readouterr().err
@@ -52,6 +54,16 @@ def test_the_fusion_of_bench_neo2_needs_nothing_and_says_what_a_cross_fade_keeps
     rows = {row["name"]: row for row in json.loads(said.splitlines()[-1])}
     assert rows["flow fusion's error over the cross-fade's"]["ok"]
     assert "| high frequencies that a cross-fade keeps | 0." in said
+
+
+def test_the_multiplications_of_bench_pictar_need_nothing_and_cuda_needs_a_device(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    main(["bench", "pictar", "--only", "multiplications", "cuda", "--work", str(tmp_path), "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out.splitlines()[-1])}
+    assert rows["multiplications, plain over ours"]["ok"]
+    for name in ("speed on CUDA", "frames per second on CUDA", "latency on CUDA"):
+        assert rows[name]["value"] is None
+        assert not rows[name]["ok"]
 
 
 @pytest.mark.parametrize("part", ["faces", "languages", "lip-sync", "identity", "guidance"])

@@ -53,7 +53,7 @@ def test_a_bug_is_not_swallowed():
         run({"part": broken})
 
 
-@pytest.mark.parametrize("name", ["talking-head", "vocal", "comfyui", "neo2"])
+@pytest.mark.parametrize("name", ["talking-head", "vocal", "pictar", "comfyui", "neo2"])
 def test_every_bar_has_a_name_of_its_own_words_a_unit_and_a_bound(name):
     bars = load_bars(name, BARS)
     assert len({bar["name"] for bar in bars}) == len(bars)

@@ -77,10 +77,11 @@ def bordered(x: Tensor) -> Tensor:
     return F.pad(x, (1, 1, 1, 1))
 
 
-def first_phases(x: Tensor, kernels: list[Tensor], bias: Tensor, factor: int) -> Iterator[tuple[int, int, Tensor]]:
-    """The phases of a convolution of x [B, I, (D,) H, W] enlarged f times: row, column, [B, O, (D,) H, W]."""
-    taps, padded = first_taps(factor), bordered(x)
-    height, width = x.shape[-2:]
+def first_phases(padded: Tensor, kernels: list[Tensor], bias: Tensor, factor: int) -> Iterator[tuple[int, int, Tensor]]:
+    """The phases of a convolution of what lies within the border of [B, I, (D,) H + 2, W + 2], enlarged f times: row,
+    column, [B, O, (D,) H, W]."""
+    taps = first_taps(factor)
+    height, width = (side - 2 for side in padded.shape[-2:])
     for number, kernel in enumerate(kernels):
         row, column = divmod(number, len(taps))
         top, left = 1 + taps[row].first, 1 + taps[column].first

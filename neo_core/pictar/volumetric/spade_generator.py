@@ -33,11 +33,27 @@ class GeneratorConfig:
     enlarge: int  # pixels per sample of the last layer, across and down
 
 
-def normed(x: Tensor) -> Tensor:
-    """Instance norm without weights. [B, C, H, W] -> float32"""
+def standardised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Instance norm without weights. [B, C, H, W] -> float32, and the mean and the scale [B, C, 1, 1] it used"""
     x = x.float()
-    centred = x - x.mean((2, 3), keepdim=True)
-    return centred * torch.rsqrt(centred.square().mean((2, 3), keepdim=True) + EPS)
+    mean = x.mean((2, 3), keepdim=True)
+    centred = x - mean
+    scale = torch.rsqrt(centred.square().mean((2, 3), keepdim=True) + EPS)
+    return centred * scale, mean, scale
+
+
+class WholePicture:
+    """What blocks know of the picture: all of it, and that zeros lie around it. Who decodes a part of one knows more
+    (`window_decoder`)."""
+
+    def normed(self, x: Tensor) -> Tensor:
+        return standardised(x)[0]
+
+    def convolved(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        return conv(x)
+
+
+WHOLE = WholePicture()
 
 
 class Hidden(Derived):
@@ -54,15 +70,18 @@ class Hidden(Derived):
         return [*split_kernels(self.weight, first_taps(self.factor)), self.bias]
 
     def forward(self, features: Tensor) -> list[Tensor]:
+        return self.within(bordered(features))
+
+    def within(self, padded: Tensor) -> list[Tensor]:
+        """The same of features with one more cell on every side than patterns are wanted of."""
         *kernels, bias = self.kernels
-        features = features.to(bias.dtype)
+        padded = padded.to(bias.dtype)
         if self.factor == 1:
-            answer = bordered(F.relu(F.conv2d(features, kernels[0], bias, padding=1)))
-            return list(answer.chunk(self.norms, 1))
-        (batch, _, height, width), step = features.shape, variety(self.factor)
-        shape = (batch, len(bias) // self.norms, step * height + 2, step * width + 2)
-        patterns = [_blank(shape, features).zero_() for _ in range(self.norms)]
-        for row, column, phase in first_phases(features, kernels, bias, self.factor):
+            return list(bordered(F.relu(F.conv2d(padded, kernels[0], bias))).chunk(self.norms, 1))
+        (batch, _, height, width), step = padded.shape, variety(self.factor)
+        shape = (batch, len(bias) // self.norms, step * (height - 2) + 2, step * (width - 2) + 2)
+        patterns = [_blank(shape, padded).zero_() for _ in range(self.norms)]
+        for row, column, phase in first_phases(padded, kernels, bias, self.factor):
             for pattern, part in zip(patterns, F.relu(phase).chunk(self.norms, 1), strict=True):
                 pattern[..., 1 + row : -1 : step, 1 + column : -1 : step] = part
         return patterns
@@ -158,15 +177,15 @@ class SpadeBlock(nn.Module):
         self.conv_1 = nn.Conv2d(inner, outputs, 3, padding=1)
         self.shortcut = Shortcut(hidden, inputs, outputs, factor) if inputs != outputs else None
 
-    def forward(self, x: Tensor, patterns: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, patterns: list[Tensor], seen: WholePicture) -> Tensor:
         """x [B, C, H, W] -> [B, outputs, H, W], or twice as large, float32; patterns: of norm 0, norm 1, the shortcut
 
         Only convolutions are as narrow as their weights: sums and norms stay float32, which costs little.
         """
-        start = normed(x)  # repeating it would change no statistics
+        start = seen.normed(x)  # repeating it would change no statistics
         dtype = self.conv_0.weight.dtype
-        inner = self.conv_0(self.norm_0(start, patterns[0], dtype))
-        inner = self.conv_1(self.norm_1(normed(inner), patterns[1], dtype))
+        inner = seen.convolved(self.conv_0, self.norm_0(start, patterns[0], dtype))
+        inner = seen.convolved(self.conv_1, self.norm_1(seen.normed(inner), patterns[1], dtype))
         return inner.float() + (x if self.shortcut is None else self.shortcut(start, patterns[2]))
 
 
@@ -201,11 +220,18 @@ class SpadeGenerator(nn.Module):
         for part in parts:
             part.to(dtype)
 
-    def forward(self, features: Tensor) -> Tensor:
-        x, patterns = self.fc(features.to(self.fc.weight.dtype)).float(), self.middle_hidden(features)
-        for number, block in enumerate(self.middle):
-            x = block(x, patterns[2 * number : 2 * number + 2])
+    def forward(self, features: Tensor, seen: WholePicture = WHOLE) -> Tensor:
+        x = self.through_middle(self.fc(features.to(self.fc.weight.dtype)).float(), self.middle_hidden(features), seen)
         for hidden, block in zip(self.rising_hidden, self.rising, strict=True):
-            x = block(x, hidden(features))
+            x = block(x, hidden(features), seen)
+        return self.shown(x)
+
+    def through_middle(self, x: Tensor, patterns: list[Tensor], seen: WholePicture) -> Tensor:
+        for number, block in enumerate(self.middle):
+            x = block(x, patterns[2 * number : 2 * number + 2], seen)
+        return x
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Pixels of what came out of the last block."""
         x = self.conv_img(F.leaky_relu(x, SLOPE).to(self.conv_img.weight.dtype))
         return F.pixel_shuffle(x.float(), self.config.enlarge).sigmoid()

@@ -1,27 +1,50 @@
 """Translate: warped features become a frame."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from ...governance import TALKING_HEAD, while_allowed
+from ...runtime.cuda_graph import recorded
 from .deform import deform
 from .lift import Volume
 from .warping_module import Warp
 
+Finish = Callable[[Tensor], Tensor]  # what becomes of a picture [3, S, S] in 0..1, where the renderer is
 
-def render(volume: Volume, keypoints: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Frames u8 [S, S, 3], one per set of keypoints [K, 3], made as they are asked for."""
+
+def render(volume: Volume, keypoints: Iterable[Tensor], *, finish: Finish | None = None) -> Iterator[Tensor]:
+    """Frames u8 [S, S, 3] on the CPU, one per set of keypoints [K, 3], made as they are asked for.
+
+    `finish` makes something else of a picture, say the photo with the picture in it; it must not depend on what is in
+    the picture, for on a CUDA device it is part of one graph with everything before it.
+    """
+    draw = drawing(volume, finish or pack)
     for moved in while_allowed(volume.grant, TALKING_HEAD, keypoints):
-        yield translate(volume, deform(volume, moved))
+        yield draw(moved).cpu()
+
+
+def drawing(volume: Volume, finish: Finish) -> Callable[[Tensor], Tensor]:
+    """From keypoints [K, 3] to what `finish` makes of their picture, where the renderer is; the next call may fill the
+    same memory."""
+
+    def draw(keypoints: Tensor) -> Tensor:
+        warp = deform(volume, keypoints)
+        return finish(volume.renderer.generator(warp.features)[0])
+
+    return torch.no_grad()(recorded(draw, volume.source.volume.device))
 
 
 @torch.no_grad()
 def translate(volume: Volume, warp: Warp) -> Tensor:
-    """The frame of a deformation. u8 [S, S, 3] on the CPU
+    """The frame of a deformation. u8 [S, S, 3] on the CPU"""
+    return pack(volume.renderer.generator(warp.features)[0]).cpu()
+
+
+def pack(picture: Tensor) -> Tensor:
+    """Bytes of a picture [3, S, S] in 0..1. u8 [S, S, 3]
 
     Cut off to whole numbers, not rounded, as the published code does.
     """
-    picture = volume.renderer.generator(warp.features)[0]
-    return picture.mul(255).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu()
+    return picture.mul(255).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .phase_split import first_phases, first_taps, split_kernels
+from .phase_split import bordered, first_phases, first_taps, split_kernels
 from .sampling import coordinate_grid, heat, sample_volume, shifted_copies
 from .settling import ConvNorm, Derived
 
@@ -67,7 +67,7 @@ class UpsampledConv3d(Derived):
         batch, _, depth, height, width = x.shape
         shape = (batch, len(bias), depth, 2 * height, 2 * width)
         out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d)
-        for row, column, phase in first_phases(x, kernels, bias, 2):
+        for row, column, phase in first_phases(bordered(x), kernels, bias, 2):
             out[..., row::2, column::2] = phase
         return out
 

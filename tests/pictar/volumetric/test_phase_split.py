@@ -21,7 +21,7 @@ def pattern_of(x, weight, bias, factor):
     """The pattern that the phases of a first convolution make. [B, O, r h, r w]"""
     step = variety(factor)
     out = x.new_empty(len(x), len(bias), step * x.shape[2], step * x.shape[3])
-    for row, column, phase in first_phases(x, split_kernels(weight, first_taps(factor)), bias, factor):
+    for row, column, phase in first_phases(bordered(x), split_kernels(weight, first_taps(factor)), bias, factor):
         out[..., row::step, column::step] = phase
     return out
 
@@ -69,6 +69,6 @@ def test_the_depth_of_a_volume_is_not_split():
     x, weight, bias = torch.randn(1, 3, 4, 5, 6), torch.randn(2, 3, 3, 3, 3), torch.randn(2)
     expected = F.conv3d(F.interpolate(x, scale_factor=(1, 2, 2)), weight, bias, padding=1)
     found = torch.empty_like(expected)
-    for row, column, phase in first_phases(x, split_kernels(weight, first_taps(2)), bias, 2):
+    for row, column, phase in first_phases(bordered(x), split_kernels(weight, first_taps(2)), bias, 2):
         found[..., row::2, column::2] = phase
     assert torch.allclose(found, expected, atol=1e-5)

@@ -1,0 +1,83 @@
+"""A function of tensors recorded once and replayed: hundreds of kernel launches become one CUDA graph.
+
+What is recorded must always launch the same kernels on the same memory: sizes are those of the first call, nothing may
+be fetched to the CPU or made from Python numbers on it in between. Other sizes are another recording.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+WARM_UPS = 3  # what libraries set up or choose on first use must not be in the graph
+Result = TypeVar("Result")
+Recorder = Callable[[Callable[[], Result]], tuple[Callable[[], object], Result]]
+
+
+def record(function: Callable[[], Result]) -> tuple[Callable[[], object], Result]:
+    """What replays a function on the current CUDA device, and the result that every replay fills anew."""
+    stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    stream.wait_stream(torch.cuda.current_stream())
+    with _fastest_kernels():
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UPS):
+                function()
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.cuda.graph(graph):
+            result = function()
+    return graph.replay, result
+
+
+@contextmanager
+def _fastest_kernels() -> Iterator[None]:
+    """Convolutions try out which kernel is fastest for their sizes."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+@dataclass(frozen=True)
+class _Recording(Generic[Result]):
+    inputs: tuple[Tensor, ...]
+    replay: Callable[[], object]
+    result: Result
+
+
+class Recorded(Generic[Result]):
+    """A function of tensors, one recording for every set of sizes it is called with.
+
+    A result is filled anew by the next call with equal sizes: use it, or copy it, before.
+    """
+
+    def __init__(self, function: Callable[..., Result], device: torch.device, recorder: Recorder | None = None) -> None:
+        self._function, self._device, self._record = function, device, recorder or record
+        self._recordings: dict[tuple, _Recording[Result]] = {}
+
+    @property
+    def recordings(self) -> int:
+        return len(self._recordings)
+
+    @torch.no_grad()
+    def __call__(self, *inputs: Tensor) -> Result:
+        sizes = tuple((x.shape, x.dtype) for x in inputs)
+        if sizes not in self._recordings:
+            self._recordings[sizes] = self._recording(inputs)
+        recording = self._recordings[sizes]
+        for own, x in zip(recording.inputs, inputs, strict=True):
+            own.copy_(x)
+        recording.replay()
+        return recording.result
+
+    def _recording(self, inputs: tuple[Tensor, ...]) -> _Recording[Result]:
+        own = tuple(x.to(self._device, copy=True) for x in inputs)
+        return _Recording(own, *self._record(lambda: self._function(*own)))
+
+
+def recorded(function: Callable[..., Result], device: torch.device) -> Callable[..., Result]:
+    """The function as a CUDA graph where the device has such, and as it is elsewhere."""
+    return Recorded(function, device) if device.type == "cuda" else function
