@@ -145,6 +145,15 @@ def _verify(analyser: Analyser, picture: Tensor, proposals: Squares) -> list[Fac
 
 
 @torch.no_grad()
+def follow(analyser: Analyser, image: Tensor, around: Squares) -> Face | None:
+    """The human face in or near one square of a picture u8 [H, W, 3], for one where it was a moment ago; or nobody.
+
+    The square only says where to look: it is centred anew on what is found there, as `analyse` does with a proposal.
+    """
+    return next(iter(_verify(analyser, as_picture(image), around)), None)
+
+
+@torch.no_grad()
 def read_face(analyser: Analyser, image: Tensor, around: Squares) -> Face:
     """The face that is known to fill one square of a picture u8 [H, W, 3], read as `analyse` reads what it finds."""
     picture = as_picture(image)

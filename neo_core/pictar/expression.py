@@ -344,7 +344,7 @@ def _laid_over(base: Tensor, offset: Tensor, fps: Fraction) -> Tensor:
     out = base + offset
     out[:, EXPRESSION] = face + torch.where(extra > 0, extra * (1 - face), extra * face)
     out[:, LOOKS] += _lids_of(out[:, GAZE]) - _lids_of(base[:, GAZE])
-    return motion_space.clamp(_closed(base, out, hold))
+    return motion_space.clamp(closed_as(base, out, hold))
 
 
 def _lids_of(gaze: Tensor) -> Tensor:
@@ -394,7 +394,7 @@ def _mean(values: Tensor, reach: int) -> Tensor:
     return F.avg_pool1d(values[None], 2 * reach + 1, 1, reach, count_include_pad=False)[0]
 
 
-def _closed(base: Tensor, out: Tensor, hold: Tensor) -> Tensor:
+def closed_as(base: Tensor, out: Tensor, hold: Tensor) -> Tensor:
     """Lips brought back together as far as speech holds them closed. [T, 63]"""
     excess = (lip_gap(out) - lip_gap(base)).clamp(min=0) * hold[:, None]
     per_unit = -_lip_gaps()[1][INDEX["mouthClose"]]  # [P] all positive

@@ -9,6 +9,7 @@ Letters: K landmarks, V vertices, P parameters.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,6 +22,7 @@ from ..geometry.head_model import PARTS, HeadModel, eye_centers, landmarks, shap
 IDENTITY, EXPRESSION = slice(0, 60), slice(60, 113)
 ANGLES, SHIFT, DISTANCE = slice(113, 116), slice(116, 119), 119
 PARAMETERS = 120
+AGAIN = 8  # rounds that are enough where identity and lens are known
 LEFT_OUT = ("eyeLook", "mouthClose", "jawForward", "cheekPuff")  # not told from landmarks
 SHY = ("eyeWide", "noseSneer", "mouthRoll", "mouthShrug", "mouthPress", "mouthDimple", "cheekSquint", "mouthFrown")
 
@@ -70,10 +72,53 @@ def fit_head(
         raise ValueError(f"found landmarks of shape {tuple(points.shape)}, expected {expected}")
     points = points.float()
     start, scale = _first_guess(model, points, size, settings)
-    sigma = torch.full((len(points),), settings.noise * scale) if sigma is None else sigma.float()
-    sigma = sigma.clamp(min=0.3 * settings.noise * scale)
+    sigma = _believed(sigma, points, scale, settings)
     values = _minimise(model, points, sigma, size, start, scale * settings.distance, settings)
     camera = _camera(values, size, scale * settings.distance)
+    return _standing(model, values, camera, points, sigma, settings)
+
+
+def refit_head(
+    model: HeadModel,
+    points: Tensor,
+    sigma: Tensor | None,
+    before: HeadFit,
+    settings: FitSettings = FitSettings(rounds=AGAIN),
+) -> HeadFit:
+    """The same person before the same lens at another moment: identity and focal length of `before` stay as they are.
+
+    Pose and place start from the landmarks alone, so no frame of a video leans on the one before it.
+    """
+    size = tuple(round(2 * float(length)) for length in before.camera.center.flip(0))
+    points, focal = points.float(), float(before.camera.focal)
+    start, scale = _first_guess(model, points, size, settings)
+    start[SHIFT.start + 2] += settings.distance - focal / scale
+    start[IDENTITY], start[EXPRESSION] = before.identity, before.expression
+    held = torch.zeros(PARAMETERS, dtype=torch.bool)
+    held[IDENTITY] = held[DISTANCE] = True
+    sigma = _believed(sigma, points, scale, settings)
+    values = _minimise(model, points, sigma, size, start, focal, settings, held)
+    return _standing(model, values, _camera(values, size, focal), points, sigma, settings)
+
+
+def one_person(fits: Sequence[HeadFit]) -> HeadFit:
+    """The first of several fits of one person, with what they agree on: identity and focal length by the median."""
+    first = fits[0]
+    identity = torch.stack([fit.identity for fit in fits]).median(0).values
+    focal = torch.stack([fit.camera.focal for fit in fits]).median()
+    return replace(first, identity=identity, camera=replace(first.camera, focal=focal))
+
+
+def _believed(sigma: Tensor | None, points: Tensor, scale: float, settings: FitSettings) -> Tensor:
+    """Standard errors of the landmarks, none of them too sure. [K]"""
+    sigma = torch.full((len(points),), settings.noise * scale) if sigma is None else sigma.float()
+    return sigma.clamp(min=0.3 * settings.noise * scale)
+
+
+def _standing(
+    model: HeadModel, values: Tensor, camera: Camera, points: Tensor, sigma: Tensor, settings: FitSettings
+) -> HeadFit:
+    """Parameters [P] as a fit: with what the model misses, and where the eyes look."""
     identity, expression = values[IDENTITY], values[EXPRESSION]
     vertices = shape(model, identity, expression)
     place = landmarks(model, vertices)
@@ -125,9 +170,12 @@ def _minimise(
     start: Tensor,
     focal: float,
     settings: FitSettings,
+    held: Tensor | None = None,
 ) -> Tensor:
-    """Levenberg-Marquardt with bounds by freezing; returns parameters [P]."""
+    """Levenberg-Marquardt with bounds by freezing; returns parameters [P], those that are `held` as they started."""
     low, high, prior = _bounds_and_priors(settings)
+    held = torch.zeros(PARAMETERS, dtype=torch.bool) if held is None else held
+    low, high = torch.where(held, start, low), torch.where(held, start, high)
     values, damping = start.clone(), 1e-2
     model = _only_landmarks(model)
     modes, gaps = _landmark_modes(model), _gaps(model)
@@ -142,7 +190,7 @@ def _minimise(
         normal += torch.einsum("kap,k,kaq->pq", gap_jacobian, gap_weight, gap_jacobian)
         slope = torch.einsum("kap,k,ka->p", jacobian, weight, miss) - prior * values
         slope += torch.einsum("kap,k,ka->p", gap_jacobian, gap_weight, gap_miss)
-        free = ~(((values <= low) & (slope < 0)) | ((values >= high) & (slope > 0)))
+        free = ~(held | ((values <= low) & (slope < 0)) | ((values >= high) & (slope > 0)))
         for _ in range(4):
             proposed = _step(values, normal, slope, free, damping).clamp(low, high)
             new_error, new_seen = _cost(model, proposed, points, sigma, size, focal, prior, settings)

@@ -8,6 +8,7 @@ from neo_core.pictar.analysis import (
     Analyser,
     AnalysisConfig,
     analyse,
+    follow,
     load_analyser,
     mirror_reading,
     person_mask,
@@ -15,6 +16,7 @@ from neo_core.pictar.analysis import (
 )
 from neo_core.pictar.landmark_net import DetailConfig, LandmarkConfig, start_from_shapes
 from neo_core.pictar.matting import MaskConfig
+from neo_core.pictar.squares import Squares, frame_face
 from neo_core.training import negatives
 from neo_core.training.synthetic import plain_heads
 
@@ -112,3 +114,13 @@ def test_a_mirrored_picture_has_the_mirrored_pose(embedded):
     image, _ = plain_head(2)
     one, other = (analyse(embedded, picture)[0] for picture in (image, image.flip(1)))
     assert (one.pose * torch.tensor([1.0, -1.0, -1.0]) - other.pose).abs().max() < 8
+
+
+def test_a_face_is_followed_from_near_where_it_was(embedded):
+    image, _ = plain_head(2)
+    face = analyse(embedded, image)[0]
+    was = frame_face(face.landmarks68[None])
+    near = follow(embedded, image, Squares(was.center + 0.1 * was.side[0], 1.1 * was.side, was.tilt + 5))
+    eyes = (face.landmarks[36:42].mean(0) - face.landmarks[42:48].mean(0)).norm()
+    assert (near.landmarks68 - face.landmarks68).norm(dim=1).mean() < 0.05 * eyes
+    assert follow(embedded, torch.full_like(image, 90), was) is None

@@ -8,7 +8,7 @@ import torch
 from neo_core import motion_space
 from neo_core.geometry.camera import Camera, project, rotation_angles, rotation_matrix
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, turn_eyes
-from neo_core.pictar.fit import fit_head
+from neo_core.pictar.fit import FitSettings, fit_head, one_person, refit_head
 
 SIZE = (480, 640)
 NOISE = 0.015  # of the distance of the eyes
@@ -132,3 +132,25 @@ def test_the_focal_length_stays_plausible(model):
     distance = -float(fit.camera.translation[2])
     assert 45 < distance < 160
     assert math.isfinite(float(fit.camera.focal))
+
+
+def test_a_known_person_is_fitted_again_by_expression_and_place_alone(model):
+    neutral, speaking = torch.zeros(53), torch.zeros(53)
+    speaking[motion_space.INDEX["jawOpen"]] = 0.4
+    first = fit_head(model, photographed(model, 7, neutral)[0], None, SIZE)
+    points, truth = photographed(model, 7, speaking)
+    again = refit_head(model, points, None, first)
+    assert torch.equal(again.identity, first.identity)
+    assert torch.equal(again.camera.focal, first.camera.focal)
+    jaw = motion_space.INDEX["jawOpen"]
+    assert abs(float(again.expression[jaw] - first.expression[jaw]) - 0.4) < 0.1
+    assert (again.error / truth["eyes"]).mean() < 0.05
+    at_ease = refit_head(model, points, None, first, FitSettings(rounds=40))
+    assert (again.expression - at_ease.expression).abs().max() < 0.05
+
+
+def test_several_fits_agree_on_one_person(model):
+    fits = [fit_head(model, photographed(model, seed, torch.zeros(53))[0], None, SIZE) for seed in (1, 2, 3)]
+    agreed = one_person(fits)
+    assert torch.equal(agreed.identity, torch.stack([fit.identity for fit in fits]).median(0).values)
+    assert agreed.camera.focal in [fit.camera.focal for fit in fits]

@@ -1,0 +1,91 @@
+"""A head through a video: which face is followed, where its head stands, and how it looks, frame by frame.
+
+    pictures -> faces: found once, then followed -> heads: one person, one lens -> sightings [63]
+
+Every stage hands on as it goes and keeps no picture. A frame without the face is None all the way through.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from .. import motion_space
+from ..geometry.camera import rotation_angles, view
+from ..geometry.head_model import HeadModel
+from .analysis import Analyser, Face, analyse, follow
+from .fit import HeadFit, fit_head, one_person, refit_head
+from .squares import Squares, frame_face
+
+ACQUAINTED = 50  # frames with the face that tell who it is: two seconds
+EVERY = 5  # of which so many are fitted with an open mind
+FAR = 3.0  # face boxes from where it was lost: what is found beyond them is somebody else
+Choice = Callable[[list[Face]], Face]
+
+
+def followed(analyser: Analyser, pictures: Iterable[Tensor], choose: Choice) -> Iterator[Face | None]:
+    """One face through pictures u8 [H, W, 3] of one size; None where it is not seen.
+
+    `choose` picks it in the first picture that shows any. A lost face is looked for everywhere; the nearest one to
+    where it was is it.
+    """
+    last: Face | None = None
+    seen = False
+    for picture in pictures:
+        face = follow(analyser, picture, _place(last)) if last and seen else None
+        if face is None:
+            found = analyse(analyser, picture)
+            face = _nearest(found, last) if last else (choose(found) if found else None)
+        seen, last = face is not None, face or last
+        yield face
+
+
+def heads(model: HeadModel, faces: Iterable[Face | None], size: tuple[int, int]) -> Iterator[HeadFit | None]:
+    """The head of one person in pictures of (height, width); None where the face is not seen.
+
+    Who it is, and how long the lens, is settled on the first `ACQUAINTED` frames that show the face.
+    """
+    faces = iter(faces)
+    waiting, known = _wait_for(faces)
+    if not known:
+        yield from (None for _ in waiting)
+        return
+    fit = one_person([fit_head(model, face.landmarks, face.sigma, size) for face in known[::EVERY]])
+    for source in (waiting, faces):
+        for face in source:
+            if face is not None:
+                fit = refit_head(model, face.landmarks, face.sigma, fit)
+            yield fit if face is not None else None
+
+
+def _wait_for(faces: Iterator[Face | None]) -> tuple[list[Face | None], list[Face]]:
+    """Faces until enough of them are known: all of them, and those that are there."""
+    waiting: list[Face | None] = []
+    known: list[Face] = []
+    for face in faces:
+        waiting.append(face)
+        if face is not None:
+            known.append(face)
+            if len(known) == ACQUAINTED:
+                break
+    return waiting, known
+
+
+def sighting(model: HeadModel, fit: HeadFit) -> Tensor:
+    """A head as it is seen [63]: expression and gaze as in `motion_space`; in the place of the pose the head's angles
+    and the place of its pivot before the lens, in degrees and head units."""
+    seen = motion_space.rest()
+    seen[motion_space.EXPRESSION], seen[motion_space.GAZE] = fit.expression, fit.gaze
+    seen[motion_space.POSE] = torch.cat([rotation_angles(fit.camera.rotation), view(fit.camera, model.pivot)])
+    return seen
+
+
+def _place(face: Face) -> Squares:
+    return frame_face(face.landmarks68[None])
+
+
+def _nearest(found: list[Face], last: Face) -> Face | None:
+    """Of the faces in a picture the one that the last one has become, if any is near enough."""
+    middle, side = (last.box[:2] + last.box[2:]) / 2, float((last.box[2:] - last.box[:2]).amax())
+    away = [float(((face.box[:2] + face.box[2:]) / 2 - middle).norm()) for face in found]
+    return found[away.index(min(away))] if away and min(away) <= FAR * side else None

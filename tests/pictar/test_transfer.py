@@ -1,0 +1,119 @@
+"""A driving head's motion on a portrait: which parts, against what, and how far."""
+
+import pytest
+import torch
+
+from neo_core import motion_space
+from neo_core.data_types import InputError
+from neo_core.geometry.camera import rotation_angles, rotation_matrix
+from neo_core.motion_space import EXPRESSION, GAZE, INDEX, POSE, REGIONS
+from neo_core.pictar.expression import SHUT, lip_gap
+from neo_core.pictar.transfer import REGION, RELATIONS, ROOM, Transfer, transferred
+
+JAW, SMILE = INDEX["jawOpen"], INDEX["mouthSmile_L"]
+
+
+def portrait(**weights) -> torch.Tensor:
+    reference = motion_space.rest()
+    for name, weight in {"mouthSmile_L": 0.2, "mouthSmile_R": 0.2, "gaze_yaw_L": 3.0, **weights}.items():
+        reference[INDEX[name]] = weight
+    return reference
+
+
+def seen(angles=(0.0, 0.0, 0.0), place=(0.0, 0.0, -90.0), gaze=0.0, **weights) -> torch.Tensor:
+    sighting = motion_space.rest()
+    sighting[POSE] = torch.tensor([*angles, *place])
+    sighting[GAZE] = gaze
+    for name, weight in weights.items():
+        sighting[INDEX[name]] = weight
+    return sighting
+
+
+def transfer(region="all", relation="mixed", **weights) -> Transfer:
+    return Transfer(portrait(**weights), rotation_matrix(2.0, -8.0, 3.0), region, relation)
+
+
+@pytest.mark.parametrize("relation", ["mixed", "relative"])
+def test_the_first_frame_leaves_the_head_where_it_is(relation):
+    first = seen((5.0, 12.0, -4.0), (1.0, 2.0, -80.0), gaze=6.0, jawOpen=0.3)
+    motion = transferred(transfer(relation=relation), first, first)
+    assert motion[POSE].abs().max() < 1e-4
+    assert torch.allclose(motion[GAZE], portrait()[GAZE], atol=1e-5)
+
+
+def test_relative_to_the_first_frame_the_first_frame_is_the_photo():
+    first = seen((5.0, 12.0, -4.0), gaze=6.0, jawOpen=0.3, browDown_L=0.2)
+    assert torch.allclose(transferred(transfer(relation="relative"), first, first), portrait(), atol=1e-4)
+
+
+def test_absolute_is_what_is_seen():
+    now = seen((5.0, 12.0, -4.0), gaze=6.0, jawOpen=0.3)
+    moved = transfer(relation="absolute")
+    motion = transferred(moved, seen((1.0, 1.0, 1.0)), now)
+    assert torch.allclose(motion[EXPRESSION], now[EXPRESSION], atol=1e-6)
+    assert torch.allclose(motion[GAZE], now[GAZE])
+    shown = moved.turned @ rotation_matrix(*motion[POSE][:3])
+    assert torch.allclose(rotation_angles(shown), now[POSE][:3], atol=1e-3)
+
+
+def test_a_nod_stays_a_nod_whichever_way_the_driver_faces():
+    for yaw in (-25.0, 0.0, 25.0):
+        start = rotation_matrix(4.0, yaw, 6.0)
+        nodded = rotation_angles(start @ rotation_matrix(9.0, 0.0, 0.0))
+        motion = transferred(transfer(), seen((4.0, yaw, 6.0)), seen(nodded.tolist()))
+        assert torch.allclose(motion[POSE][:3], torch.tensor([9.0, 0.0, 0.0]), atol=1e-3)
+
+
+@pytest.mark.parametrize("region", list(REGION))
+def test_only_the_chosen_part_moves(region):
+    first = seen()
+    now = seen((5.0, 9.0, 2.0), (1.0, 0.5, -89.0), 7.0, jawOpen=0.4, eyeBlink_L=0.7, browDown_L=0.5)
+    motion = transferred(transfer(region), first, now)
+    moved = (motion - portrait()).abs() > 1e-5
+    chosen = torch.zeros(motion_space.SIZE, dtype=torch.bool)
+    chosen[list(REGION[region])] = True
+    assert not moved[~chosen].any()
+    names = {"all": "jawOpen", "expression": "browDown_L", "pose": "yaw", "lips": "jawOpen", "eyes": "eyeBlink_L"}
+    assert moved[INDEX[names[region]]]
+
+
+@pytest.mark.parametrize("region", ["all", "expression", "lips"])
+@pytest.mark.parametrize("relation", list(RELATIONS))
+def test_lips_meet_where_the_driving_lips_do(region, relation):
+    """Also when the video began with a smile or an open mouth, or the photo shows one."""
+    moved = transfer(region, relation, jawOpen=0.25, mouthLowerDown_L=0.2)
+    for first in (seen(jawOpen=0.3), seen(mouthFrown_L=0.5, mouthSmile_L=0.5), seen()):
+        motion = transferred(moved, first, seen())
+        assert lip_gap(motion[None]).amax() < SHUT + 0.02
+
+
+def test_a_head_never_leaves_its_room_nor_stops_with_a_jolt():
+    steps = torch.arange(0.0, 20.0, 0.05)
+    places = torch.stack([transferred(transfer(), seen(), seen(place=(float(x), 0, -90)))[POSE][3] for x in steps])
+    assert places.max() <= ROOM
+    assert torch.allclose(places[steps < 2], steps[steps < 2], atol=1e-4)
+    speed = places.diff() / 0.05
+    assert (speed >= -1e-4).all()
+    assert speed.diff().abs().max() < 0.1
+
+
+def test_thousands_of_frames_do_not_drift():
+    """The same sighting gives the same motion, whatever came before it."""
+    moved, first, now = transfer(), seen((1.0, 2.0, 3.0)), seen((3.0, -4.0, 1.0), (0.3, -0.2, -88.0), jawOpen=0.2)
+    begin = transferred(moved, first, now)
+    for k in range(2000):
+        angle = 10 * torch.sin(torch.tensor(k / 7.0)).item()
+        transferred(moved, first, seen((angle, angle, 0.0)))
+    assert torch.equal(transferred(moved, first, now), begin)
+
+
+def test_an_unknown_choice_is_refused():
+    with pytest.raises(InputError, match="expected one of all, expression"):
+        transfer("nose")
+    with pytest.raises(InputError, match="expected one of mixed"):
+        transfer(relation="sideways")
+
+
+def test_regions_cover_the_face():
+    parts = set(REGION["lips"]) | set(REGION["eyes"]) | set(REGIONS["brows"])
+    assert parts | {INDEX["jawOpen"]} == set(REGION["expression"])
