@@ -55,7 +55,7 @@ class DiTConfig:
     audio_layers: int = 9
     audio_width: int = 192
     width: int = 256
-    depth: int = 6
+    depth: int = 4
     heads: int = 4
     mlp_ratio: float = 4.0
     side_width: int = 128

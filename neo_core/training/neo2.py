@@ -1,13 +1,12 @@
 """Train the diffusion transformer of NEO 2 on films of synthetic people.
 
-    python -m neo_core train neo2 --films DIR... --exam DIR --minutes 195 --picture neo2.png
+    python -m neo_core train neo2 --films DIR... --exam DIR --minutes 150 --picture neo2.png
 
 encodes the films once (`neo2_clips`), with --performances learns to hear (`neo2_hearing`), then learns to denoise
 windows of the films. Times lean to the noise, where a walk of three steps lives. The loss is on the velocity that the
-prediction stands for; every channel counts as far as it is seen in the pixels, mouths and hands count a little more
+prediction stands for; every channel counts as far as it is seen in the pixels, mouths count a little more
 (much more, and what nobody can foretell of them drowns the rest). Signals are dropped as guidance will leave them out;
-half of the batches know the latents before the window, disturbed by noise. Windows are moved by some cells, and what is
-heard is muffled by noise: films are few.
+half of the batches know the latents before the window, disturbed by noise. What is heard is muffled by noise.
 
 Every five minutes the averaged network is saved and asked how it does on films of people and voices it never saw, in
 three steps (`neo2_exam`). The data of a step depends on the seed and its number alone, so a run that was put down goes
@@ -47,7 +46,6 @@ from .neo2_clips import (
     hush,
     latent_weight,
     load_clips,
-    moved,
     muffle,
 )
 from .neo2_exam import Care, comparison, exam_windows, health
@@ -62,10 +60,9 @@ DROP = 0.1  # of the windows have no sound; as many no prompt, no anchor
 HUSHED = 0.15  # of the windows lose their sound before or after some moment
 TIME_MEAN, TIME_DEVIATION = 1.2, 1.3  # of the logit of the flow times
 FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked for in a share of the windows
-SHARES = {NONE: 1.0, HANDS: 2.0, MOUTH: 3.0}  # what a cell counts, by what it shows
+SHARES = {NONE: 1.0, HANDS: 1.0, MOUTH: 3.0}  # what a cell counts, by what it shows
 LIPS_SHARE = 0.1  # of what is read off the mouth
 HEARING_STEPS = 1100  # before the films
-STRAY = 2  # cells that a window may be moved by
 HEARD_NOISE = 0.2  # deviations over what is heard, at most
 EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
 SAVE_EVERY = 300.0  # seconds
@@ -81,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people, to judge by")
     parser.add_argument("--performances", type=Path, help="folder to learn from first which face goes with a sound")
     parser.add_argument("--vae", type=Path, help="weights of the video autoencoder (default: the embedded ones)")
-    parser.add_argument("--minutes", type=float, default=195.0, help="of the processor's time")
+    parser.add_argument("--minutes", type=float, default=150.0, help="of the processor's time")
     parser.add_argument("--steps", type=float, default=Plan.steps, help="end after so many steps")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--batch", type=int, default=16)
@@ -129,8 +126,7 @@ def draw_windows(clips: list[Clip], count: int, dice: torch.Generator) -> Window
     context = CONTEXT if contextual else 0
     room = min(len(clip.latents) for clip in clips) - context
     length = min(_one_of(LENGTHS, dice), room)
-    windows = draw(clips, count, length, context, dice)
-    windows = muffle(moved(windows, STRAY, dice), HEARD_NOISE, dice)
+    windows = muffle(draw(clips, count, length, context, dice), HEARD_NOISE, dice)
     return disturb(hush(drop(windows, DROP, dice), HUSHED, dice), FADED, DISTURBED, dice)
 
 

@@ -237,22 +237,6 @@ def hush(windows: Windows, share: float, dice: torch.Generator) -> Windows:
     return replace(windows, conditions=replace(windows.conditions, audio=audio.masked_fill(quiet, 0)))
 
 
-def moved(windows: Windows, cells: int, dice: torch.Generator) -> Windows:
-    """Every window, all of it, moved by up to so many cells; what is beyond the border goes on as the border is."""
-    given = windows.conditions
-    batch = torch.arange(len(windows.latents))[:, None, None]
-    down, right = torch.randint(-cells, cells + 1, (2, len(batch), 1), generator=dice)
-
-    def move(pictures: Tensor, finer: int) -> Tensor:  # [B, ..., h, w], cells of which so many are one of a latent
-        rows, columns = pictures.shape[-2:]
-        y = (torch.arange(rows) - finer * down).clamp(0, rows - 1)[:, :, None]
-        x = (torch.arange(columns) - finer * right).clamp(0, columns - 1)[:, None]
-        return pictures.movedim((-2, -1), (1, 2))[batch, y, x].movedim((1, 2), (-2, -1))
-
-    conditions = replace(given, anchor=move(given.anchor, COARSE), context=move(given.context, 1))
-    return Windows(move(windows.latents, 1), move(windows.shows, 1), conditions)
-
-
 def muffle(windows: Windows, strength: float, dice: torch.Generator) -> Windows:
     """Noise over what is heard, of a strength up to `strength` that each window draws."""
     audio = windows.conditions.audio

@@ -46,7 +46,6 @@ from neo_core.training.neo2_clips import (
     latent_weight,
     load_clips,
     load_codes,
-    moved,
     muffle,
     restyled,
 )
@@ -299,29 +298,6 @@ def test_hushed_windows_are_silent_at_one_end(clips):
         assert row.int().diff().abs().sum() == 1
         assert row.sum() % 2 == 0
     assert torch.equal(hushed[~silent.any(1)], windows.conditions.audio[~silent.any(1)])
-
-
-def test_windows_are_moved_as_a_whole(clips):
-    """All pictures of a window by the same cells; the border goes on, and no cell comes from elsewhere."""
-    places = torch.arange(GRID * GRID).view(GRID, GRID).half()
-    fine = repeat(places, "y x -> (y p) (x q)", p=2, q=2)
-    marked = [replace(c, latents=0 * c.latents + places, anchor=0 * c.anchor + fine) for c in clips]
-    windows = cut(marked * 10, [2] * 30, 6, 2)
-    other = moved(windows, 2, dice())
-    found = set()
-    for k in range(30):
-        here = other.latents[k, 0, 0].long()
-        down, right = 4 - here[4, 4].item() // GRID, 4 - here[4, 4].item() % GRID
-        found.add((down, right))
-        rows, columns = ((torch.arange(GRID) - by).clamp(0, GRID - 1) for by in (down, right))
-        expected = rows[:, None] * GRID + columns
-        for picture in (*other.latents[k].flatten(0, 1), *other.conditions.context[k].flatten(0, 1)):
-            assert torch.equal(picture.long(), expected)
-        assert torch.equal(other.conditions.anchor[k, 0, ::2, ::2].long(), expected)
-        assert torch.equal(other.conditions.anchor[k, 0, 1::2, 1::2].long(), expected)
-        assert torch.equal(other.shows[k, 0], windows.shows[k, 0][rows][:, columns])
-    assert len(found) > 10
-    assert torch.equal(moved(windows, 0, dice()).latents, windows.latents)
 
 
 def test_sound_is_muffled_and_nothing_else(clips):

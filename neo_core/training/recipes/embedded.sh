@@ -59,7 +59,7 @@ factory films --assets "$assets" --performances "$data/performances" --out "$dat
   --held-out
 train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 --device "$device"
 train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 50)" --seed 0 --device "$device"
-train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 195)" \
+train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 150)" \
   --seed 0 --device "$device"
 
 "$python" -m neo_core train sample-consent
