@@ -54,7 +54,7 @@ from neo_core.training.neo2_lips import SIDE as MOUTH_SIDE
 from neo_core.training.neo2_lips import Lips
 from neo_core.weights.safetensors_io import load_made, save
 
-LOCAL = {"local_width": 8, "local_depth": 1}
+LOCAL = {"local_width": 16, "local_depth": 1}
 TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2, **LOCAL)
 VAE = VideoVAEConfig(
     encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
