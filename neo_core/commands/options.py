@@ -2,16 +2,23 @@
 
 import argparse
 from fractions import Fraction
+from pathlib import Path
 
 from ..data_types import EMOTIONS, Emotion, InputError
 from ..flow.guidance import LARGEST_SLIDER
 from ..pictar.expression import parse_amplitudes
+from ..pictar.volumetric.driving import REGIONS, Rules
+from ..pictar.volumetric.openness import PARTS
 from ..pipelines.full_body import SCALES
+from ..pipelines.live_portrait import PRECISIONS, LivePortrait
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
 
 MIN_SIZE, MAX_SIZE = 64, 4096
 MAX_PROCESSES = 64
+MOST_DRIVING = 3  # multiplier
+GEOMETRIC, PUBLIC = "geometric", "liveportrait"
+RENDERING = ("checkpoint", "retarget", "no_stitching", "precision")  # options of the public renderer that may be empty
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +45,41 @@ def add_performance(parser: argparse.ArgumentParser, usual_steps: int | dict[str
     parser.add_argument("--emotion-strength", type=strength, metavar="S", help=text)
     text = "how far parts or channels move, 1 as performed: 'head 0.8, jawOpen 1.2'"
     parser.add_argument("--amplitude", type=amplitudes, default=(), metavar="NAME A, ...", help=text)
+
+
+def add_renderer(parser: argparse.ArgumentParser) -> None:
+    """Options of what draws a talking head."""
+    own = parser.add_argument_group("what draws the head")
+    text = f"{GEOMETRIC}: a 3D head that wears the photo; {PUBLIC}: a public checkpoint (default: {GEOMETRIC})"
+    own.add_argument("--renderer", choices=(GEOMETRIC, PUBLIC), default=GEOMETRIC, help=text)
+    text = f"with --renderer {PUBLIC}: the folder of the checkpoint's five files, .safetensors or .pth"
+    own.add_argument("--checkpoint", type=Path, metavar="DIR", help=text)
+    text = "what of the performance it takes (default: all)"
+    own.add_argument("--region", choices=REGIONS, default=REGIONS[0], help=text)
+    text = "let its own networks open and close these: it closes eyes whole"
+    own.add_argument("--retarget", choices=PARTS, nargs="+", default=(), help=text)
+    text = "how far everything moves, 1 as performed (default: 1)"
+    own.add_argument("--driving-multiplier", type=multiplier, default=1.0, metavar="M", help=text)
+    own.add_argument("--no-stitching", action="store_true", help="let neck and shoulders go with the head")
+    text = "numbers of its networks (default: float16 on a GPU, else float32)"
+    own.add_argument("--precision", choices=tuple(PRECISIONS), help=text)
+
+
+def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
+    """The public checkpoint that the options ask for; None for the geometric renderer."""
+    given = [name for name in RENDERING if getattr(arguments, name)]
+    given += ["region"] * (arguments.region != REGIONS[0])
+    given += ["driving_multiplier"] * (arguments.driving_multiplier != 1)
+    if arguments.renderer == GEOMETRIC:
+        if given:
+            option = f"--{given[0].replace('_', '-')}"
+            raise InputError(f"{option} found with --renderer {GEOMETRIC}, expected --renderer {PUBLIC}")
+        return None
+    if arguments.checkpoint is None:
+        raise InputError(f"--renderer {PUBLIC} found without --checkpoint, expected the folder of a checkpoint with it")
+    rules = Rules(region=arguments.region, multiplier=arguments.driving_multiplier, stitch=not arguments.no_stitching)
+    parts = tuple(dict.fromkeys(arguments.retarget))
+    return LivePortrait(arguments.checkpoint, rules, parts, arguments.precision)
 
 
 def emotion(arguments: argparse.Namespace) -> Emotion | None:
@@ -77,6 +119,10 @@ def seed(text: str) -> int:
 
 def guidance(text: str) -> float:
     return _number(text, LARGEST_SLIDER, "guidance")
+
+
+def multiplier(text: str) -> float:
+    return _number(text, MOST_DRIVING, "multiplier")
 
 
 def share(text: str) -> float:

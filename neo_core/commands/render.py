@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audio", type=Path, metavar="FILE", help="the sound of the video (default: without sound)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_size(parser)
+    options.add_renderer(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
@@ -30,7 +31,8 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_writable(arguments.output, SUFFIXES, sources)
     motion = load_motion(arguments.motion)
     sound = inspect_sound(arguments.audio) if arguments.audio else None
-    avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size)
+    public = options.renderer(arguments)
+    avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size, public)
     with ProgressBar("rendering") as progress:
         frames = write_video(avatar.volume, motion, output, sound, progress)
     report = {"output": str(output), "frames": frames, "fps": str(motion.fps), **describe(avatar)}

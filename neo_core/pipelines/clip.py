@@ -13,6 +13,7 @@ from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
 from ..neo2.chunk_executor import Processes
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
+from .live_portrait import LivePortrait, enrol_public, load_public
 from .motion_file import save_motion
 from .portrait import Portrait, open_portrait
 from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
@@ -33,13 +34,15 @@ def make_video(
     size: int | None = None,
     motion: Path | None = None,
     weights: Weights = EMBEDDED,
+    public: LivePortrait | None = None,
     progress: Progress,
 ) -> dict:
-    """The person in a photo speaks a sound; returns a report of plain values. The performance goes to `motion`."""
+    """The person in a photo speaks a sound; returns a report of plain values. The performance goes to `motion`; a
+    `public` checkpoint may render it."""
     started = time.monotonic()
     sound = inspect_sound(audio)
     models = load_models(*weights)
-    avatar = enrol_photo(models, photo, face, size)
+    avatar = enrol_photo(models, photo, face, size, public)
     kept = [] if motion else None  # hours of it take memory
     frames = speak(models, avatar, sound, output, settings, progress, kept)
     if motion:
@@ -58,12 +61,13 @@ def make_idle(
     size: int | None = None,
     motion: Path | None = None,
     weights: Weights = EMBEDDED,
+    public: LivePortrait | None = None,
     progress: Progress,
 ) -> dict:
     """The person in a photo waits and listens, as `perform` (`idle` or `idle_loop`) has it; returns the same report."""
     started = time.monotonic()
     models = load_models(*weights)
-    avatar = enrol_photo(models, photo, face, size)
+    avatar = enrol_photo(models, photo, face, size, public)
     latents = perform(models, avatar.identity, seconds, settings)
     frames = write_video(avatar.volume, latents, output, None, progress)
     if motion:
@@ -126,10 +130,16 @@ def _report(
     }
 
 
-def enrol_photo(models: Models, photo: Path, face: int | None, size: int | None) -> Avatar:
-    """Find the face, ask for consent, lift."""
+def enrol_photo(
+    models: Models, photo: Path, face: int | None, size: int | None, public: LivePortrait | None = None
+) -> Avatar:
+    """Find the face, ask for consent, lift: onto our head, or into the renderer of a public checkpoint."""
+    renderer = load_public(public) if public else None
     portrait = open_portrait(models.analyser, photo, face)
-    return enrol(models, portrait, size, grant=_permission(portrait, TALKING_HEAD, photo, face))
+    grant = _permission(portrait, TALKING_HEAD, photo, face)
+    if renderer:
+        return enrol_public(models, renderer, portrait, size, public, grant=grant)
+    return enrol(models, portrait, size, grant=grant)
 
 
 def _permission(portrait: Portrait, scope: str, photo: Path, face: int | None) -> Grant:

@@ -9,6 +9,7 @@ stage by stage, with the whole of each result in between. A `progress` that rais
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -40,6 +41,7 @@ from ..pictar.crop import Framing, square_around, whole
 from ..pictar.expression import amplify
 from ..pictar.fit import fit_head
 from ..pictar.geometric import DRAWN, ROUGH, Volume, lift, render
+from ..pictar.volumetric.driven_face import DrivenFace, render_face
 from ..runtime.threads import one_thread
 from ..timebase import MOTION_RATE, frame_count
 from ..vocal.loading import load_vocal
@@ -71,9 +73,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Avatar:
-    """A portrait that may be moved: its 3D head wearing the photo, and who that is for VOCAL."""
+    """A portrait that may be moved, and who that is for VOCAL."""
 
-    volume: Volume
+    volume: Volume | DrivenFace  # a 3D head wearing the photo; or a public renderer's (`live_portrait`)
     identity: Identity
     eye_distance: float  # pixels in the frame
     person: Tensor  # [h, w] 0..1 what of the frame is drawn as the person
@@ -170,7 +172,11 @@ def generate(
 
 
 def write_video(
-    volume: Volume, motion: MotionLatents, output: Path, sound: Sound | Waveform | None, progress: Progress = silent
+    volume: Volume | DrivenFace,
+    motion: MotionLatents,
+    output: Path,
+    sound: Sound | Waveform | None,
+    progress: Progress = silent,
 ) -> int:
     """Draw a performance and write it with a sound; returns the number of frames."""
     frames = len(motion.motion)
@@ -222,9 +228,8 @@ def perform(
     return (amplify(MotionLatents(piece, settings.fps, reference), settings.amplitudes).motion for piece in pieces)
 
 
-@one_thread()
 def write_frames(
-    volume: Volume,
+    volume: Volume | DrivenFace,
     motion: Iterable[Tensor],
     frames: int,
     output: Path,
@@ -234,9 +239,12 @@ def write_frames(
 ) -> None:
     """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end."""
     vectors = (vector for piece in motion for vector in piece)
-    with VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound)) as writer:
+    public = isinstance(volume, DrivenFace)  # whose networks are large enough to be worth all threads
+    drawn = render_face(volume, vectors) if public else render(volume, vectors)
+    writing = VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound))
+    with nullcontext() if public else one_thread(), writing as writer:
         progress(0, frames, None)
-        for frame in render(volume, vectors):
+        for frame in drawn:
             writer.write(frame)
             progress(writer.frames, frames, frame)
         volume.grant.require(TALKING_HEAD)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...data_types import InputError
 from ...governance import TALKING_HEAD, Grant
 from ..crop import Framing
+from ..head_crop import HeadCrop
 from .family import Renderer
 from .keypoints import FaceMotion, place
 from .warping_module import WarpSource
@@ -21,7 +22,7 @@ from .warping_module import WarpSource
 class Volume:
     """A portrait ready to be moved."""
 
-    framing: Framing  # of the square that is rendered
+    framing: Framing | HeadCrop  # of the square that is rendered
     grant: Grant
     renderer: Renderer
     motion: FaceMotion  # what the picture shows: one face
@@ -37,7 +38,7 @@ class Volume:
 
 
 @torch.no_grad()
-def lift(renderer: Renderer, framing: Framing, landmarks68: Tensor, *, grant: Grant) -> Volume:
+def lift(renderer: Renderer, framing: Framing | HeadCrop, landmarks68: Tensor, *, grant: Grant) -> Volume:
     """Enrol a square frame of a photo; `landmarks68` [68, 2] of its face, in the frame's pixels.
 
     The grant must be for the photo that was framed and for this face. Raises InputError when the frame is no square of

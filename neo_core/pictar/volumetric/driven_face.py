@@ -1,0 +1,144 @@
+"""A face of a photo that VOCAL's motion drives through a public renderer: 63 numbers in, frames of the photo out.
+
+motion -> bridge -> driving -> keypoints, stitched -> deform, translate -> pasted back
+"""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ...data_types import InputError
+from ...geometry.camera import Camera
+from ...geometry.head_model import HeadModel
+from ...governance import Grant
+from ..crop import Framing
+from ..head_crop import HeadCrop
+from ..paste_back import paste_back, rim_mask
+from ..squares import Squares
+from . import openness
+from .driving import (
+    KEYPOINTS,
+    Rules,
+    drive,
+    eye_ratios,
+    lip_ratio,
+    retargeted_eyes,
+    retargeted_lips,
+    stitched,
+)
+from .family import Renderer
+from .keypoints import FaceMotion, place
+from .lift import Volume, lift
+from .motion_bridge import Bridge, Sight, look_at, to_driving
+from .stitching import Stitching
+from .translate import render
+
+NEAR = torch.tensor([0.5, 0.5])  # of the two eye centres: the depth at which the renderer has the middle of a face
+
+
+@dataclass(frozen=True)
+class DrivenFace:
+    """A portrait ready to be moved. Only what the crop covers ever changes."""
+
+    shown: Framing  # of the frames
+    crop: HeadCrop
+    volume: Volume
+    source: FaceMotion  # what the renderer reads of the photo, on the CPU as everything up to the keypoints is
+    stitching: Stitching
+    bridge: Bridge
+    sight: Sight
+    reference: Tensor  # [63] the photo's own motion vector
+    ratios: Tensor  # [3] how far the photo's eyes are open, then its lips
+    rules: Rules
+    retargeted: tuple[str, ...]  # `openness.PARTS`
+
+    def __repr__(self) -> str:
+        return f"DrivenFace({self.photo.shape[1]} x {self.photo.shape[0]} pixels)"
+
+    @property
+    def photo(self) -> Tensor:
+        """The frame without any motion. u8 [H, W, 3]"""
+        return self.shown.image
+
+    @property
+    def grant(self) -> Grant:
+        return self.volume.grant
+
+    @cached_property
+    def square(self) -> Squares:
+        """Where the crop lies in the frames."""
+        center = self.shown.to_frame(self.crop.square.center)
+        return Squares(center, self.crop.square.side * self.shown.scale[0], self.crop.square.tilt)
+
+    @cached_property
+    def reach(self) -> Tensor:
+        """1 where the frame may change. [H, W]"""
+        pasted = paste_back(torch.zeros_like(self.photo), torch.ones(3, 2, 2), self.square, torch.ones(2, 2))
+        return (pasted[..., 0] > 0).float()
+
+    @property
+    def region(self) -> float:
+        """Share of the frame that may move."""
+        return float(self.reach.mean())
+
+    @torch.no_grad()
+    def keypoints(self, motion: Tensor) -> Tensor:
+        """Where a performance has them. [T, 63] -> [T, K, 3]"""
+        still = place(self.source)
+        left = openness.handed_over(motion, self.reference, self.retargeted)
+        moves, anchor = (to_driving(self.bridge, self.sight, x) for x in (left, self.reference[None]))
+        moved = drive(self.source, moves, anchor, self.rules)
+        for part in self.retargeted:
+            moved = moved + self._opened(part, still, motion)
+        return stitched(self.stitching, still, moved, self.rules)
+
+    def _opened(self, part: str, still: Tensor, motion: Tensor) -> Tensor:
+        own = self.ratios[:2] if part == "eyes" else self.ratios[2:]
+        wanted = openness.wanted(part, own.mean(), motion, self.reference)
+        change = retargeted_eyes if part == "eyes" else retargeted_lips
+        return change(self.stitching, still, own, own.mean().expand_as(wanted), wanted)
+
+
+def lift_face(
+    renderer: Renderer,
+    bridge: Bridge,
+    shown: Framing,
+    crop: HeadCrop,
+    landmarks68: Tensor,
+    camera: Camera,
+    reference: Tensor,
+    head: HeadModel,
+    *,
+    grant: Grant,
+    rules: Rules,
+    retargeted: tuple[str, ...],
+) -> DrivenFace:
+    """Enrol a photo whose head was fitted: `camera` and `landmarks68` [68, 2] are in its pixels, `reference` [63] is
+    its own motion vector. Raises InputError for a renderer without the public keypoints."""
+    if renderer.config.motion.keypoints != KEYPOINTS:
+        found = renderer.config.motion.keypoints
+        raise InputError(f"a renderer with {found} keypoints found; expected one with {KEYPOINTS}, as published")
+    volume = lift(renderer, crop, crop.to_frame(landmarks68), grant=grant)
+    source = on_cpu(volume.motion)
+    sight = look_at(camera, crop.to_square, source.translation[0, :2], NEAR @ head.eye_center, head.pivot)
+    ratios = torch.cat([eye_ratios(landmarks68), lip_ratio(landmarks68)[None]])
+    stitching = deepcopy(renderer.stitching).cpu()
+    return DrivenFace(
+        shown, crop, volume, source, stitching, bridge, sight, reference, ratios, rules, tuple(retargeted)
+    )
+
+
+def on_cpu(face: FaceMotion) -> FaceMotion:
+    """What the extractor read, where the rules of driving are worked out."""
+    return FaceMotion(*(x.cpu().float() for x in vars(face).values()))
+
+
+def render_face(face: DrivenFace, motion: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for."""
+    mask, photo = rim_mask(face.crop.size[0]), face.photo
+    for frame in render(face.volume, (face.keypoints(vector[None])[0] for vector in motion)):
+        yield paste_back(photo, frame.permute(2, 0, 1).float() / 255, face.square, mask)

@@ -1,0 +1,54 @@
+"""How far a performance opens eyes and lips, and which of its channels say so: what retargeting goes by.
+
+The public networks for eyes and lips move the same keypoints as the bridge does, and do it better: they close an eye
+whole. Where they are asked, the channels that open and close are left to them; all others stay with the bridge.
+
+Letters: T frames, K landmarks.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ...geometry.head_model import landmarks, load_head_model
+from ...motion_space import EXPRESSION, INDEX
+from .driving import eye_ratios, lip_ratio
+
+PARTS = ("eyes", "lips")
+LIDS = ("eyeBlink", "eyeWide", "eyeSquint")
+JAW = ("jawOpen", "mouthClose")
+LIPS = ("mouthLowerDown", "mouthUpperUp")
+WIDEST = 0.8  # ratio up to which the public networks are asked
+
+
+def handed_over(motion: Tensor, reference: Tensor, parts: tuple[str, ...]) -> Tensor:
+    """A performance [T, 63] in which retargeted parts neither open nor close; a wink stays a wink."""
+    rest = motion.clone()
+    if "lips" in parts:
+        rest[:, [INDEX[name] for name in JAW]] = reference[[INDEX[name] for name in JAW]]
+    for stem in (LIDS if "eyes" in parts else ()) + (LIPS if "lips" in parts else ()):
+        sides = [INDEX[f"{stem}_L"], INDEX[f"{stem}_R"]]
+        change = motion[:, sides] - reference[sides]
+        rest[:, sides] -= change.mean(1, keepdim=True)
+    return rest
+
+
+def openness(part: str, motion: Tensor) -> Tensor:
+    """The ratio to which the mean head opens its eyes, on average, or its lips. [T, 63] -> [T]"""
+    still, per_unit = _landmarks()
+    points = still + torch.einsum("te,ekc->tkc", motion[:, EXPRESSION], per_unit)
+    return eye_ratios(points).mean(-1) if part == "eyes" else lip_ratio(points)
+
+
+def wanted(part: str, own: Tensor, motion: Tensor, reference: Tensor) -> Tensor:
+    """The ratio that a portrait whose own one is `own` [] should open to. [T]"""
+    change = openness(part, motion) - openness(part, reference[None])
+    return (own + change).clamp(0, WIDEST)
+
+
+@cache
+def _landmarks() -> tuple[Tensor, Tensor]:
+    """The 68 from the front, at rest [68, 2] and per unit of every expression [53, 68, 2]."""
+    model = load_head_model()
+    return landmarks(model, model.template)[:68, :2], landmarks(model, model.expression)[:, :68, :2]

@@ -1,0 +1,95 @@
+"""A portrait that a public LivePortrait checkpoint renders; VOCAL performs it as any other (`talking_head`).
+
+photo -> face -> head fit (who it is for VOCAL, and the camera)
+              -> upright crop -> lift -> a face that motion vectors drive, pasted back into the photo
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data_types import STYLE_SIZE, Identity, InputError
+from ..governance import TALKING_HEAD, Grant
+from ..pictar.crop import square_around, whole
+from ..pictar.fit import HeadFit, fit_head
+from ..pictar.geometric.bust import build_bust
+from ..pictar.geometric.outline import settle_eyes
+from ..pictar.head_crop import crop_head
+from ..pictar.volumetric.checkpoints import load_renderer
+from ..pictar.volumetric.driven_face import lift_face
+from ..pictar.volumetric.driving import Rules
+from ..pictar.volumetric.family import Renderer
+from ..pictar.volumetric.motion_bridge import Bridge, slider_bridge
+from ..runtime.threads import one_thread
+from .portrait import Portrait, refuse_child
+from .talking_head import Avatar, Models
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LivePortrait:
+    """Which checkpoint renders, and how it is driven."""
+
+    checkpoint: Path  # the folder with the five files
+    rules: Rules = field(default_factory=Rules)
+    retargeted: tuple[str, ...] = ()  # "eyes", "lips": opened and closed by the checkpoint's own networks
+    precision: str | None = None  # of warping and generator, one of `PRECISIONS`; half on a GPU without one
+
+
+@dataclass(frozen=True)
+class PublicRenderer:
+    """A checkpoint, loaded, and the bridge to its keypoints."""
+
+    renderer: Renderer
+    bridge: Bridge
+
+
+def load_public(choice: LivePortrait) -> PublicRenderer:
+    """The networks of a checkpoint, on the GPU where there is one. Raises InputError naming what is missing."""
+    if not choice.checkpoint.is_dir():
+        found = "a file" if choice.checkpoint.is_file() else "nothing"
+        raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = choice.precision or ("float16" if device == "cuda" else "float32")
+    renderer = load_renderer(choice.checkpoint, dtype=PRECISIONS[precision], device=device)
+    return PublicRenderer(renderer, slider_bridge())
+
+
+def enrol_public(
+    models: Models, public: PublicRenderer, portrait: Portrait, size: int | None, choice: LivePortrait, *, grant: Grant
+) -> Avatar:
+    """Lift a portrait into a public renderer: frames are the whole photo, or head and shoulders in a `size` square."""
+    grant.require(TALKING_HEAD)
+    grant.require_portrait(portrait.photo, portrait.face.landmarks68)
+    refuse_child(portrait.face, "the photo")
+    photo, face = portrait.photo, portrait.face
+    shown = square_around(photo, face.box, size) if size else whole(photo)
+    fit, reference = _fitted(models, portrait)
+    driven = lift_face(
+        public.renderer,
+        public.bridge,
+        shown,
+        crop_head(photo, face.landmarks68, public.renderer.config.side),
+        face.landmarks68,
+        fit.camera,
+        reference,
+        models.head,
+        grant=grant,
+        rules=choice.rules,
+        retargeted=choice.retargeted,
+    )
+    identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), reference)
+    eyes = shown.to_frame(face.landmarks68)[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
+    return Avatar(driven, identity, float((eyes[0] - eyes[1]).norm()), driven.reach)
+
+
+@one_thread()
+def _fitted(models: Models, portrait: Portrait) -> tuple[HeadFit, Tensor]:
+    """The head in the photo's own pixels, and the motion vector that the photo shows. [63]"""
+    photo, face = portrait.photo, portrait.face
+    fit = fit_head(models.head, face.landmarks, face.sigma, tuple(photo.shape[:2]))
+    picture = photo.permute(2, 0, 1).float() / 255
+    return fit, settle_eyes(build_bust(models.head, fit), picture).reference

@@ -1,0 +1,82 @@
+"""Which renderer `animate` and `render` are asked for, and what is refused."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from neo_core.commands import animate, options, render
+from neo_core.data_types import InputError
+from neo_core.pictar.volumetric.driving import Rules
+from neo_core.pipelines.live_portrait import LivePortrait
+
+
+def asked(*given: str) -> LivePortrait | None:
+    parser = argparse.ArgumentParser()
+    options.add_renderer(parser)
+    return options.renderer(parser.parse_args(given))
+
+
+def test_the_geometric_renderer_unless_asked():
+    assert asked() is None
+    assert asked("--renderer", "geometric") is None
+
+
+def test_a_public_checkpoint_and_how_it_is_driven():
+    assert asked("--renderer", "liveportrait", "--checkpoint", "lp") == LivePortrait(Path("lp"))
+    given = ("--region", "lips", "--retarget", "eyes", "lips", "eyes", "--driving-multiplier", "0.8", "--no-stitching")
+    chosen = asked("--renderer", "liveportrait", "--checkpoint", "lp", *given, "--precision", "bfloat16")
+    assert chosen == LivePortrait(
+        Path("lp"), Rules(region="lips", multiplier=0.8, stitch=False), ("eyes", "lips"), "bfloat16"
+    )
+
+
+def test_a_public_renderer_needs_its_checkpoint():
+    with pytest.raises(InputError, match="--renderer liveportrait found without --checkpoint, expected the folder"):
+        asked("--renderer", "liveportrait")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--checkpoint", "lp"),
+        ("--region", "eyes"),
+        ("--retarget", "eyes"),
+        ("--driving-multiplier", "2"),
+        ("--no-stitching",),
+        ("--precision", "float16"),
+    ],
+    ids=lambda given: given[0],
+)
+def test_options_of_the_public_renderer_alone_are_refused(given):
+    with pytest.raises(InputError, match=f"{given[0]} found with --renderer geometric, expected --renderer liveportr"):
+        asked(*given)
+
+
+@pytest.mark.parametrize("command", [animate, render])
+def test_both_commands_hand_it_on(command, monkeypatch, tmp_path):
+    chosen = []
+
+    def stop(*arguments, public=None, **_options):
+        chosen.append(public if command is animate else arguments[-1])
+        raise InputError("far enough")
+
+    monkeypatch.setattr(command, "make_video" if command is animate else "enrol_photo", stop)
+    if command is render:
+        monkeypatch.setattr(command, "load_motion", lambda _path: None)
+        monkeypatch.setattr(command, "load_models", lambda: None)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = ["me.jpg", *(["me.wav"] if command is animate else ["--motion", "m.safetensors"])]
+    given += ["-o", str(tmp_path / "out.mp4"), "--renderer", "liveportrait", "--checkpoint", "lp"]
+    with pytest.raises(InputError, match="far enough"):
+        command.execute(parser.parse_args(given))
+    assert chosen == [LivePortrait(Path("lp"))]
+
+
+def test_the_public_renderer_is_an_option_of_the_talking_head(tmp_path):
+    parser = argparse.ArgumentParser()
+    animate.add_arguments(parser)
+    given = ["me.jpg", "me.wav", "-o", str(tmp_path / "a.mp4"), "--model", "neo2", "--renderer", "liveportrait"]
+    with pytest.raises(InputError, match=r"--renderer found with --model neo2, expected --model neo-1.5"):
+        animate.execute(parser.parse_args(given))

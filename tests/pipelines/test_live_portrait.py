@@ -1,0 +1,205 @@
+"""A portrait drawn by a checkpoint in the public layout: random weights, small networks, the whole chain."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+
+from neo_core.data_types import InputError, MotionLatents, Waveform
+from neo_core.evaluation.random_liveportrait import write_random_checkpoint
+from neo_core.governance import ConsentRequired
+from neo_core.media.video import read_frames
+from neo_core.motion_space import INDEX, POSE
+from neo_core.pictar.volumetric import openness
+from neo_core.pictar.volumetric.driven_face import render_face
+from neo_core.pictar.volumetric.driving import LIPS, Rules
+from neo_core.pictar.volumetric.family import FAMILY, renderer_config
+from neo_core.pictar.volumetric.keypoints import place
+from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
+from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public
+from neo_core.pipelines.talking_head import Settings, speak, write_video
+
+PLAIN = Rules()
+
+
+def small(keypoints: int):
+    return renderer_config(
+        picture=64,
+        keypoints=keypoints,
+        appearance=(4, 2, 1),
+        volume=(4, 4),
+        motion=((1, 1, 1, 1), (8, 8, 16, 16)),
+        hourglass=(2, 4, 16, 2, 3),
+        generator=GeneratorConfig(features=16, width=32, blocks=1, rising=(16, 8), hidden=16, enlarge=2),
+        stitching=((16, 16), (16, 8), (16, 16, 8)),
+    )
+
+
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setitem(FAMILY, "liveportrait", small(21))
+    write_random_checkpoint(tmp_path / "checkpoint", small(21), 3)
+    return tmp_path / "checkpoint"
+
+
+@pytest.fixture
+def enrolled(models, portrait, checkpoint, grant_for):
+    """enrolled(rules, retargeted) -> Avatar"""
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+
+    def enrol(rules: Rules = PLAIN, retargeted: tuple[str, ...] = (), size: int | None = None):
+        choice = LivePortrait(checkpoint, rules, retargeted)
+        return enrol_public(models, load_public(choice), portrait, size, choice, grant=grant)
+
+    return enrol
+
+
+def performance(reference: torch.Tensor, count: int = 3) -> torch.Tensor:
+    """From rest to an open mouth, closed eyes and a turned head. [T, 63]"""
+    motion = reference.repeat(count, 1)
+    share = torch.linspace(0, 1, count)
+    motion[:, INDEX["jawOpen"]] += 0.6 * share
+    motion[:, [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]] += (0.9 * share)[:, None]
+    motion[:, POSE.start + 1] = 12 * share
+    return motion
+
+
+def test_a_sound_becomes_a_video_of_the_whole_photo(models, enrolled, portrait, tmp_path):
+    avatar = enrolled()
+    sound = Waveform(0.1 * torch.randn(1, 3200), 16000)
+    seen = []
+    frames = speak(models, avatar, sound, tmp_path / "a.mp4", Settings(), lambda *told: seen.append(told[:2]))
+    written = [frame for _, frame in read_frames(tmp_path / "a.mp4")]
+    assert frames == len(written) == 5
+    assert written[0].shape == portrait.photo.shape
+    assert seen[-1] == (5, 5)
+
+
+def test_frames_are_the_photo_outside_the_crop(person, models, checkpoint, grant_for):
+    """Half a body: most of the picture lies beyond what the renderer sees, and stays bit for bit."""
+    choice = LivePortrait(checkpoint)
+    grant = grant_for(person.photo, person.face.landmarks68)
+    avatar = enrol_public(models, load_public(choice), person, None, choice, grant=grant)
+    still = avatar.person == 0
+    assert 0.3 < still.float().mean() < 0.98
+    assert avatar.volume.region == pytest.approx(1 - float(still.float().mean()))
+    for frame in render_face(avatar.volume, performance(avatar.identity.reference)):
+        assert torch.equal(frame[still], person.photo[still])
+        assert (frame[~still].float() - person.photo[~still].float()).abs().mean() > 5  # random weights
+
+
+def test_the_photos_own_vector_is_the_source(enrolled):
+    """What the fit reads of the photo is not performed on top of the photo."""
+    face = enrolled(Rules(stitch=False)).volume
+    still, moved = face.keypoints(face.reference[None]), face.keypoints(performance(face.reference)[2:])
+    torch.testing.assert_close(still, place(face.source), atol=1e-6, rtol=0)
+    torch.testing.assert_close(still[0], face.volume.keypoints, atol=1e-6, rtol=0)
+    assert (moved - still).abs().max() > 0.05
+
+
+def test_stitching_is_the_checkpoints_own(enrolled):
+    plain, fitted = (enrolled(Rules(stitch=stitch)).volume for stitch in (False, True))
+    moved = plain.keypoints(performance(plain.reference))
+    expected = fitted.stitching.stitch(place(fitted.source).expand_as(moved), moved)
+    torch.testing.assert_close(fitted.keypoints(performance(plain.reference)), expected, atol=1e-6, rtol=0)
+
+
+def test_rules_reach_the_keypoints(enrolled):
+    face = enrolled(Rules(stitch=False, region="lips")).volume
+    moved = face.keypoints(performance(face.reference))[2] - place(face.source)[0]
+    others = [k for k in range(21) if k not in LIPS]
+    assert moved[others].abs().max() < 1e-6
+    assert moved[list(LIPS)].abs().max() > 0.02
+    frozen = enrolled(Rules(multiplier=0.0)).volume
+    torch.testing.assert_close(frozen.keypoints(performance(face.reference)), place(face.source).expand(3, -1, -1))
+
+
+def test_a_square_of_head_and_shoulders(enrolled, tmp_path):
+    avatar = enrolled(size=96)
+    motion = MotionLatents(performance(avatar.identity.reference), Fraction(25), avatar.identity.reference)
+    assert write_video(avatar.volume, motion, tmp_path / "a.mp4", None) == 3
+    assert next(read_frames(tmp_path / "a.mp4"))[1].shape == (96, 96, 3)
+    whole = enrolled()
+    assert avatar.eye_distance == pytest.approx(whole.eye_distance * avatar.volume.shown.scale[0], rel=1e-3)
+    assert float(avatar.volume.square.side[0]) == pytest.approx(
+        float(whole.volume.square.side[0]) * avatar.volume.shown.scale[0], rel=1e-3
+    )
+
+
+# --- retargeting ------------------------------------------------------------------------------------------------------
+
+
+def test_retargeted_eyes_are_closed_by_the_checkpoint(enrolled):
+    """The lids' share of the bridge gives way to what the network answers; at rest it adds nothing, and the rest of
+    the motion goes on."""
+    plain, asked = enrolled(Rules(stitch=False)).volume, enrolled(Rules(stitch=False), ("eyes",)).volume
+    motion = performance(plain.reference)
+    torch.testing.assert_close(asked.keypoints(motion)[0], place(plain.source)[0], atol=1e-6, rtol=0)
+    without = motion.clone()
+    sides = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
+    without[:, sides] = plain.reference[sides]
+    own = plain.ratios[:2]
+    wanted = openness.wanted("eyes", own.mean(), motion, plain.reference)
+    assert wanted[0] == own.mean()
+    assert wanted[2] < 0.4 * wanted[0]
+    answers = [
+        plain.stitching.eye_change(place(plain.source), torch.cat([own, ratio[None]])[None])
+        for ratio in (wanted[2], own.mean())
+    ]
+    expected = plain.keypoints(without)[2] + (answers[0] - answers[1])[0]
+    torch.testing.assert_close(asked.keypoints(motion)[2], expected, atol=1e-6, rtol=0)
+
+
+def test_a_wink_stays_a_wink():
+    motion = torch.zeros(1, 63)
+    motion[0, INDEX["eyeBlink_L"]] = 1.0
+    left = openness.handed_over(motion, torch.zeros(63), ("eyes",))[0]
+    assert (left[INDEX["eyeBlink_L"]], left[INDEX["eyeBlink_R"]]) == (0.5, -0.5)
+    assert torch.equal(openness.handed_over(motion, torch.zeros(63), ()), motion)
+
+
+def test_open_lips_and_eyes_have_larger_ratios():
+    motion = torch.zeros(3, 63)
+    motion[1, INDEX["jawOpen"]] = 0.5
+    motion[2, [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]] = 1.0
+    lips, eyes = openness.openness("lips", motion), openness.openness("eyes", motion)
+    assert lips[1] > lips[0] + 0.2
+    assert lips[2] == pytest.approx(float(lips[0]), abs=1e-5)
+    assert lips[0] < 0.02
+    assert eyes[2] < 0.25 * eyes[0]
+    assert 0.2 < eyes[0] < 0.5
+
+
+# --- what cannot be used ----------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(checkpoint):
+    (checkpoint / "warping_module.safetensors").unlink()
+    with pytest.raises(InputError, match=r"checkpoint has no warping_module; expected warping_module\.safetensors"):
+        load_public(LivePortrait(checkpoint))
+
+
+def test_a_checkpoint_is_a_folder(checkpoint):
+    with pytest.raises(InputError, match=r"nothing found at .*elsewhere; expected the folder of a LivePortrait"):
+        load_public(LivePortrait(checkpoint.parent / "elsewhere"))
+    with pytest.raises(InputError, match="a file found at"):
+        load_public(LivePortrait(checkpoint / "warping_module.safetensors"))
+
+
+def test_other_keypoints_are_refused(models, portrait, grant_for, tmp_path, monkeypatch):
+    monkeypatch.setitem(FAMILY, "liveportrait", small(5))
+    write_random_checkpoint(tmp_path / "five", small(5), 3)
+    choice, grant = LivePortrait(tmp_path / "five"), grant_for(portrait.photo, portrait.face.landmarks68)
+    with pytest.raises(InputError, match="a renderer with 5 keypoints found; expected one with 21"):
+        enrol_public(models, load_public(choice), portrait, None, choice, grant=grant)
+
+
+def test_no_frame_without_consent(models, portrait, checkpoint, grant_for):
+    grant, choice = grant_for(portrait.photo, portrait.face.landmarks68), LivePortrait(checkpoint)
+    public = load_public(choice)
+    other = replace(portrait, photo=255 - portrait.photo)
+    with pytest.raises(ConsentRequired, match="another picture"):
+        enrol_public(models, public, other, None, choice, grant=grant)
+    with pytest.raises(ConsentRequired, match="was not made by the consent gate"):
+        enrol_public(models, public, portrait, None, choice, grant=replace(grant, scope=("talking-head", "more")))
