@@ -25,6 +25,7 @@ COMMANDS = {
     "seams": "show whether the joins of a video can be seen",
     "consent": "add, list, revoke and verify consent records",
     "download": "fetch a public speech encoder",
+    "calibrate": "learn how a LivePortrait checkpoint answers to our motion",
     "factory": "make synthetic training data",
     "train": "train one of the shipped networks",
     "bench": "measure and compare with the bars",

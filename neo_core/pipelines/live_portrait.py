@@ -17,6 +17,7 @@ from ..pictar.fit import HeadFit, fit_head
 from ..pictar.geometric.bust import build_bust
 from ..pictar.geometric.outline import settle_eyes
 from ..pictar.head_crop import crop_head
+from ..pictar.volumetric.calibration import load_bridge
 from ..pictar.volumetric.checkpoints import load_renderer
 from ..pictar.volumetric.driven_face import lift_face
 from ..pictar.volumetric.driving import Rules
@@ -47,15 +48,17 @@ class PublicRenderer:
     bridge: Bridge
 
 
-def load_public(choice: LivePortrait) -> PublicRenderer:
-    """The networks of a checkpoint, on the GPU where there is one. Raises InputError naming what is missing."""
+def load_public(choice: LivePortrait, *, calibrated: bool = True) -> PublicRenderer:
+    """The networks of a checkpoint, on the GPU where there is one, and the bridge that `calibrate` made for it; without
+    one, or not `calibrated`, the published sliders. Raises InputError naming what is missing."""
     if not choice.checkpoint.is_dir():
         found = "a file" if choice.checkpoint.is_file() else "nothing"
         raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = choice.precision or ("float16" if device == "cuda" else "float32")
     renderer = load_renderer(choice.checkpoint, dtype=PRECISIONS[precision], device=device)
-    return PublicRenderer(renderer, slider_bridge())
+    learnt = load_bridge(choice.checkpoint) if calibrated else None
+    return PublicRenderer(renderer, learnt or slider_bridge())
 
 
 def enrol_public(
