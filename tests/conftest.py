@@ -7,6 +7,7 @@ import torch
 from hypothesis import settings
 
 from neo_core.governance import ConsentLedger, authorise, fingerprint
+from neo_core.governance.gate import NEEDED
 from neo_core.governance.record import new_record
 
 settings.register_profile("patient", deadline=None)  # a busy machine is slow, not wrong
@@ -30,7 +31,8 @@ def grant_for(ledger):
 
     def grant(image, landmarks68, use="talking-head"):
         portrait = fingerprint(image, landmarks68)
-        record = new_record("synthetic", "nobody", portrait, adult=True, issued=int(time.time()), scope=(use,))
+        scope = NEEDED.get(use, (use,))
+        record = new_record("synthetic", "nobody", portrait, adult=True, issued=int(time.time()), scope=scope)
         ledger.add(record)
         return authorise(portrait, use, source="picture.png", ledger=ledger)
 

@@ -4,11 +4,12 @@ from .consent_ledger import ConsentLedger
 from .gate import ConsentRequired, Grant, UnderAge, authorise, blanks, require_grant, while_allowed
 from .portrait import Portrait, fingerprint
 from .public_figures import ProtectedPerson
-from .record import FULL_BODY, TALKING_HEAD, ConsentRecord
+from .record import FULL_BODY, REENACTMENT, TALKING_HEAD, ConsentRecord
 from .request import InvalidRequest, Questions, portrait_id, record_from_request
 
 __all__ = [
     "FULL_BODY",
+    "REENACTMENT",
     "TALKING_HEAD",
     "ConsentLedger",
     "ConsentRecord",

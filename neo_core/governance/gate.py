@@ -24,11 +24,12 @@ from ..this_python import command_line
 from .consent_ledger import ConsentLedger
 from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
 from .public_figures import ProtectedPerson, find
-from .record import ADULT, KINDS, TALKING_HEAD, ConsentRecord, day, key_id, verify
+from .record import ADULT, KINDS, REENACTMENT, TALKING_HEAD, ConsentRecord, day, key_id, verify
 
 BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
 ANEW = "if the person agrees, add a record: with the Consent node, or with consent add"
+NEEDED = {REENACTMENT: (TALKING_HEAD, REENACTMENT)}  # a use that is a special case of another needs both
 CHECK_EVERY = 100  # frames between two looks at a grant
 _PROCESS_SECRET = secrets.token_bytes(32)
 Item = TypeVar("Item")
@@ -139,7 +140,7 @@ def authorise(
     command: str | None = None,
     ledger: ConsentLedger | None = None,
 ) -> Grant:
-    """The grant for a portrait, from the user's ledger or the records of the bundled samples.
+    """The grant for a use of a portrait, from the user's ledger or the records of the bundled samples.
 
     `source` is how the user named the picture and `face` the one they chose in it; the refusal prints the command that
     adds a record for it, or `command` where the command line is run in another way.
@@ -149,19 +150,20 @@ def authorise(
     revoked = ledger.revoked()
     now = time.time()
     records = [*reversed(ledger.records()), *bundled_records()]
-    covering = [record for record in records if scope in record.scope and record.portrait.covers(portrait)]
+    uses = NEEDED.get(scope, (scope,))
+    covering = [record for record in records if {*uses} <= {*record.scope} and record.portrait.covers(portrait)]
     for record in covering:
         if record.id not in revoked and (record.expires is None or now < record.expires) and record.issued <= now + 300:
             if find(record.name):  # the list may have grown since the record was made
                 raise ProtectedPerson(f"{called(record.id)} names a public figure; expected a private person's consent")
             return _grant(record, portrait, ledger.folder)
     withdrawn = [record.id for record in covering if record.id in revoked]
-    found = f"no consent record covers {source} for {scope}"
+    found = f"no consent record covers {source} for {' and '.join(uses)}"
     if withdrawn:
         found = f"{called(withdrawn[0])} for {source} was revoked on {day(revoked[withdrawn[0]])}"
     raise ConsentRequired(
         f"{found}; expected a valid one. If you may use this picture, add one with:\n"
-        f"  {command or _command(source, scope, face)}"
+        f"  {command or _command(source, uses, face)}"
     )
 
 
@@ -185,8 +187,8 @@ def _seal(grant: Grant) -> bytes:
     return hmac.digest(_PROCESS_SECRET, json.dumps(fields).encode(), hashlib.sha256)
 
 
-def _command(source: str, scope: str, face: int | None) -> str:
-    extra = "" if scope == TALKING_HEAD else f" --scope {scope}"
+def _command(source: str, uses: tuple[str, ...], face: int | None) -> str:
+    extra = "" if uses == (TALKING_HEAD,) else f" --scope {' '.join(uses)}"
     extra += "" if face is None else f" --face {face}"
     return f'{command_line()} consent add {shlex.quote(source)} --kind KIND --name "NAME"{extra}\n{blanks()}'
 

@@ -37,8 +37,9 @@ ADULT = {  # what the statement about age says: a figure that nobody is has no a
     "artwork": "the figure shown is not a child",
 }
 TALKING_HEAD = "talking-head"
+REENACTMENT = "reenactment"
 FULL_BODY = "full-body"
-SCOPES = (TALKING_HEAD, "reenactment", FULL_BODY)
+SCOPES = (TALKING_HEAD, REENACTMENT, FULL_BODY)
 POLICY = 1
 
 

@@ -38,6 +38,7 @@ class Sound:
     samples: int  # per channel, counted, not believed from the header
     start: Fraction  # seconds: time stamp of the first decoded sample inside the file
     continuous: bool  # the time stamps have no holes and never step back
+    late: Fraction = Fraction(0)  # seconds by which it begins after the first picture that it goes with, or before
 
     @property
     def seconds(self) -> float:

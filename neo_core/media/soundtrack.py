@@ -27,7 +27,8 @@ class Soundtrack:
         else:
             blocks = read_blocks(sound.path) if isinstance(sound, Sound) else _blocks(sound)
             channels = sound.channels if isinstance(sound, Sound) else sound.samples.shape[0]
-            self._packets = self._encode(container, blocks, sound.sample_rate, channels)
+            late = round(sound.late * sound.sample_rate) if isinstance(sound, Sound) else 0
+            self._packets = self._encode(container, _from(blocks, -late), sound.sample_rate, channels, max(0, late))
         self._container = container
         self._next = next(self._packets, None)
 
@@ -54,21 +55,21 @@ class Soundtrack:
         if sound.codec == "aac" and not stream.codec_context.extradata:  # a raw AAC file: MP4 wants its headers aside
             unframe = BitStreamFilterContext("aac_adtstoasc", stream, target)
             packets = (plain for packet in packets for plain in unframe.filter(packet))
-        return _shifted(packets, target, sound.start)
+        return _shifted(packets, target, sound.start - sound.late)
 
     def _encode(
-        self, container: av.container.OutputContainer, blocks: Iterator[Tensor], rate: int, channels: int
+        self, container: av.container.OutputContainer, blocks: Iterator[Tensor], rate: int, channels: int, first: int
     ) -> Iterator[av.Packet]:
         target = next((r for r in AAC_RATES if r >= rate), AAC_RATES[-1])
         stream = container.add_stream("aac", rate=target, layout=LAYOUTS[channels])
         stream.bit_rate = int(BITS_PER_SAMPLE * target * channels)
-        return _encoded(blocks, stream, rate, LAYOUTS[channels])
+        return _encoded(blocks, stream, rate, LAYOUTS[channels], first)
 
 
 def is_copied(sound: Sound) -> bool:
-    """Whether a sound enters an MP4 bit for bit."""
+    """Whether a sound enters an MP4 bit for bit: not one that begins before the picture, in the middle of a packet."""
     playable = sound.codec != "mp3" or sound.sample_rate >= 16000  # MP4 knows MPEG-1 and MPEG-2 layer 3, not 2.5
-    return sound.codec in COPYABLE and sound.continuous and playable
+    return sound.codec in COPYABLE and sound.continuous and playable and sound.late >= 0
 
 
 def _shifted(packets: Iterator[av.Packet], target: av.AudioStream, start: Fraction) -> Iterator[av.Packet]:
@@ -81,8 +82,17 @@ def _shifted(packets: Iterator[av.Packet], target: av.AudioStream, start: Fracti
         yield packet
 
 
-def _encoded(blocks: Iterator[Tensor], stream: av.AudioStream, rate: int, layout: str) -> Iterator[av.Packet]:
-    position = 0
+def _from(blocks: Iterator[Tensor], first: int) -> Iterator[Tensor]:
+    """Blocks [C, n] from a sample on."""
+    for block in blocks:
+        if first < block.shape[1]:
+            yield block[:, max(0, first) :]
+        first -= block.shape[1]
+
+
+def _encoded(
+    blocks: Iterator[Tensor], stream: av.AudioStream, rate: int, layout: str, position: int
+) -> Iterator[av.Packet]:
     for block in blocks:
         frame = audio_frame(block, rate, layout)
         frame.time_base, frame.pts = Fraction(1, rate), position

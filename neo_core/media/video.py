@@ -37,16 +37,25 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: str | Path, size: tuple[int, int], fps: Fraction, sound: Sound | Waveform | None, *, crf: int = 18
+        self,
+        path: str | Path,
+        size: tuple[int, int],
+        fps: Fraction,
+        sound: Sound | Waveform | None,
+        *,
+        crf: int = 18,
+        ticks: int = 1,
     ) -> None:
-        """size: (height, width) of every frame; odd sizes are completed by repeating the last row or column."""
+        """size: (height, width) of every frame; odd sizes are completed by repeating the last row or column. `ticks`
+        are the moments per frame's time that a frame may begin at, for frames that do not come evenly."""
         self.path = check_writable(path, SUFFIXES)
         self.fps = fps
         self.frames = 0
+        self._clock, self._next = 1 / (fps * ticks), 0  # and the first tick that the next frame may begin at
         self._size = size
         with disk_faults(self.path):
             self._container = av.open(str(part_path(self.path)), "w", format="mp4", container_options=FRAGMENTED)
-        self._stream = _video_stream(self._container, size, fps, crf)
+        self._stream = _video_stream(self._container, size, fps, crf, self._clock)
         self._soundtrack = Soundtrack(self._container, sound) if sound else None
 
     def __enter__(self) -> "VideoWriter":
@@ -66,8 +75,8 @@ class VideoWriter:
         finally:
             part.unlink(missing_ok=True)
 
-    def write(self, frame: Tensor) -> None:
-        """Encode the next frame. [H, W, 3] uint8 sRGB"""
+    def write(self, frame: Tensor, at: Fraction | None = None) -> None:
+        """Encode the next frame [H, W, 3] uint8 sRGB, which begins `at` so many seconds, or else in its even turn."""
         assert tuple(frame.shape) == (*self._size, 3), f"frame is {tuple(frame.shape)}, expected {(*self._size, 3)}"
         picture = av.VideoFrame.from_ndarray(_even(frame.cpu().numpy()), format="rgb24")
         picture = picture.reformat(
@@ -76,7 +85,9 @@ class VideoWriter:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
-        picture.pts, picture.time_base = self.frames, 1 / self.fps
+        moment = self.frames / self.fps if at is None else at
+        picture.pts, picture.time_base = max(self._next, round(moment / self._clock)), self._clock
+        self._next = picture.pts + 1
         with disk_faults(self.path):
             self._mux(picture)
         self.frames += 1
@@ -101,7 +112,7 @@ class VideoWriter:
 
 def read_frames(path: str | Path) -> Iterator[tuple[Fraction, Tensor]]:
     """Every frame with its time in seconds since the first, upright. [H, W, 3] uint8"""
-    with _opened(path) as container:
+    with opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         start = None
@@ -119,7 +130,7 @@ def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
     return frame.reformat(format="rgb24", src_colorspace=matrix, dst_color_range=ColorRange.JPEG).to_ndarray()
 
 
-def _opened(path: str | Path) -> av.container.InputContainer:
+def opened(path: str | Path) -> av.container.InputContainer:
     if not os.path.isfile(path):
         raise InputError(f"video {path} does not exist; expected a video file")
     try:
@@ -132,14 +143,14 @@ def _opened(path: str | Path) -> av.container.InputContainer:
     return container
 
 
-def _video_stream(container, size: tuple[int, int], fps: Fraction, crf: int) -> av.VideoStream:
+def _video_stream(container, size: tuple[int, int], fps: Fraction, crf: int, clock: Fraction) -> av.VideoStream:
     height, width = size
     # No B-frames: every frame is decoded in the order it is shown, so even a cut-off file starts exactly at 0.
     options = {"crf": str(crf), "preset": "medium", "bf": "0", "rc-lookahead": str(LOOKAHEAD)}
     stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
     context = stream.codec_context
-    context.time_base = 1 / fps
+    context.time_base = clock
     context.gop_size = round(fps)  # a key frame, and so a fragment, each second
     context.thread_count = THREADS
     context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG

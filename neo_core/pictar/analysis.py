@@ -25,7 +25,7 @@ from ..data_types import InputError, Progress, silent
 from ..runtime.placement import ask
 from ..weights import safetensors_io
 from ..weights.manifest import embedded
-from .detection import OVERLAP, ScanConfig, ScanNet, propose, propose_turned, suppress, upright_boxes
+from .detection import OVERLAP, ScanConfig, ScanNet, outermost, propose, propose_turned, suppress, upright_boxes
 from .landmark_net import DetailConfig, DetailNet, LandmarkConfig, LandmarkNet, Reading
 from .matting import MaskConfig, MaskNet, refine_edges, spread
 from .squares import MARGIN, Squares, cut, frame_face, to_crop, to_picture
@@ -141,6 +141,7 @@ def _verify(analyser: Analyser, picture: Tensor, proposals: Squares) -> list[Fac
     order = order[suppress(upright_boxes(square.center, square.side)[order], OVERLAP)]
     order = order[score[order] >= LEAST_SCORE]
     order = order[(score[order] * square.side[order].sqrt()).argsort(descending=True)]
+    order = order[outermost(upright_boxes(square.center, square.side)[order])]
     return [_face(analyser, picture, square, second, score, k) for k in order.tolist()]
 
 

@@ -22,6 +22,7 @@ PADDING = 8  # repeated edge pixels, so that faces at the border have a surround
 MOST_PROPOSALS = 16
 LEAST_SCORE = 0.2
 OVERLAP = 0.3  # boxes that share more than this (intersection over union) are one face
+WITHIN = 0.8  # share of a box inside a better one from which on it is a part of that face
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,24 @@ def suppress(boxes: Tensor, overlap: float) -> Tensor:
     return torch.tensor(kept, dtype=torch.long)
 
 
-def intersection_over_union(first: Tensor, second: Tensor) -> Tensor:
-    """[N, 4], [M, 4] boxes x0 y0 x1 y1 -> [N, M]"""
+def outermost(boxes: Tensor) -> Tensor:
+    """Indices of the boxes to keep, given best first: none that lies within an earlier one, as a mouth that looks like
+    a face lies within the face. [N, 4] -> [M]"""
+    own = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    within = _shared(boxes, boxes) / own[:, None].clamp(min=1e-9)  # share of each that lies in each other
+    earlier = torch.ones(len(boxes), len(boxes)).tril(-1)
+    return torch.nonzero((within * earlier).amax(1) < WITHIN)[:, 0] if len(boxes) else own.long()
+
+
+def _shared(first: Tensor, second: Tensor) -> Tensor:
+    """Areas of intersections. [N, 4], [M, 4] -> [N, M]"""
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
     high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
+    return (high - low).clamp(min=0).prod(-1)
+
+
+def intersection_over_union(first: Tensor, second: Tensor) -> Tensor:
+    """[N, 4], [M, 4] boxes x0 y0 x1 y1 -> [N, M]"""
+    shared = _shared(first, second)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (first, second)]
     return shared / (areas[0][:, None] + areas[1][None] - shared).clamp(min=1e-9)

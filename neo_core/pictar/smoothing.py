@@ -22,16 +22,16 @@ from .expression import lip_gap
 REACH = 0.12  # seconds on either side
 NEAR = 0.06  # seconds: one standard deviation of the bell over time
 BLINKS = (INDEX["eyeBlink_L"], INDEX["eyeBlink_R"])
-PARTS = {  # channels that move together, and the difference that is tremor rather than motion (one deviation)
-    "mouth": (REGIONS["mouth"], 0.04),
-    "brows": (REGIONS["brows"], 0.06),
-    "lids": (REGIONS["eyes"], 0.06),
-    "turn": (REGIONS["pose"][:3], 0.7),
-    "place": (REGIONS["pose"][3:], 0.35),
-    "gaze": (REGIONS["gaze"], 2.0),
+PARTS = {  # channels that move together, and a difference that may be tremor (one deviation; twice that of measuring)
+    "mouth": (REGIONS["mouth"], 0.02),
+    "brows": (REGIONS["brows"], 0.025),
+    "lids": (REGIONS["eyes"], 0.03),
+    "turn": (REGIONS["pose"][:3], 0.4),
+    "place": (REGIONS["pose"][3:], 0.15),
+    "gaze": (REGIONS["gaze"], 0.6),
 }
-GAP = 0.05  # the same for the gap between the lips, head units
-BLINK = 0.08  # and for the lids
+GAP = 0.03  # the same for the gap between the lips, head units
+BLINK = 0.04  # and for the lids
 
 
 def smooth(sightings: Iterable[Tensor | None], fps: Fraction) -> Iterator[Tensor | None]:

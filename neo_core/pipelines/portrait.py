@@ -53,12 +53,12 @@ def refuse_child(face: Face, name: str | Path) -> None:
         )
 
 
-def choose_face(faces: list[Face], name: str | Path, number: int | None) -> Face:
-    """The face that is meant, of all that were found."""
+def choose_face(faces: list[Face], name: str | Path, number: int | None, option: str = "--face") -> Face:
+    """The face that is meant, of all that were found; `option` is how the user chooses one."""
     if not faces:
         raise InputError(f"no human face found in {name}; expected a picture that shows one clearly, from the front")
     if number is None and len(faces) > 1:
-        raise InputError(f"{len(faces)} faces found in {name}; expected one, or a choice: --face 1 to {len(faces)}")
+        raise InputError(f"{len(faces)} faces found in {name}; expected one, or a choice: {option} 1 to {len(faces)}")
     if number is not None and not 1 <= number <= len(faces):
         raise InputError(f"face {number} asked for in {name}; expected 1 to {len(faces)}")
     return faces[(number or 1) - 1]

@@ -8,7 +8,7 @@ before the next, so ten hours take no more memory than ten seconds. `hear`, `gen
 stage by stage, with the whole of each result in between. A `progress` that raises stops any of them and leaves no file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -35,6 +35,7 @@ from ..flow.guidance import Guidance
 from ..geometry.head_model import HeadModel, load_head_model
 from ..governance import TALKING_HEAD, Grant
 from ..media.audio import Sound, check_waveform
+from ..media.footage import TICKS
 from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, Face, load_analyser, person_mask
 from ..pictar.crop import Framing, square_around, whole
@@ -236,18 +237,24 @@ def write_frames(
     fps: Fraction,
     sound: Sound | Waveform | None,
     progress: Progress = silent,
-) -> None:
-    """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end."""
+    moments: Sequence[Fraction] | None = None,
+) -> int:
+    """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end.
+
+    Frames come evenly, or at these `moments` in seconds. Returns how many were written.
+    """
+    ticks = TICKS if moments else 1
     vectors = (vector for piece in motion for vector in piece)
     public = isinstance(volume, DrivenFace)  # whose networks are large enough to be worth all threads
     drawn = render_face(volume, vectors) if public else render(volume, vectors)
-    writing = VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound))
+    writing = VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound), ticks=ticks)
     with nullcontext() if public else one_thread(), writing as writer:
         progress(0, frames, None)
         for frame in drawn:
-            writer.write(frame)
+            writer.write(frame, moments[writer.frames] if moments else None)
             progress(writer.frames, frames, frame)
         volume.grant.require(TALKING_HEAD)
+    return writer.frames
 
 
 def _keeping(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:

@@ -199,3 +199,16 @@ def refusal(action):
     with pytest.raises(ConsentRequired) as caught:
         action()
     return str(caught.value)
+
+
+def test_reenactment_needs_both_uses_of_one_record(ledger, image, landmarks):
+    """Nobody is asked for one use, then for the other, in turns."""
+    portrait = fingerprint(image, landmarks)
+    for scope in (("talking-head",), ("reenactment",)):
+        ledger.add(consent(portrait, scope=scope))
+        with pytest.raises(ConsentRequired, match="--scope talking-head reenactment"):
+            authorise(portrait, "reenactment", source="a.png", ledger=ledger)
+    ledger.add(consent(portrait, scope=("talking-head", "reenactment")))
+    grant = authorise(portrait, "reenactment", source="a.png", ledger=ledger)
+    grant.require("talking-head")
+    grant.require("reenactment")

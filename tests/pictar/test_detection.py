@@ -6,6 +6,7 @@ from neo_core.pictar.detection import (
     ScanConfig,
     ScanNet,
     intersection_over_union,
+    outermost,
     propose,
     propose_turned,
     suppress,
@@ -57,3 +58,11 @@ def test_turned_proposals_lie_there_too():
     squares = propose_turned(BrightSpots(), picture, 30.0)
     assert (squares.center - torch.tensor([256.0, 100.0])).norm(dim=1).max() < 16
     assert (squares.tilt == 30).all()
+
+
+def test_a_part_of_a_face_is_no_second_face():
+    whole, mouth = [650.0, 390, 1210, 950], [830.0, 610, 1050, 830]
+    beside, neighbour = [1000.0, 700, 1300, 1000], [1400.0, 400, 1800, 800]
+    assert outermost(torch.tensor([whole, mouth, neighbour, beside])).tolist() == [0, 2, 3]
+    assert outermost(torch.tensor([mouth, whole])).tolist() == [0, 1]  # the better one stays
+    assert outermost(torch.zeros(0, 4)).tolist() == []

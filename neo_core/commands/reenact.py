@@ -1,0 +1,73 @@
+"""`reenact DRIVING_VIDEO PHOTO -o OUT.mp4`: the person in the photo moves as the one in the video, with its sound."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ..data_types import InputError
+from ..media.destination import check_writable
+from ..media.image import WRITABLE
+from ..media.video import SUFFIXES
+from ..pictar.lost_faces import POLICIES
+from ..pictar.transfer import REGION, RELATIONS
+from ..pipelines import motion_file
+from ..pipelines.reenactment import Reenactment, make_reenactment
+from . import options
+from .progress import ProgressBar, clock
+
+DEFAULTS = Reenactment()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("driving", type=Path, metavar="DRIVING_VIDEO", help="a video with one face (or --driving-face)")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="a picture with one face (or --face K)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    options.add_size(parser)
+    text = "which face of the video, when it shows several: as `inspect` counts them in its first frame with a face"
+    parser.add_argument("--driving-face", type=int, metavar="K", help=text)
+    text = f"what of the face is driven (default: {DEFAULTS.region})"
+    parser.add_argument("--move", choices=tuple(REGION), default=DEFAULTS.region, help=text)
+    text = f"{_listed(RELATIONS)} (default: {DEFAULTS.relation})"
+    parser.add_argument("--relation", choices=tuple(RELATIONS), default=DEFAULTS.relation, help=text)
+    text = f"frames without the face: {_listed(POLICIES)} (default: {DEFAULTS.lost})"
+    parser.add_argument("--lost", choices=tuple(POLICIES), default=DEFAULTS.lost, help=text)
+    parser.add_argument("--unsteadied", action="store_true", help="the motion as measured, with its tremor")
+    text = "how far parts or channels move, 1 as in the video: 'head 0.8, jawOpen 1.2'"
+    parser.add_argument("--amplitude", type=options.amplitudes, default=(), metavar="NAME A, ...", help=text)
+    parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
+    parser.add_argument("--json", action="store_true", help="end with one JSON line")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    driving, photo, motion = arguments.driving, arguments.photo, arguments.save_motion
+    if driving.suffix.lower() in WRITABLE:
+        raise InputError(f"{driving}, given as the video, is named like a picture; expected DRIVING_VIDEO PHOTO")
+    output = check_writable(arguments.output, SUFFIXES, (driving, photo))
+    if motion:
+        check_writable(motion, motion_file.SUFFIXES, (driving, photo))
+    settings = Reenactment(
+        arguments.move, arguments.relation, arguments.lost, not arguments.unsteadied, arguments.amplitude
+    )
+    chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size, "motion": motion}
+    with ProgressBar("rendering") as progress:
+        report = make_reenactment(driving, photo, output, settings, **chosen, progress=progress)
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        sound = "with the video's sound" if report["sound"] else "without sound"
+        print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])} {sound}")
+        _tell_lost(report)
+    return 0
+
+
+def _tell_lost(report: dict) -> None:
+    """On stderr: where the face was not seen, and what was done."""
+    for run in report["lost"]:
+        first, last = run["frames"]
+        frames = f"frame {first}" if first == last else f"frames {first} to {last}"
+        print(f"neo: no face in {frames} ({run['seconds'][0]:.2f} s): {run['done']}", file=sys.stderr)
+
+
+def _listed(choices: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in choices.items())

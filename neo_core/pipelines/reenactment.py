@@ -1,0 +1,167 @@
+"""Re-enactment: the head in a driving video moves the person in a photo, frame for frame, with the video's sound.
+
+    video -> faces -> heads -> sightings -> steadied -> gaps filled -> motion of the portrait -> renderer -> writer
+             (pictar/head_track)          (smoothing)  (lost_faces)   (transfer)
+
+A chain of generators: pictures of the driving video are looked at one by one and forgotten, so hours take no more
+memory than seconds. What crosses to the renderer is motion [63] and nothing else.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data_types import MotionLatents, Progress, silent
+from ..governance import REENACTMENT, authorise, fingerprint
+from ..media.footage import Footage, inspect_footage
+from ..media.video import read_frames
+from ..pictar.expression import amplified
+from ..pictar.head_track import Choice, followed, heads, sighting
+from ..pictar.lost_faces import Lost, without_gaps
+from ..pictar.smoothing import smooth
+from ..pictar.transfer import Transfer, transferred
+from ..runtime.threads import one_thread
+from .clip import describe
+from .frame_progress import FrameProgress
+from .motion_file import save_motion
+from .portrait import choose_face, open_portrait
+from .talking_head import Avatar, Models, enrol, load_models, write_frames
+
+
+@dataclass(frozen=True)
+class Reenactment:
+    """What of the driving video the portrait takes over, and how."""
+
+    region: str = "all"  # `pictar.transfer.REGION`
+    relation: str = "mixed"  # `pictar.transfer.RELATIONS`
+    lost: str = "hold"  # `pictar.lost_faces.POLICIES`
+    steady: bool = True  # take the tremor of measuring out of it
+    amplitudes: tuple[tuple[str, float], ...] = ()  # of parts or channels: `pictar.expression.amplified`
+
+
+@dataclass
+class Watched:
+    """What was noticed while a driving video was read."""
+
+    frames: int = 0
+    lost: list[Lost] = field(default_factory=list)
+
+
+def watch(
+    models: Models,
+    footage: Footage,
+    choose: Choice,
+    settings: Reenactment,
+    watched: Watched,
+    progress: Progress = silent,
+) -> Iterator[Tensor | None]:
+    """The driving head [63] in every frame of a video (`head_track.sighting`); None where nothing is to be moved.
+
+    Raises InputError when no frame shows the face, and for a lost face if that is the wish.
+    """
+    faces = followed(models.analyser, _pictures(footage, watched, progress), choose)
+    fits = heads(models.head, faces, footage.size)
+    seen = (None if fit is None else sighting(models.head, fit) for fit in fits)
+    seen = smooth(seen, footage.fps) if settings.steady else seen
+    return without_gaps(seen, settings.lost, watched.lost, footage.path)
+
+
+def _pictures(footage: Footage, watched: Watched, progress: Progress) -> Iterator[Tensor]:
+    for _, picture in read_frames(footage.path):
+        progress(watched.frames, footage.frames, None)
+        watched.frames += 1
+        yield picture
+
+
+def carried_over(avatar: Avatar, sightings: Iterable[Tensor | None], settings: Reenactment) -> Iterator[Tensor]:
+    """Motion of the portrait [63] for each sighting of the driving head; where there is none, the portrait itself."""
+    reference = avatar.identity.reference.float().cpu()
+    transfer = Transfer(reference, avatar.volume.bust.camera.rotation, settings.region, settings.relation)
+    first = None
+    for seen in sightings:
+        if seen is None:
+            yield reference
+            continue
+        first = seen if first is None else first
+        motion = transferred(transfer, first, seen)
+        yield amplified(motion[None], reference, settings.amplitudes)[0]
+
+
+@one_thread()
+def reenact(
+    models: Models,
+    avatar: Avatar,
+    footage: Footage,
+    output: Path,
+    settings: Reenactment,
+    choose: Choice,
+    progress: Progress = silent,
+    kept: list[Tensor] | None = None,
+) -> Watched:
+    """Move a portrait as the head in a video moves; the result has the video's frames, moments and sound.
+
+    The portrait's grant must allow re-enactment. A list `kept` collects the motion, [63] each.
+    """
+    avatar.volume.grant.require(REENACTMENT)
+    told, watched = FrameProgress(progress, footage.frames), Watched()
+    motion = carried_over(avatar, watch(models, footage, choose, settings, watched, told.again), settings)
+    pieces = _in_pieces(motion, kept)
+    write_frames(
+        avatar.volume, pieces, footage.frames, output, footage.fps, footage.sound, told, moments=footage.moments
+    )
+    avatar.volume.grant.require(REENACTMENT)
+    return watched
+
+
+def _in_pieces(motion: Iterable[Tensor], kept: list[Tensor] | None) -> Iterator[Tensor]:
+    """Pieces of one frame. [1, 63]"""
+    for vector in motion:
+        if kept is not None:
+            kept.append(vector)
+        yield vector[None]
+
+
+def make_reenactment(
+    driving: Path,
+    photo: Path,
+    output: Path,
+    settings: Reenactment,
+    *,
+    face: int | None = None,
+    driving_face: int | None = None,
+    size: int | None = None,
+    motion: Path | None = None,
+    progress: Progress,
+) -> dict:
+    """From files to a file; returns a report of plain values. The performance goes to `motion`."""
+    started = time.monotonic()
+    footage = inspect_footage(driving)
+    models = load_models()
+    portrait = open_portrait(models.analyser, photo, face)
+    looks = fingerprint(portrait.photo, portrait.face.landmarks68)
+    avatar = enrol(models, portrait, size, grant=authorise(looks, REENACTMENT, source=str(photo), face=face))
+    kept: list[Tensor] | None = [] if motion else None
+    choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
+    watched = reenact(models, avatar, footage, output, settings, choose, progress, kept)
+    if motion:
+        save_motion(motion, MotionLatents(torch.stack(kept), footage.fps, avatar.identity.reference))
+    return {
+        "output": str(output),
+        "frames": watched.frames,
+        "fps": str(footage.fps),
+        "seconds": footage.seconds,
+        "sound": footage.sound is not None,
+        "even": footage.moments is None,
+        "region": settings.region,
+        "relation": settings.relation,
+        "lost_policy": settings.lost,
+        "lost": [run.told(footage.fps) for run in watched.lost],
+        "amplitudes": dict(settings.amplitudes),
+        **describe(avatar),
+        "elapsed": round(time.monotonic() - started, 2),
+    }
