@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--amplitude", type=options.amplitudes, default=(), metavar="NAME A, ...", help=text)
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
+    options.add_renderer(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -49,7 +50,8 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = Reenactment(
         arguments.move, arguments.relation, arguments.lost, not arguments.unsteadied, arguments.amplitude
     )
-    chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size, "motion": motion}
+    chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size}
+    chosen |= {"motion": motion, "public": options.renderer(arguments)}
     with ProgressBar("rendering") as progress:
         report = make_reenactment(driving, photo, output, settings, **chosen, progress=progress)
     if arguments.json:

@@ -131,12 +131,17 @@ def _report(
 
 
 def enrol_photo(
-    models: Models, photo: Path, face: int | None, size: int | None, public: LivePortrait | None = None
+    models: Models,
+    photo: Path,
+    face: int | None,
+    size: int | None,
+    public: LivePortrait | None = None,
+    use: str = TALKING_HEAD,
 ) -> Avatar:
-    """Find the face, ask for consent, lift: onto our head, or into the renderer of a public checkpoint."""
+    """Find the face, ask for consent to a use, lift: onto our head, or into the renderer of a public checkpoint."""
     renderer = load_public(public) if public else None
     portrait = open_portrait(models.analyser, photo, face)
-    grant = _permission(portrait, TALKING_HEAD, photo, face)
+    grant = _permission(portrait, use, photo, face)
     if renderer:
         return enrol_public(models, renderer, portrait, size, public, grant=grant)
     return enrol(models, portrait, size, grant=grant)

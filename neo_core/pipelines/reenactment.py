@@ -17,20 +17,23 @@ import torch
 from torch import Tensor
 
 from ..data_types import MotionLatents, Progress, silent
-from ..governance import REENACTMENT, authorise, fingerprint
+from ..geometry.camera import Camera
+from ..governance import REENACTMENT
 from ..media.footage import Footage, inspect_footage
 from ..media.video import read_frames
 from ..pictar.expression import amplified
+from ..pictar.geometric import Volume
 from ..pictar.head_track import Choice, followed, heads, sighting
 from ..pictar.lost_faces import Lost, without_gaps
 from ..pictar.smoothing import smooth
 from ..pictar.transfer import Transfer, transferred
-from ..runtime.threads import one_thread
-from .clip import describe
+from ..pictar.volumetric.driven_face import DrivenFace
+from .clip import describe, enrol_photo
 from .frame_progress import FrameProgress
+from .live_portrait import LivePortrait
 from .motion_file import save_motion
-from .portrait import choose_face, open_portrait
-from .talking_head import Avatar, Models, enrol, load_models, write_frames
+from .portrait import choose_face
+from .talking_head import Avatar, Models, load_models, write_frames
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def _pictures(footage: Footage, watched: Watched, progress: Progress) -> Iterato
 def carried_over(avatar: Avatar, sightings: Iterable[Tensor | None], settings: Reenactment) -> Iterator[Tensor]:
     """Motion of the portrait [63] for each sighting of the driving head; where there is none, the portrait itself."""
     reference = avatar.identity.reference.float().cpu()
-    transfer = Transfer(reference, avatar.volume.bust.camera.rotation, settings.region, settings.relation)
+    transfer = Transfer(reference, _camera(avatar.volume).rotation, settings.region, settings.relation)
     first = None
     for seen in sightings:
         if seen is None:
@@ -92,7 +95,11 @@ def carried_over(avatar: Avatar, sightings: Iterable[Tensor | None], settings: R
         yield amplified(motion[None], reference, settings.amplitudes)[0]
 
 
-@one_thread()
+def _camera(volume: Volume | DrivenFace) -> Camera:
+    """Before which the portrait's head stands."""
+    return volume.sight.camera if isinstance(volume, DrivenFace) else volume.bust.camera
+
+
 def reenact(
     models: Models,
     avatar: Avatar,
@@ -136,15 +143,15 @@ def make_reenactment(
     driving_face: int | None = None,
     size: int | None = None,
     motion: Path | None = None,
+    public: LivePortrait | None = None,
     progress: Progress,
 ) -> dict:
-    """From files to a file; returns a report of plain values. The performance goes to `motion`."""
+    """From files to a file; returns a report of plain values. The performance goes to `motion`; a `public` checkpoint
+    may render it."""
     started = time.monotonic()
     footage = inspect_footage(driving)
     models = load_models()
-    portrait = open_portrait(models.analyser, photo, face)
-    looks = fingerprint(portrait.photo, portrait.face.landmarks68)
-    avatar = enrol(models, portrait, size, grant=authorise(looks, REENACTMENT, source=str(photo), face=face))
+    avatar = enrol_photo(models, photo, face, size, public, REENACTMENT)
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
     watched = reenact(models, avatar, footage, output, settings, choose, progress, kept)

@@ -33,7 +33,7 @@ def test_defaults(asked, tmp_path, capsys):
     assert (driving.name, photo.name, output) == ("him.mp4", "me.jpg", tmp_path / "out.mp4")
     assert settings == Reenactment()
     assert {key: value for key, value in options.items() if key != "progress"} == dict.fromkeys(
-        ("face", "driving_face", "size", "motion")
+        ("face", "driving_face", "size", "motion", "public")
     )
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01 with the video's sound\n"
@@ -47,6 +47,12 @@ def test_every_wish_arrives(asked, tmp_path, capsys):
     assert settings == Reenactment("lips", "absolute", "pass", False, (("head", 0.5),))
     assert (chosen["face"], chosen["driving_face"], chosen["size"]) == (2, 3, 256)
     assert json.loads(capsys.readouterr().out)["frames"] == 30
+
+
+def test_a_public_checkpoint_may_render_it(asked, tmp_path):
+    assert run(tmp_path, "--renderer", "liveportrait", "--checkpoint", str(tmp_path)) == 0
+    ((_, chosen),) = asked
+    assert chosen["public"].checkpoint == tmp_path
 
 
 def test_a_picture_in_the_place_of_the_video_is_told(asked, tmp_path, capsys):

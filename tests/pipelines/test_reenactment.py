@@ -198,12 +198,11 @@ def test_amplitudes_hold_it_back(models, still, driving):
     assert torch.allclose(half[:, INDEX["yaw"]], 0.5 * whole[:, INDEX["yaw"]], atol=1e-4)
 
 
-def test_from_files_to_a_file_and_a_report(models, star, driving, monkeypatch, tmp_path, portrait):
+def test_from_files_to_a_file_and_a_report(models, star, driving, monkeypatch, tmp_path):
     footage = driving(4, unseen=(2,))
     monkeypatch.setattr(reenactment, "inspect_footage", lambda _: footage)
     monkeypatch.setattr(reenactment, "load_models", lambda: models)
-    monkeypatch.setattr(reenactment, "open_portrait", lambda *_: portrait)
-    monkeypatch.setattr(reenactment, "authorise", lambda *_, **__: star.volume.grant)
+    monkeypatch.setattr(reenactment, "enrol_photo", lambda *asked: star if asked[-1] == "reenactment" else None)
     motion = tmp_path / "m.safetensors"
     paths = Path("driving.mp4"), Path("me.png"), tmp_path / "out.mp4"
     report = reenactment.make_reenactment(*paths, WHOLE, motion=motion, progress=silent)
