@@ -12,6 +12,7 @@ from ..data_types import Identity, MotionLatents, Progress
 from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
 from ..neo2.chunk_executor import Processes
+from ..pictar.volumetric.driven_face import DrivenFace
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
 from .live_portrait import LivePortrait, enrol_public, load_public
 from .motion_file import save_motion
@@ -153,11 +154,15 @@ def _permission(portrait: Portrait, scope: str, photo: Path, face: int | None) -
 
 
 def describe(avatar: Avatar) -> dict:
-    """Size of the frames, distance of the eyes in it in pixels, and the share of the frame that moves."""
+    """Size of the frames, distance of the eyes in pixels, the share of the frame that moves, and what draws it."""
     height, width = avatar.volume.photo.shape[:2]
+    drawn: dict[str, object] = {"renderer": "geometric"}
+    if isinstance(avatar.volume, DrivenFace):
+        drawn = {"renderer": "liveportrait", "calibrated": avatar.volume.bridge.calibrated}
     return {
         "width": width,
         "height": height,
         "eye_distance": round(avatar.eye_distance, 1),
         "region": round(avatar.volume.region, 4),
+        **drawn,
     }

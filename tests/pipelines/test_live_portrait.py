@@ -17,6 +17,7 @@ from neo_core.pictar.volumetric.driving import LIPS, Rules
 from neo_core.pictar.volumetric.family import FAMILY, renderer_config
 from neo_core.pictar.volumetric.keypoints import place
 from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
+from neo_core.pipelines.clip import describe
 from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public
 from neo_core.pipelines.talking_head import Settings, speak, write_video
 
@@ -74,6 +75,9 @@ def test_a_sound_becomes_a_video_of_the_whole_photo(models, enrolled, portrait, 
     assert frames == len(written) == 5
     assert written[0].shape == portrait.photo.shape
     assert seen[-1] == (5, 5)
+    told = describe(avatar)
+    assert (told["renderer"], told["calibrated"]) == ("liveportrait", False)
+    assert (told["height"], told["width"]) == tuple(portrait.photo.shape[:2])
 
 
 def test_frames_are_the_photo_outside_the_crop(person, models, checkpoint, grant_for):

@@ -97,7 +97,7 @@ def learn(readings: Readings, prior: Bridge) -> Bridge:
     found = start + vector @ (pull / (value[:, None] + hold))
     directions = torch.zeros(SIZE, *prior.directions.shape[1:])
     directions[chosen] = (found / reach[:, None]).float().unflatten(1, prior.directions.shape[1:])
-    return Bridge(directions)
+    return Bridge(directions, calibrated=True)
 
 
 def explained(bridge: Bridge, readings: Readings) -> float:
@@ -128,7 +128,7 @@ def load_bridge(folder: Path) -> Bridge | None:
     directions = tensors.get("directions")
     if config.get("names") != list(motion_space.NAMES) or directions is None or tuple(directions.shape) != shape:
         raise InputError(f"{path} holds no bridge from this motion space to {KEYPOINTS} keypoints; {again}")
-    return Bridge(directions.float())
+    return Bridge(directions.float(), calibrated=True)
 
 
 def _weights(folder: Path) -> str:

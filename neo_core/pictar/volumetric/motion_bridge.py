@@ -89,6 +89,7 @@ class Bridge:
     """What each channel of the motion space adds to the expression of each keypoint."""
 
     directions: Tensor  # [63, K, 3] per unit of the channel; those of the pose are zero
+    calibrated: bool = False  # learnt with the checkpoint it serves
 
     def __repr__(self) -> str:
         return f"Bridge({self.directions.shape[1]} keypoints)"

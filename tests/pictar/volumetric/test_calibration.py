@@ -120,6 +120,8 @@ def test_a_bridge_comes_back(folder, truth):
     assert load_bridge(folder) is None
     assert save_bridge(folder, truth, {"portraits": 2}) == folder / FILE
     assert torch.equal(load_bridge(folder).directions, truth.directions)
+    assert load_bridge(folder).calibrated
+    assert not slider_bridge().calibrated
 
 
 def test_a_bridge_belongs_to_its_weights(folder, truth):
