@@ -27,6 +27,7 @@ class Volume:
     renderer: Renderer
     motion: FaceMotion  # what the picture shows: one face
     source: WarpSource
+    landmarks68: Tensor  # [68, 2] of the face, from -1 to 1 across and down the frame
 
     def __repr__(self) -> str:
         return f"Volume({' x '.join(map(str, self.source.volume.shape[1:]))})"
@@ -50,7 +51,8 @@ def lift(renderer: Renderer, framing: Framing | HeadCrop, landmarks68: Tensor, *
     picture = picture.to(next(renderer.appearance.parameters()).device)
     motion = renderer.motion(picture)
     source = renderer.warping.know(renderer.appearance(picture), place(motion))
-    return Volume(framing, grant, renderer, motion, source)
+    extent = landmarks68.new_tensor([framing.size[1], framing.size[0]])
+    return Volume(framing, grant, renderer, motion, source, landmarks68 / extent * 2 - 1)
 
 
 def read_picture(image: Tensor, side: int) -> Tensor:

@@ -34,12 +34,12 @@ class GeneratorConfig:
 
 
 def standardised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Instance norm without weights. [B, C, H, W] -> float32, and the mean and the scale [B, C, 1, 1] it used"""
+    """Instance norm without weights. [B, C, H, W] -> float32, and the mean and the variance [B, C, 1, 1] it used"""
     x = x.float()
     mean = x.mean((2, 3), keepdim=True)
     centred = x - mean
-    scale = torch.rsqrt(centred.square().mean((2, 3), keepdim=True) + EPS)
-    return centred * scale, mean, scale
+    variance = centred.square().mean((2, 3), keepdim=True)
+    return centred * torch.rsqrt(variance + EPS), mean, variance
 
 
 class WholePicture:

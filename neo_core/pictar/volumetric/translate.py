@@ -8,32 +8,39 @@ from torch import Tensor
 from ...governance import TALKING_HEAD, while_allowed
 from ...runtime.cuda_graph import recorded
 from .deform import deform
+from .dynamic_roi import Focus, draw
 from .lift import Volume
 from .warping_module import Warp
 
 Finish = Callable[[Tensor], Tensor]  # what becomes of a picture [3, S, S] in 0..1, where the renderer is
 
 
-def render(volume: Volume, keypoints: Iterable[Tensor], *, finish: Finish | None = None) -> Iterator[Tensor]:
+def render(
+    volume: Volume, keypoints: Iterable[Tensor], *, focus: Focus | None = None, finish: Finish | None = None
+) -> Iterator[Tensor]:
     """Frames u8 [S, S, 3] on the CPU, one per set of keypoints [K, 3], made as they are asked for.
 
-    `finish` makes something else of a picture, say the photo with the picture in it; it must not depend on what is in
-    the picture, for on a CUDA device it is part of one graph with everything before it.
+    With a `focus`, frames between keyframes are computed around eyes and mouth only, and keypoints are read as far
+    ahead as the next keyframe (`dynamic_roi`). `finish` makes something else of a picture, say the photo with the
+    picture in it; what it launches must not depend on what is in the picture, for on a CUDA device it is part of one
+    graph with everything before it.
     """
-    draw = drawing(volume, finish or pack)
-    for moved in while_allowed(volume.grant, TALKING_HEAD, keypoints):
-        yield draw(moved).cpu()
+    finish = finish or pack
+    allowed = while_allowed(volume.grant, TALKING_HEAD, keypoints)
+    frames = draw(volume, allowed, focus, finish) if focus else map(drawing(volume, finish), allowed)
+    for frame in frames:
+        yield frame.cpu()
 
 
 def drawing(volume: Volume, finish: Finish) -> Callable[[Tensor], Tensor]:
     """From keypoints [K, 3] to what `finish` makes of their picture, where the renderer is; the next call may fill the
     same memory."""
 
-    def draw(keypoints: Tensor) -> Tensor:
+    def drawn(keypoints: Tensor) -> Tensor:
         warp = deform(volume, keypoints)
         return finish(volume.renderer.generator(warp.features)[0])
 
-    return torch.no_grad()(recorded(draw, volume.source.volume.device))
+    return torch.no_grad()(recorded(drawn, volume.source.volume.device))
 
 
 @torch.no_grad()

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from neo_core.evaluation.random_liveportrait import random_tensors
+from neo_core.pictar.crop import whole
+from neo_core.pictar.volumetric import lift
 from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
 from neo_core.pictar.volumetric.keypoints import place
 
@@ -48,3 +50,21 @@ def faces(renderer, picture):
         change = 0.03 * torch.randn(motion.expression.shape, generator=torch.Generator().manual_seed(3))
         turned = replace(motion, yaw=motion.yaw + 15, pitch=motion.pitch - 5, expression=motion.expression + change)
         return place(motion), place(turned)
+
+
+@pytest.fixture
+def photo():
+    dice = torch.Generator().manual_seed(7)
+    return torch.randint(0, 256, (128, 128, 3), dtype=torch.uint8, generator=dice)
+
+
+@pytest.fixture
+def landmarks68():
+    """A ring of points: any face will do for a grant."""
+    angle = torch.linspace(0, 6.2, 68)
+    return torch.stack([64 + 30 * angle.cos() * (1 + 0.1 * angle), 64 + 40 * angle.sin()], 1)
+
+
+@pytest.fixture
+def volume(renderer, photo, landmarks68, grant_for):
+    return lift(renderer, whole(photo), landmarks68, grant=grant_for(photo, landmarks68))

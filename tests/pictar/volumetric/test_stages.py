@@ -12,24 +12,6 @@ from neo_core.pictar.volumetric import deform, lift, place, render, translate
 from neo_core.pictar.volumetric.lift import read_picture
 
 
-@pytest.fixture
-def photo():
-    dice = torch.Generator().manual_seed(7)
-    return torch.randint(0, 256, (128, 128, 3), dtype=torch.uint8, generator=dice)
-
-
-@pytest.fixture
-def landmarks68():
-    """A ring of points: any face will do for a grant."""
-    angle = torch.linspace(0, 6.2, 68)
-    return torch.stack([64 + 30 * angle.cos() * (1 + 0.1 * angle), 64 + 40 * angle.sin()], 1)
-
-
-@pytest.fixture
-def volume(renderer, photo, landmarks68, grant_for):
-    return lift(renderer, whole(photo), landmarks68, grant=grant_for(photo, landmarks68))
-
-
 def test_a_face_at_its_own_keypoints_is_the_source(volume, oracle, photo):
     picture = read_picture(photo, 64)
     with torch.no_grad():

@@ -1,0 +1,317 @@
+"""Dynamic regions of interest: compute where eyes and mouth move, not where nothing does.
+
+*Keyframes* are drawn as a whole, exactly as without any of this. Of the frames between two of them only windows around
+eyes and mouth are decoded (`window_decoder`), with the norms' statistics and the surroundings between those of the two,
+and laid over both keyframes' pictures, each moved to where the frame's own deformation has it: as far as moving the
+first keyframe explains the second one better than leaving it as it is. Everything blends from one keyframe to the next
+in time, so nothing jumps when the next one comes. That it must be known first is why frames come out up to `interval`
+late.
+
+What is decoded follows the keypoints: still lips or eyes get no window, and when the head has moved by `drift` a
+keyframe is due. Windows come in few sizes, so that they stay a few CUDA graphs. The deformation of every frame is
+computed as a whole: everything feeds it.
+
+Letters: T frames, K keypoints, g cells of the features, S pixels of a picture, D depth of the volume.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...data_types import InputError
+from ...runtime.cuda_graph import recorded
+from .deform import deform
+from .driving import EYES, LIPS
+from .lift import Volume
+from .sampling import axis
+from .warping_module import WarpingModule, WarpSource
+from .window_decoder import Size, Surroundings, cut, decode_whole, decode_window, least_halo, places
+
+PARTS = {  # landmarks of the 68 that a window is around, and how much wider it is on every side, in their width
+    "lips": ((slice(48, 68),), 0.3),
+    "eyes": ((slice(17, 27), slice(36, 48)), 0.1),
+}
+STEPS = 3  # towards the place of a keyframe that shows what a frame shows somewhere
+AROUND = 5  # cells across, over which two explanations of a picture are compared
+
+
+@dataclass(frozen=True)
+class Focus:
+    """How frames between keyframes are drawn."""
+
+    interval: int = 8  # frames from one keyframe to the next, at most
+    drift: float = 0.03  # how far, in half frames, any keypoint of the head may be from where the keyframe has it
+    idle: float = 0.002  # lips or eyes whose keypoints move less than that against the head get no window
+    halo: int = 3  # cells around a window that the middle blocks compute
+    bucket: int = 4  # cells: sides of windows are multiples of it
+    keypoints: tuple[tuple[str, tuple[int, ...]], ...] = (("lips", LIPS), ("eyes", EYES))
+
+    def __post_init__(self) -> None:
+        if self.interval < 1 or self.bucket < 1 or self.drift < 0 or self.idle < 0:
+            raise InputError(
+                f"keyframes every {self.interval} frames, windows of multiples of {self.bucket} cells, drift "
+                f"{self.drift}, idle {self.idle}; expected whole numbers from 1 on, and none below 0"
+            )
+
+
+@dataclass(frozen=True)
+class Window:
+    corner: tuple[int, int]  # cells down and across
+    size: Size
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Frames between two keyframes, and the second one. The first frame of all has nothing before it."""
+
+    between: tuple[Tensor, ...]  # [K, 3] each
+    end: Tensor  # [K, 3]
+    windows: tuple[Window, ...]  # of all frames in between
+    whole: bool = False  # windows would be as much work as the picture: draw all of it
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    picture: Tensor  # [1, 3, S, S] in 0..1
+    kept: Surroundings
+    flat: Tensor  # [1, 2, g, g] where in the source each place comes from, as seen from the front
+
+
+def draw(
+    volume: Volume, keypoints: Iterable[Tensor], focus: Focus, finish: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """What `finish` makes of each picture [3, S, S], one per set of keypoints [K, 3], where the renderer is."""
+    brush = Brush(volume, focus)
+    before: Keyframe | None = None
+    for interval in plan(volume, keypoints, focus):
+        after = brush.keyframe(interval.end)
+        trust = brush.trust(before, after) if interval.between else None
+        for number, moved in enumerate(interval.between, 1):
+            if interval.whole:
+                picture = brush.keyframe(moved).picture
+            else:
+                share = number / (len(interval.between) + 1)
+                picture = brush.between(moved, (before, after), trust, share, interval.windows)
+            yield finish(picture[0])
+        yield finish(after.picture[0])
+        before = after
+
+
+# --- which frames are keyframes, and what is decoded of the others ----------------------------------------------------
+
+
+def plan(volume: Volume, keypoints: Iterable[Tensor], focus: Focus) -> Iterator[Interval]:
+    """Intervals as their ends become known. Raises InputError where keypoints of the focus are not the renderer's."""
+    source = volume.keypoints.cpu()
+    moving = {k for _, group in focus.keypoints for k in group}
+    if max(moving, default=0) >= len(source):
+        raise InputError(f"keypoint {max(moving)} of the focus is not there; the renderer has {len(source)}")
+    head = [k for k in range(len(source)) if k not in moving]
+    begin: Tensor | None = None
+    between: list[Tensor] = []
+
+    def interval(end: Tensor) -> Interval:
+        if not between:
+            return Interval((), end, ())
+        windows = _windows(volume, torch.stack([begin, *between, end]), head, focus)
+        return Interval(tuple(between), end, windows, _too_large(volume, windows, focus))
+
+    for moved in (x.cpu() for x in keypoints):
+        due = begin is None or len(between) + 1 >= focus.interval or _drift(begin, moved, head) > focus.drift
+        if due:
+            yield interval(moved)
+            begin, between = moved, []
+        else:
+            between.append(moved)
+    if between:
+        end = between.pop()
+        yield interval(end)
+
+
+def _drift(begin: Tensor, moved: Tensor, head: list[int]) -> float:
+    return float((moved - begin)[head, :2].norm(dim=1).max())
+
+
+def _windows(volume: Volume, frames: Tensor, head: list[int], focus: Focus) -> tuple[Window, ...]:
+    """Frames [T, K, 3], a keyframe at both ends."""
+    grid = volume.source.volume.shape[-1]
+    found = []
+    for name, group in focus.keypoints:
+        own = frames[:, group] - frames[:, head].mean(1, keepdim=True)  # [T, k, 3] against the head
+        apart = (own[1:-1, None] - own[[0, -1]]).norm(dim=-1)
+        if apart.max() > focus.idle:
+            shift = frames[1:-1, group, :2] - volume.keypoints[list(group), :2].to(frames)
+            found.append(_window(part_box(volume.landmarks68, name), shift.flatten(0, 1), grid, focus.bucket))
+    return tuple(found)
+
+
+def part_box(landmarks68: Tensor, name: str) -> Tensor:
+    """Low and high corner (x, y) of a part of the face. [2, 2]"""
+    slices, margin = PARTS[name]
+    points = torch.cat([landmarks68[part] for part in slices])
+    low, high = points.amin(0), points.amax(0)
+    more = margin * (high[0] - low[0])
+    return torch.stack([low - more, high + more])
+
+
+def _window(box: Tensor, shift: Tensor, grid: int, bucket: int) -> Window:
+    """Cells that hold a box [2, 2] wherever it is shifted to [N, 2], all in half frames."""
+    low, high = (box[0] + shift.amin(0)).tolist(), (box[1] + shift.amax(0)).tolist()
+    corner, size = [], []
+    for k in (1, 0):  # down, across
+        first, last = (min(max((edge + 1) / 2 * grid, 0), grid) for edge in (low[k], high[k]))
+        cells = int(-(-last // 1)) - int(first)
+        side = min(grid, max(bucket, -(-cells // bucket) * bucket))
+        size.append(side)
+        corner.append(min(max(round((first + last - side) / 2), 0), grid - side))
+    return Window((corner[0], corner[1]), (size[0], size[1]))
+
+
+def _too_large(volume: Volume, windows: tuple[Window, ...], focus: Focus) -> bool:
+    grid = volume.source.volume.shape[-1]
+    cells = sum(min(h + 2 * focus.halo, grid) * min(w + 2 * focus.halo, grid) for h, w in (x.size for x in windows))
+    return cells >= grid**2
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+
+class Brush:
+    """Draws the frames of one volume."""
+
+    def __init__(self, volume: Volume, focus: Focus) -> None:
+        self._volume, self._focus = volume, focus
+        self._generator, device = volume.renderer.generator, volume.source.volume.device
+        if focus.halo < (least := least_halo(self._generator)):
+            raise InputError(
+                f"a halo of {focus.halo} cells; expected {least} or more, as the renderer's last blocks need"
+            )
+        self._device, self._depths = device, depth_shares(volume.renderer.warping, volume.source)
+        self._whole = recorded(self._decode_whole, device)
+        self._deform = recorded(self._deformed, device)
+        self._window: dict[Size, Callable[..., Tensor]] = {}  # a graph for every size
+
+    @torch.no_grad()
+    def keyframe(self, keypoints: Tensor) -> Keyframe:
+        picture, flat, *kept = (x.clone() for x in self._whole(keypoints))
+        return Keyframe(picture[None], Surroundings.of(*kept), flat)
+
+    @torch.no_grad()
+    def trust(self, before: Keyframe, after: Keyframe) -> Tensor:
+        """How far to believe that a keyframe's picture moves as the deformation says. [1, 1, S, S] in 0..1"""
+        shifted = moved(before.picture, displacement(after.flat, before.flat))
+        return better(shifted, before.picture, after.picture, AROUND * shifted.shape[-1] // after.flat.shape[-1])
+
+    @torch.no_grad()
+    def between(
+        self,
+        keypoints: Tensor,
+        keys: tuple[Keyframe, Keyframe],
+        trust: Tensor,
+        share: float,
+        windows: tuple[Window, ...],
+    ) -> Tensor:
+        """The picture of a frame between two keyframes; share: 0 at the first, 1 at the second. [1, 3, S, S]"""
+        features, flat = self._deform(keypoints)
+        pictures = [torch.lerp(key.picture, moved(key.picture, displacement(flat, key.flat)), trust) for key in keys]
+        picture = torch.lerp(*pictures, share)
+        for window in windows:
+            corner = torch.tensor(window.corner, device=self._device)
+            around = [key.kept.around(corner, window.size, self._focus.halo) for key in keys]
+            given = around[0].towards(around[1], torch.tensor(share, device=self._device))
+            part = self._decoder(window.size)(features, corner, *given.tensors)
+            lay_over(picture, part, corner, window.size)
+        return picture
+
+    def _decode_whole(self, keypoints: Tensor) -> tuple[Tensor, ...]:
+        warp = deform(self._volume, keypoints)
+        picture, kept = decode_whole(self._generator, warp.features)
+        return picture, from_the_front(warp.grid, self._depths), *kept.tensors
+
+    def _deformed(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        warp = deform(self._volume, keypoints)
+        return warp.features, from_the_front(warp.grid, self._depths)
+
+    def _decoder(self, size: Size) -> Callable[..., Tensor]:
+        if size not in self._window:
+            self._window[size] = recorded(partial(self._decode_window, size), self._device)
+        return self._window[size]
+
+    def _decode_window(self, size: Size, features: Tensor, corner: Tensor, *given: Tensor) -> Tensor:
+        return decode_window(self._generator, features, Surroundings.of(*given), corner, size, self._focus.halo)
+
+
+def lay_over(picture: Tensor, part: Tensor, corner: Tensor, size: Size) -> None:
+    """Put a window [3, p h, p w] into a picture [1, 3, S, S], fading in over its outermost cells, where it does not
+    touch the picture's edge."""
+    pixels, side = part.shape[1] // size[0], picture.shape[-1]
+    ramp = ((torch.arange(pixels, device=part.device) + 0.5) / pixels).to(part.dtype)
+    fades = []
+    for k in range(2):
+        fade = torch.ones(part.shape[k + 1], dtype=part.dtype, device=part.device)
+        fade[:pixels] = torch.where(corner[k] > 0, ramp, 1.0)
+        last = torch.where((corner[k] + size[k]) * pixels < side, ramp.flip(0), 1.0)
+        fade[-pixels:] = torch.minimum(fade[-pixels:], last)
+        fades.append(fade)
+    rows, columns = places(corner, size, pixels)
+    under = cut(picture, corner, size, pixels)[0]
+    picture[0, :, rows[:, None], columns] = torch.lerp(under, part, fades[0][:, None] * fades[1])
+
+
+# --- where what a keyframe shows has gone -----------------------------------------------------------------------------
+
+
+def depth_shares(warping: WarpingModule, source: WarpSource) -> Tensor:
+    """How much each layer of the volume has to say in what is seen: what it holds times what the convolution behind it
+    makes of that. [D], sums to 1"""
+    volume = source.volume[0]
+    held = volume.square().mean((2, 3))  # [C, D]
+    used = warping.third.conv.weight.float().square().sum((0, 2, 3)).view_as(held)
+    shares = (held * used).sum(0).sqrt()
+    return shares / shares.sum()
+
+
+def from_the_front(grid: Tensor, depths: Tensor) -> Tensor:
+    """Where a deformation [1, D, g, g, 3] takes each place from, across and down, over all layers. [1, 2, g, g]"""
+    return torch.einsum("bdyxc,d->bcyx", grid[..., :2], depths)
+
+
+def displacement(flat: Tensor, key: Tensor) -> Tensor:
+    """From a place of a frame to the place of a keyframe that shows the same of the source. [1, 2, g, g] each and back,
+    in half frames
+
+    flat(p) = key(p + d): what d still lacks is added to it, as deformations are near to shifts.
+    """
+    line = axis(flat.shape[-1], flat)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    start = torch.stack([x, y])[None]
+    d = torch.zeros_like(flat)
+    for _ in range(STEPS):
+        at = (start + d).permute(0, 2, 3, 1)
+        d = d + flat - F.grid_sample(key, at, padding_mode="border", align_corners=True)
+    return d
+
+
+def moved(picture: Tensor, d: Tensor) -> Tensor:
+    """A picture [1, 3, S, S] sampled at places displaced by d [1, 2, g, g]."""
+    side, cells = picture.shape[-1], d.shape[-1]
+    d = F.interpolate(d * ((cells - 1) / cells), (side, side), mode="bilinear")  # its axes end at the middle of cells
+    line = (torch.arange(side, dtype=d.dtype, device=d.device) + 0.5) / side * 2 - 1
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    at = (torch.stack([x, y])[None] + d).permute(0, 2, 3, 1)
+    return F.grid_sample(picture, at, mode="bicubic", padding_mode="border", align_corners=False).clamp(0, 1)
+
+
+def better(one: Tensor, other: Tensor, truth: Tensor, reach: int) -> Tensor:
+    """How much better one of two pictures [1, 3, S, S] is than the other, over `reach` pixels: near 1 where its errors
+    are much smaller, 1/2 where both are alike. [1, 1, S, S]"""
+    reach += 1 - reach % 2
+    errors = torch.cat([(x - truth).square().mean(1, keepdim=True) for x in (one, other)], 1)
+    for dims in ((reach, 1), (1, reach)):
+        errors = F.avg_pool2d(errors, dims, 1, tuple(n // 2 for n in dims), count_include_pad=False)
+    squares = errors.square() + 1e-20  # nothing is better where nothing is wrong
+    return squares[:, 1:] / squares.sum(1, keepdim=True)

@@ -1,0 +1,381 @@
+"""Between keyframes only eyes and mouth are computed, and hardly anybody can tell."""
+
+import math
+from dataclasses import replace
+from importlib import import_module
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from neo_core.data_types import InputError
+from neo_core.evaluation.random_liveportrait import random_tensors
+from neo_core.pictar.volumetric import place, render
+from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
+from neo_core.pictar.volumetric.dynamic_roi import (
+    Brush,
+    Focus,
+    Window,
+    better,
+    depth_shares,
+    displacement,
+    draw,
+    lay_over,
+    moved,
+    part_box,
+    plan,
+)
+from neo_core.pictar.volumetric.sampling import coordinate_grid
+from neo_core.pictar.volumetric.translate import drawing, pack
+from neo_core.pictar.volumetric.warping_module import Warp
+from neo_core.pictar.volumetric.window_decoder import cut
+from neo_core.runtime.cuda_graph import Recorded
+
+from .tiny_renderer import TINY
+
+LIPS, EYES = (3, 4), (2,)
+FOCUS = Focus(interval=4, halo=2, bucket=2, keypoints=(("lips", LIPS), ("eyes", EYES)))
+GRID, WIDE = 16, 64  # cells
+
+
+@pytest.fixture
+def photo():
+    """Smooth, as faces are: of noise, every frame would show something else."""
+    coarse = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(2))
+    smooth = torch.nn.functional.interpolate(coarse, (128, 128), mode="bicubic").clamp(0, 1)
+    return (255 * smooth[0]).to(torch.uint8).permute(1, 2, 0).contiguous()
+
+
+@pytest.fixture
+def volume(volume):
+    """With lips and eyes of the usual size and place."""
+    points = torch.zeros(68, 2)
+    for part, x, y, width, height in (
+        (slice(48, 68), 0.0, 0.25, 0.18, 0.05),
+        (slice(17, 27), 0.0, -0.3, 0.36, 0.02),
+        (slice(36, 42), -0.22, -0.2, 0.08, 0.03),
+        (slice(42, 48), 0.22, -0.2, 0.08, 0.03),
+    ):
+        angle = torch.linspace(0, 6.28, part.stop - part.start)
+        points[part] = torch.stack([x + width * angle.cos(), y + height * angle.sin()], 1)
+    return replace(volume, landmarks68=points)
+
+
+@pytest.fixture
+def face(volume):
+    """A function (frames, talk, turn, blink) -> keypoints [K, 3] of each frame, lips and head swinging."""
+
+    def perform(frames, talk=0.02, turn=0.0, blink=0.0):
+        motion = volume.motion
+        for k in range(frames):
+            change = torch.zeros_like(motion.expression)
+            change[:, LIPS, 1] = talk * math.sin(1.3 * k)
+            change[:, EYES, 1] = blink * math.sin(0.9 * k)
+            yaw = motion.yaw + turn * math.sin(0.5 * k)
+            yield place(replace(motion, expression=motion.expression + change, yaw=yaw))[0]
+
+    return lambda *args, **options: list(perform(*args, **options))
+
+
+@pytest.fixture
+def local(volume, monkeypatch):
+    """The volume of a renderer as large as real ones, though thin, whose features change as trained ones do: lips
+    and lids change what is around them, the turn of the head changes all of it a little. Random weights would move
+    everything with everything."""
+    config = replace(
+        TINY,
+        appearance=replace(TINY.appearance, side=4 * WIDE),
+        generator=replace(TINY.generator, blocks=3, hidden=16),
+    )
+    renderer = build_renderer(config, random_tensors(config, 1), FILES).ready()
+    dice = torch.Generator().manual_seed(6)
+    coarse = torch.randn(2, 16, 12, 12, generator=dice)
+    base, turned = torch.nn.functional.interpolate(coarse, (WIDE, WIDE), mode="bicubic").split(1)
+    line = torch.arange(WIDE) + 0.5
+
+    def bump(part):
+        (x, y), reach = part_box(volume.landmarks68, part).mean(0), 2.5
+        down, across = (torch.exp(-0.5 * ((line - (at + 1) / 2 * WIDE) / reach) ** 2) for at in (y, x))
+        return torch.randn(1, 16, 1, 1, generator=dice) * down[:, None] * across
+
+    parts = {3: bump("lips"), 2: bump("eyes")}
+    still = coordinate_grid((4, WIDE, WIDE), base)[None]
+    source = replace(volume.source, volume=torch.randn(1, 4, 4, WIDE, WIDE, generator=dice))
+
+    def local_deform(volume, keypoints):
+        change = keypoints - volume.keypoints
+        features = base + change[0, 0] * turned + sum(20 * change[k, 1] * x for k, x in parts.items())
+        return Warp(features, still, torch.ones(1, 1, WIDE, WIDE))
+
+    for name in ("translate", "dynamic_roi"):
+        monkeypatch.setattr(import_module(f"neo_core.pictar.volumetric.{name}"), "deform", local_deform)
+    return replace(volume, renderer=renderer, source=source)
+
+
+def frames_of(intervals):
+    return [x for interval in intervals for x in (*interval.between, interval.end)]
+
+
+# --- the plan ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 9, 11])
+def test_every_frame_has_its_place_and_the_last_is_a_keyframe(volume, face, count):
+    keypoints = face(count)
+    intervals = list(plan(volume, iter(keypoints), FOCUS))
+    assert all(torch.equal(a, b) for a, b in zip(frames_of(intervals), keypoints, strict=True))
+    assert all(len(interval.between) < FOCUS.interval for interval in intervals)
+    assert not intervals or not intervals[0].between
+
+
+def test_no_keypoint_is_read_before_it_is_needed(volume, face):
+    read = []
+    intervals = plan(volume, (read.append(k) or k for k in face(12)), FOCUS)
+    for ends in (1, 5, 9):
+        next(intervals)
+        assert len(read) == ends
+
+
+def test_a_head_that_moves_wants_keyframes(volume, face):
+    still, turning = (list(plan(volume, iter(face(13, turn=turn)), FOCUS)) for turn in (0.0, 12.0))
+    assert len(still) == 4
+    assert len(turning) > 6
+    begin = turning[0].end
+    for interval in turning[1:]:
+        for x in interval.between:
+            assert (x - begin)[[0, 1], :2].norm(dim=1).max() <= FOCUS.drift
+        begin = interval.end
+
+
+@pytest.mark.parametrize(
+    ("motion", "parts"),
+    [({"talk": 0.0}, []), ({}, ["lips"]), ({"blink": 0.02, "talk": 0}, ["eyes"]), ({"blink": 0.02}, ["lips", "eyes"])],
+    ids=["still", "talking", "blinking", "both"],
+)
+def test_windows_are_where_something_moves(volume, face, motion, parts):
+    intervals = [x for x in plan(volume, iter(face(9, **motion)), FOCUS) if x.between]
+    for interval in intervals:
+        assert len(interval.windows) == len(parts)
+        for window, part in zip(interval.windows, parts, strict=True):
+            group = dict(FOCUS.keypoints)[part]
+            for x in interval.between:
+                box = part_box(volume.landmarks68, part) + (x - volume.keypoints)[group, None, :2]
+                low, high = ((box + 1) / 2 * GRID).amin((0, 1)).flip(0), ((box + 1) / 2 * GRID).amax((0, 1)).flip(0)
+                first, size = torch.tensor(window.corner), torch.tensor(window.size)
+                assert (first <= low.clamp(min=0)).all()
+                assert (first + size >= high.clamp(max=GRID)).all()
+
+
+def test_windows_come_in_few_sizes_and_lie_in_the_picture(volume, face):
+    windows = [w for x in plan(volume, iter(face(40, talk=0.05, turn=3, blink=0.03)), FOCUS) for w in x.windows]
+    assert len({w.size for w in windows}) <= 4
+    for window in windows:
+        for k in range(2):
+            assert window.size[k] % FOCUS.bucket == 0
+            assert 0 <= window.corner[k] <= GRID - window.size[k]
+
+
+def test_windows_that_are_more_work_than_the_picture_are_not_cut_out(volume, face):
+    focus = replace(FOCUS, halo=8)
+    keypoints = face(4, blink=0.02)
+    assert [x.whole for x in plan(volume, iter(keypoints), focus)] == [False, True]
+    drawn = list(draw(volume, iter(keypoints), focus, pack))
+    assert all(torch.equal(*pair) for pair in zip(drawn, render(volume, keypoints), strict=True))
+
+
+@pytest.mark.parametrize("wrong", [{"interval": 0}, {"drift": -0.1}, {"bucket": 0}, {"idle": -1.0}])
+def test_a_focus_that_cannot_be(wrong):
+    with pytest.raises(InputError, match="expected whole numbers from 1 on"):
+        Focus(**wrong)
+
+
+def test_a_focus_for_another_renderer(volume, face):
+    with pytest.raises(InputError, match="keypoint 20 of the focus is not there; the renderer has 5"):
+        list(render(volume, face(2), focus=Focus()))
+    with pytest.raises(InputError, match="a halo of 1 cells; expected 2 or more"):
+        list(render(volume, face(2), focus=replace(FOCUS, halo=1)))
+
+
+# --- the pictures -----------------------------------------------------------------------------------------------------
+
+
+def test_keyframes_are_the_frames_without_a_focus_bit_by_bit(volume, face):
+    keypoints = face(9)
+    plain, ours = list(render(volume, keypoints)), list(render(volume, keypoints, focus=FOCUS))
+    assert len(plain) == len(ours)
+    equal = [torch.equal(a, b) for a, b in zip(plain, ours, strict=True)]
+    assert [equal[k] for k in (0, 4, 8)] == [True] * 3
+    assert not all(equal)
+
+
+def test_a_focus_on_every_frame_changes_nothing(volume, face):
+    keypoints = face(5)
+    every = render(volume, keypoints, focus=replace(FOCUS, interval=1))
+    assert all(torch.equal(*pair) for pair in zip(every, render(volume, keypoints), strict=True))
+
+
+def test_between_two_equal_keyframes_a_frame_is_exact(volume, face):
+    """Nothing is assumed then: statistics, surroundings and what lies around the windows are the frame's own."""
+    brush, keypoints = Brush(volume, FOCUS), face(3)[2]
+    key = brush.keyframe(keypoints)
+    windows = (Window((3, 4), (4, 6)), Window((8, 2), (6, 4)))
+    found = brush.between(keypoints, (key, key), brush.trust(key, key), 0.3, windows)
+    assert (found - key.picture).abs().max() < 1e-4
+
+
+def psnr(found, expected):
+    return -10 * math.log10(float((found - expected).square().mean()))
+
+
+def test_windows_are_close_to_the_whole_decode_and_closer_than_keyframes(local, face):
+    volume = local
+    keypoints = face(9, talk=0.02, turn=1.0)
+    full = list(map(drawing(volume, torch.clone), keypoints))
+    ours = list(draw(volume, iter(keypoints), FOCUS, torch.clone))
+    without = list(draw(volume, iter(keypoints), replace(FOCUS, idle=9.0), torch.clone))
+    inside, left, at = [], [], 0
+    for interval in plan(volume, iter(keypoints), FOCUS):
+        for _ in interval.between:
+            for window in interval.windows:
+                parts = [cut(x[at], torch.tensor(window.corner), window.size, 8) for x in (full, ours, without)]
+                inside.append(psnr(parts[1], parts[0]))
+                left.append(psnr(parts[2], parts[0]))
+            at += 1
+        at += 1
+    assert min(inside) > 42
+    assert sum(inside) / len(inside) > sum(left) / len(left) + 3
+
+
+def changes(frames):
+    pictures = torch.stack(list(frames))
+    return (pictures[1:] - pictures[:-1]).abs().mean((1, 2, 3))
+
+
+def test_no_pulse_at_keyframes(local, face):
+    """A keyframe differs from the frame before it as frames do without a focus, no more than those around it."""
+    keypoints = face(17, talk=0.03, turn=1.0)
+    ours = changes(draw(local, iter(keypoints), FOCUS, torch.clone))
+    ratio = ours / changes(map(drawing(local, torch.clone), keypoints))
+    at = torch.tensor([k % FOCUS.interval == 0 for k in range(1, 17)])
+    assert ratio[at].median() < 1.1 * ratio[~at].median()
+
+
+def test_steady_motion_stays_steady(local):
+    """Who held a keyframe's pixels until the next one would stand still and jump."""
+    step = torch.zeros(5, 3)
+    step[0, 0], step[3, 1] = 0.003, 0.002
+    keypoints = [local.keypoints + k * step for k in range(9)]
+    ours = changes(draw(local, iter(keypoints), FOCUS, torch.clone))
+    assert ours.max() < 1.1 * ours.min()
+
+
+def test_a_window_fades_in_where_it_does_not_touch_the_edge():
+    picture, part = torch.zeros(1, 3, 32, 32), torch.ones(3, 16, 8)
+    lay_over(picture, part, torch.tensor([2, 0]), (4, 2))
+    line = picture[0, 0, :, 0]
+    assert torch.equal(line[:8], torch.zeros(8))
+    assert torch.equal(line[8:12], (torch.arange(4) + 0.5) / 4)
+    assert torch.equal(line[12:20], torch.ones(8))
+    assert torch.equal(line[20:24], line[8:12].flip(0))
+    assert torch.equal(picture[0, 0, 14, :8], torch.tensor([1, 1, 1, 1, *(1 - (torch.arange(4) + 0.5) / 4)]))
+
+
+# --- what moves by itself ---------------------------------------------------------------------------------------------
+
+
+def smooth(side):
+    line = torch.linspace(0, 6, side)
+    return (0.5 + 0.3 * torch.sin(line)[:, None] * torch.cos(0.7 * line))[None, None].expand(1, 3, side, side)
+
+
+def test_a_place_is_found_where_a_keyframe_shows_the_same():
+    grid = coordinate_grid((1, GRID, GRID), torch.zeros(1))[0, ..., :2].permute(2, 0, 1)[None]
+    bent = lambda at: at + 0.05 * torch.sin(3 * at.flip(1))  # noqa: E731 - a formula
+    shift = torch.tensor([0.06, -0.04]).view(1, 2, 1, 1)
+    d = displacement(bent(grid + shift), bent(grid))
+    assert (d - shift)[..., 2:-2, 2:-2].abs().max() < 0.004
+    assert displacement(grid, grid).abs().max() < 1e-6
+
+
+def test_a_picture_moves_by_what_is_displaced():
+    picture = smooth(64)
+    d = torch.zeros(1, 2, GRID, GRID)
+    assert torch.allclose(moved(picture, d), picture, atol=1e-6)
+    d[:, 0] = 4 * 2 / 64 * GRID / (GRID - 1)  # four pixels, on axes that end at the middle of cells
+    assert (moved(picture, d)[..., :-5] - picture[..., 4:-1]).abs().max() < 1e-3
+
+
+def test_what_explains_the_next_keyframe_is_trusted():
+    truth = smooth(32)
+    wrong = truth.clone()
+    wrong[..., :16] += 0.1
+    share = better(wrong, truth, truth, 3)
+    assert share[..., :14].max() < 0.01
+    assert torch.allclose(share[..., 18:], torch.full((1, 1, 32, 14), 0.5))
+    assert better(truth, wrong, truth, 3)[..., :14].min() > 0.99
+
+
+def test_layers_count_by_what_is_seen_of_them(renderer, volume):
+    shares = depth_shares(renderer.warping, volume.source)
+    assert shares.shape == (4,)
+    assert shares.sum() == pytest.approx(1)
+    blind = volume.source.volume.clone()
+    blind[:, :, 1] = 0
+    assert depth_shares(renderer.warping, replace(volume.source, volume=blind))[1] == 0
+
+
+# --- graphs -----------------------------------------------------------------------------------------------------------
+
+
+def tape(function):
+    """Stands in for a CUDA graph: every call fills the first call's results."""
+    result = function()
+
+    def replay():
+        for kept, new in zip(*((x,) if isinstance(x, torch.Tensor) else x for x in (result, function())), strict=True):
+            kept.copy_(new)
+
+    return replay, result
+
+
+@pytest.mark.parametrize("focus", [None, FOCUS], ids=["whole frames", "windows"])
+def test_replayed_frames_are_the_frames(volume, face, monkeypatch, focus):
+    made = []
+
+    def recorded(function, device):
+        made.append(Recorded(function, device, tape))
+        return made[-1]
+
+    keypoints = face(13, talk=0.04, turn=2.0, blink=0.02)
+    expected = list(render(volume, keypoints, focus=focus))
+    for name in ("translate", "dynamic_roi"):
+        monkeypatch.setattr(import_module(f"neo_core.pictar.volumetric.{name}"), "recorded", recorded)
+    found = [frame.clone() for frame in render(volume, keypoints, focus=focus)]
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+    assert all(recording.recordings == 1 for recording in made)
+    sizes = {w.size for x in plan(volume, iter(keypoints), FOCUS) for w in x.windows}
+    assert len(made) == (1 if focus is None else 2 + len(sizes))
+
+
+class _Launches(TorchDispatchMode):
+    """Stops at what a CUDA graph cannot record: numbers fetched from a tensor or brought to one, sizes that depend."""
+
+    BARRED = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique")
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        assert not any(name in str(function) for name in self.BARRED), f"{function} while a graph is recorded"
+        return function(*arguments, **(options or {}))
+
+
+def test_nothing_in_a_frame_is_beyond_a_graph(volume, face):
+    brush, keypoints = Brush(volume, FOCUS), face(2)[1]
+    key, corner = brush.keyframe(keypoints), torch.tensor([3, 4])
+    around = key.kept.around(corner, (4, 6), FOCUS.halo)
+    draw_whole = drawing(volume, pack)
+    with torch.no_grad(), _Launches():
+        draw_whole(keypoints)
+        brush._decode_whole(keypoints)
+        features, _ = brush._deformed(keypoints)
+        brush._decode_window((4, 6), features, corner, *around.tensors)
+    with pytest.raises(AssertionError, match="while a graph is recorded"), _Launches():
+        float(keypoints.sum())
