@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "render the bundled sample to output/demo.mp4",
     "animate": "make the person in a photo speak a sound file",
     "reenact": "make the person in a photo move as the one in a video",
+    "redub": "make the person in a video speak another sound",
     "stream": "perform speech while it is spoken: sound in, motion out",
     "inspect": "show which faces a photo has, where, and how they look",
     "render": "move a photo by a motion file",

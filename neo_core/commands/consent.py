@@ -11,8 +11,9 @@ from ..governance.public_figures import screen
 from ..governance.record import ADULT, KINDS, SCOPES, day, new_record
 from ..governance.request import end_of_day
 from ..pictar.analysis import load_analyser
-from ..pipelines.portrait import open_portrait
+from ..pipelines.portrait import open_clip, open_portrait
 
+VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # a record for a clip is one for its first frame with a face
 MEANINGS = {
     "self": "I am the person in this picture",
     "authorised": "the person in this picture has allowed me to animate it",
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog="\n".join(["kinds:", *(f"  {kind:12}{meaning}" for kind, meaning in KINDS.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("photo", type=Path, metavar="PHOTO")
+    add.add_argument("photo", type=Path, metavar="PHOTO", help="a picture, or a clip for `redub`")
     add.add_argument("--kind", required=True, choices=tuple(KINDS), help="whose picture it is, explained below")
     add.add_argument("--name", required=True, help="who is seen, or the title of the artwork")
     add.add_argument("--adult", action="store_true", help=ADULT_HELP)
@@ -52,7 +53,8 @@ def _add(arguments: argparse.Namespace) -> int:
     screen(arguments.name)
     issued = int(time.time())
     expires = end_of_day(arguments.expires) if arguments.expires else None
-    portrait = open_portrait(load_analyser(), arguments.photo, arguments.face)
+    opened = open_clip if arguments.photo.suffix.lower() in VIDEOS else open_portrait
+    portrait = opened(load_analyser(), arguments.photo, arguments.face)
     record = new_record(
         arguments.kind,
         arguments.name,

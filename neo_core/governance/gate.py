@@ -22,7 +22,14 @@ from torch import Tensor
 from ..data_types import InputError
 from ..this_python import command_line
 from .consent_ledger import ConsentLedger
-from .portrait import TEMPLATE_APART, Portrait, face_template, pixels_sha256, template_distance
+from .portrait import (
+    TEMPLATE_APART,
+    Portrait,
+    difference_hash,
+    face_template,
+    pixels_sha256,
+    template_distance,
+)
 from .public_figures import ProtectedPerson, find
 from .record import ADULT, KINDS, REENACTMENT, TALKING_HEAD, ConsentRecord, day, key_id, verify
 
@@ -30,6 +37,7 @@ BUNDLED = Path(__file__).parents[1] / "samples" / "consent.json"
 FORGED = "the grant was not made by the consent gate of this process; expected the one that authorise gave"
 ANEW = "if the person agrees, add a record: with the Consent node, or with consent add"
 NEEDED = {REENACTMENT: (TALKING_HEAD, REENACTMENT)}  # a use that is a special case of another needs both
+FRAME_BITS_APART, FRAME_TEMPLATE_APART = 14, 0.15  # from one frame of a shot to the next: of 64, of the eyes' distance
 CHECK_EVERY = 100  # frames between two looks at a grant
 _PROCESS_SECRET = secrets.token_bytes(32)
 Item = TypeVar("Item")
@@ -86,6 +94,26 @@ class Grant:
                 f"the grant from {called(self.record)} is for another face; expected the one it was given for: choose "
                 "the same face in the Consent node and here"
             )
+
+    def for_next_frame(self, image: Tensor, landmarks68: Tensor | None) -> "Grant":
+        """The same permission for the next frame of a clip, one frame of which this grant is for. Without the face,
+        `landmarks68` None, the picture alone must go on; the face may then come back in any pose.
+
+        Raises ConsentRequired where the picture or the face jumps: what is cut in needs a record of its own.
+        """
+        self.require(self.scope[0])
+        before, known = self.portrait, landmarks68 is not None
+        now = Portrait(pixels_sha256(image), difference_hash(image), face_template(landmarks68) if known else ())
+        jumps = (before.perceptual_hash ^ now.perceptual_hash).bit_count() > FRAME_BITS_APART
+        if known and before.face_template:
+            jumps |= template_distance(before.face_template, now.face_template) > FRAME_TEMPLATE_APART
+        if jumps:
+            raise ConsentRequired(
+                f"a cut found in the clip that {called(self.record)} is for; expected a single shot: divide the clip "
+                "there and add a record for each part"
+            )
+        grant = replace(self, portrait=now)
+        return replace(grant, seal=_seal(grant))
 
     def stamp(self, *made: Tensor) -> bytes:
         """A mark for what was made of the portrait, by whoever has checked that it was: this process alone can set it,

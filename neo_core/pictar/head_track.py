@@ -1,11 +1,12 @@
 """A head through a video: which face is followed, where its head stands, and how it looks, frame by frame.
 
-    pictures -> faces: found once, then followed -> heads: one person, one lens -> sightings [63]
+    pictures -> faces: found once, then followed -> heads: of one person, before one lens -> sightings [63]
 
 Every stage hands on as it goes and keeps no picture. A frame without the face is None all the way through.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,13 @@ ACQUAINTED = 50  # frames with the face that tell who it is: two seconds
 EVERY = 5  # of which so many are fitted with an open mind
 FAR = 3.0  # face boxes from where it was lost: what is found beyond them is somebody else
 Choice = Callable[[list[Face]], Face]
+
+
+class Head(NamedTuple):
+    """A face and the head that was fitted to it."""
+
+    face: Face
+    fit: HeadFit
 
 
 def followed(analyser: Analyser, pictures: Iterable[Tensor], choose: Choice) -> Iterator[Face | None]:
@@ -40,7 +48,7 @@ def followed(analyser: Analyser, pictures: Iterable[Tensor], choose: Choice) -> 
         yield face
 
 
-def heads(model: HeadModel, faces: Iterable[Face | None], size: tuple[int, int]) -> Iterator[HeadFit | None]:
+def heads(model: HeadModel, faces: Iterable[Face | None], size: tuple[int, int]) -> Iterator[Head | None]:
     """The head of one person in pictures of (height, width); None where the face is not seen.
 
     Who it is, and how long the lens, is settled on the first `ACQUAINTED` frames that show the face.
@@ -53,9 +61,11 @@ def heads(model: HeadModel, faces: Iterable[Face | None], size: tuple[int, int])
     fit = one_person([fit_head(model, face.landmarks, face.sigma, size) for face in known[::EVERY]])
     for source in (waiting, faces):
         for face in source:
-            if face is not None:
-                fit = refit_head(model, face.landmarks, face.sigma, fit)
-            yield fit if face is not None else None
+            if face is None:
+                yield None
+                continue
+            fit = refit_head(model, face.landmarks, face.sigma, fit)
+            yield Head(face, fit)
 
 
 def _wait_for(faces: Iterator[Face | None]) -> tuple[list[Face | None], list[Face]]:

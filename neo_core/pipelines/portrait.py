@@ -8,6 +8,7 @@ from torch import Tensor
 from ..data_types import InputError, Progress, silent
 from ..governance import UnderAge
 from ..media.image import read_photo
+from ..media.video import read_frames
 from ..pictar.age_net import looks_like_a_child
 from ..pictar.analysis import Analyser, Face, analyse
 from ..runtime.threads import one_thread
@@ -24,6 +25,19 @@ class Portrait:
 def open_portrait(analyser: Analyser, path: str | Path, number: int | None = None) -> Portrait:
     """Read a photo and find its face, as `find_portrait` does."""
     return find_portrait(analyser, read_photo(path), path, number)
+
+
+@one_thread()
+def open_clip(analyser: Analyser, path: str | Path, number: int | None = None) -> Portrait:
+    """The first frame of a video that shows a face, and the one in it that is meant, as `find_portrait` finds it: what
+    a consent record for the clip is about."""
+    for _, frame in read_frames(path):
+        faces = analyse(analyser, frame)
+        if faces:
+            portrait = Portrait(frame, choose_face(faces, path, number))
+            refuse_child(portrait.face, path)
+            return portrait
+    raise InputError(f"no human face found in {path}; expected a video that shows one clearly")
 
 
 @one_thread()

@@ -68,8 +68,8 @@ def watch(
     Raises InputError when no frame shows the face, and for a lost face if that is the wish.
     """
     faces = followed(models.analyser, _pictures(footage, watched, progress), choose)
-    fits = heads(models.head, faces, footage.size)
-    seen = (None if fit is None else sighting(models.head, fit) for fit in fits)
+    found = heads(models.head, faces, footage.size)
+    seen = (None if head is None else sighting(models.head, head.fit) for head in found)
     seen = smooth(seen, footage.fps) if settings.steady else seen
     return without_gaps(seen, settings.lost, watched.lost, footage.path)
 

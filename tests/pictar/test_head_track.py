@@ -90,9 +90,10 @@ def filmed(model, frames: int) -> tuple[list[Face], list[torch.Tensor]]:
 
 def test_one_person_before_one_lens(model):
     faces, truth = filmed(model, 8)
-    fits = list(heads(model, [None, *faces[:4], None, *faces[4:]], SIZE))
-    assert [fit is None for fit in fits] == [True, *[False] * 4, True, *[False] * 4]
-    fits = [fit for fit in fits if fit]
+    found = list(heads(model, [None, *faces[:4], None, *faces[4:]], SIZE))
+    assert [head is None for head in found] == [True, *[False] * 4, True, *[False] * 4]
+    assert [head.face for head in found if head] == faces
+    fits = [head.fit for head in found if head]
     assert all(torch.equal(fit.identity, fits[0].identity) for fit in fits)
     assert all(torch.equal(fit.camera.focal, fits[0].camera.focal) for fit in fits)
     jaw = torch.stack([fit.expression[motion_space.INDEX["jawOpen"]] for fit in fits])
@@ -108,7 +109,7 @@ def test_one_person_before_one_lens(model):
 def test_no_frame_leans_on_the_one_before_it(model):
     """A thousand frames later the same face has the same pose and place."""
     faces, _ = filmed(model, 4)
-    fits = list(heads(model, [*faces, *faces * 3, faces[0]], SIZE))
+    fits = [head.fit for head in heads(model, [*faces, *faces * 3, faces[0]], SIZE)]
     first, last = sighting(model, fits[0]), sighting(model, fits[-1])
     assert (first - last)[motion_space.POSE].abs().max() < 0.05
 

@@ -22,6 +22,7 @@ from neo_core.motion_space import INDEX, POSE
 from neo_core.pictar import head_track
 from neo_core.pictar.analysis import Face
 from neo_core.pictar.fit import HeadFit
+from neo_core.pictar.head_track import Head
 from neo_core.pipelines import reenactment, talking_head
 from neo_core.pipelines.motion_file import load_motion
 from neo_core.pipelines.reenactment import Reenactment, Watched, carried_over, reenact, watch
@@ -73,7 +74,7 @@ def driving(monkeypatch, models, portrait):
         monkeypatch.setattr(reenactment, "read_frames", pictures)
         monkeypatch.setattr(reenactment, "followed", followed)
         if not fitted:
-            monkeypatch.setattr(reenactment, "heads", lambda _, fits, __: fits)
+            monkeypatch.setattr(reenactment, "heads", lambda _, fits, __: (fit and Head(None, fit) for fit in fits))
         fps = Fraction(25)
         return Footage(Path("driving.mp4"), (128, 128), frames, fps, Fraction(0), moments)
 

@@ -1,0 +1,60 @@
+"""What `redub` asks for and tells."""
+
+import json
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+
+from neo_core import __main__ as cli
+from neo_core.commands import redub
+from neo_core.data_types import Emotion
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the maker was asked for: (arguments, options)."""
+    calls = []
+
+    def make(*arguments, **options):
+        calls.append((arguments, options))
+        lost = [{"frames": [3, 5], "seconds": [0.12, 0.24], "done": "passed"}]
+        return {"output": str(arguments[2]), "frames": 30, "seconds": 1.2, "lost": lost}
+
+    monkeypatch.setattr(redub, "make_redub", make)
+    monkeypatch.setattr(redub, "inspect_footage", lambda _: SimpleNamespace(fps=Fraction(30)))
+    return calls
+
+
+def run(tmp_path, *options: str) -> int:
+    return cli.main(["redub", "her.mp4", "speech.wav", "-o", str(tmp_path / "out.mp4"), *options])
+
+
+def test_defaults(asked, tmp_path, capsys):
+    assert run(tmp_path) == 0
+    (((clip, audio, output, settings), options),) = asked
+    assert (clip.name, audio.name, output) == ("her.mp4", "speech.wav", tmp_path / "out.mp4")
+    assert settings.fps == 30
+    del options["progress"]
+    assert options == {"face": None, "lost": "pass", "motion": None, "weights": (None, None)}
+    told = capsys.readouterr()
+    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01\n"
+    assert "3 frames without the face are as they were" in told.err
+
+
+def test_every_wish_arrives(asked, tmp_path, capsys):
+    options = "--lost error --face 2 --seed 7 --steps 4 --emotion happy --emotion-strength 0.5 --json"
+    assert run(tmp_path, *options.split(), "--amplitude", "mouth 1.2") == 0
+    (((*_, settings), chosen),) = asked
+    assert (settings.seed, settings.steps, settings.emotion) == (7, 4, Emotion("happy", 0.5))
+    assert settings.amplitudes == (("mouth", 1.2),)
+    assert (chosen["face"], chosen["lost"]) == (2, "error")
+    assert json.loads(capsys.readouterr().out)["frames"] == 30
+
+
+def test_the_clip_is_not_written_over(asked, tmp_path, capsys):
+    clip = tmp_path / "out.mp4"
+    clip.write_bytes(b"a video")
+    assert cli.main(["redub", str(clip), "speech.wav", "-o", str(clip)]) == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert not asked
