@@ -29,7 +29,8 @@ OWN = {  # options that only one of the models has
         *("idle", "loop", "size", "emotion", "emotion_strength", "amplitude", "audio_encoder", "vocal", "save_motion"),
         *("guidance_audio", "guidance_identity", "guidance_reference", "guidance_start", "guidance_end"),
         *("guidance_form", "guidance_rescale", "guidance_interval"),
-        *("renderer", "checkpoint", "region", "retarget", "driving_multiplier", "no_stitching", "precision"),
+        *("renderer", "checkpoint", "region", "retarget", "driving_multiplier", "no_stitching", "dynamic_roi"),
+        "precision",
     ),
     NEO_2: ("prompt", "scale", "processes", "vae", "dit"),
 }

@@ -8,6 +8,7 @@ Letters: n side of the crop, [H, W] the picture, [h, w] the part of it that a sq
 """
 
 import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,23 +33,46 @@ def rim_mask(size: int, rim: float = RIM) -> Tensor:
 def paste_back(frame: Tensor, crop: Tensor, square: Squares, mask: Tensor) -> Tensor:
     """A new picture with the crop in it. frame u8 [H, W, 3], crop [3, n, n] in 0..1 cut by the one `square`, mask
     [n, n] in 0..1, 0 at its rim -> u8 [H, W, 3]"""
-    rows, columns = _covered(square, *frame.shape[:2])
-    if rows.stop <= rows.start or columns.stop <= columns.start:
-        return frame.clone()
+    return find_seat(frame.shape[:2], square, mask).filled(frame, crop)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """The P pixels of a picture that a crop covers, and what each takes of it: all that does not depend on colours."""
+
+    row: Tensor  # [P] of the picture
+    column: Tensor  # [P]
+    share: Tensor  # [P, 1] of the crop in the pixel
+    at: Tensor  # [1, P, 1, 2] of the pixel in the crop
+    side: float  # of the square, pixels
+
+    def to(self, device: torch.device | str) -> "Seat":
+        return replace(self, **{name: getattr(self, name).to(device) for name in ("row", "column", "share", "at")})
+
+    @torch.no_grad()
+    def filled(self, frame: Tensor, crop: Tensor) -> Tensor:
+        """frame u8 [H, W, 3] with the crop [3, n, n] in 0..1, both where the seat is; a CUDA graph can record it."""
+        mode = "bicubic" if self.side > crop.shape[-1] else "bilinear"  # a large picture shows straight edges
+        layers = _no_finer(to_light(crop)[None], self.side)
+        light = functional.grid_sample(layers, self.at, mode=mode, padding_mode="border", align_corners=False)
+        own = frame[self.row, self.column]
+        mixed = torch.lerp(to_light(own.float() / 255), light[0, :, :, 0].T, self.share)
+        pasted = frame.clone()
+        pasted[self.row, self.column] = (to_display(mixed) * 255).round().clamp(0, 255).to(torch.uint8)
+        return pasted
+
+
+@torch.no_grad()
+def find_seat(size: tuple[int, int], square: Squares, mask: Tensor) -> Seat:
+    """Where a crop with a mask [n, n] lies in pictures of a size (H, W)."""
+    rows, columns = _covered(square, *size)
     at = _crop_coordinates(square, rows, columns)  # [1, h, w, 2]
-    layers = torch.cat([to_light(crop), mask[None]])[None]
-    layers = _no_finer(layers, float(square.side[0]))
-    mode = "bicubic" if float(square.side[0]) > crop.shape[-1] else "bilinear"  # a large picture shows straight edges
-    light = functional.grid_sample(layers[:, :3], at, mode=mode, padding_mode="border", align_corners=False)[0]
-    share = functional.grid_sample(layers[:, 3:], at, padding_mode="zeros", align_corners=False)[0, 0]
+    soft = _no_finer(mask[None, None], float(square.side[0]))
+    share = functional.grid_sample(soft, at, padding_mode="zeros", align_corners=False)[0, 0]
     share = share * (at[0].abs().amax(-1) < 1)  # interpolation reaches half a pixel beyond the crop
     row, column = torch.nonzero(share > FAINT, as_tuple=True)
-    row_at, column_at, share = row + rows.start, column + columns.start, share[row, column][:, None]
-    own = frame[row_at, column_at]
-    mixed = torch.lerp(to_light(own.float() / 255), light[:, row, column].T, share)
-    pasted = frame.clone()
-    pasted[row_at, column_at] = (to_display(mixed) * 255).round().clamp(0, 255).to(torch.uint8)
-    return pasted
+    place = at[0, row, column][None, :, None]
+    return Seat(row + rows.start, column + columns.start, share[row, column][:, None], place, float(square.side[0]))
 
 
 def _covered(square: Squares, height: int, width: int) -> tuple[slice, slice]:
@@ -56,7 +80,8 @@ def _covered(square: Squares, height: int, width: int) -> tuple[slice, slice]:
     reach = axes(square)[0].abs().sum(1)  # [2] pixels from the centre, across and down
     low, high = (square.center[0] - reach).tolist(), (square.center[0] + reach).tolist()
     rows = slice(max(0, math.floor(low[1])), min(height, math.ceil(high[1])))
-    return rows, slice(max(0, math.floor(low[0])), min(width, math.ceil(high[0])))
+    columns = slice(max(0, math.floor(low[0])), min(width, math.ceil(high[0])))
+    return tuple(slice(side.start, max(side.start, side.stop)) for side in (rows, columns))
 
 
 def _crop_coordinates(square: Squares, rows: slice, columns: slice) -> Tensor:

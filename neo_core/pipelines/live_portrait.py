@@ -21,6 +21,7 @@ from ..pictar.volumetric.calibration import load_bridge
 from ..pictar.volumetric.checkpoints import load_renderer
 from ..pictar.volumetric.driven_face import lift_face
 from ..pictar.volumetric.driving import Rules
+from ..pictar.volumetric.dynamic_roi import Focus
 from ..pictar.volumetric.family import Renderer
 from ..pictar.volumetric.motion_bridge import Bridge, slider_bridge
 from ..runtime.threads import one_thread
@@ -38,6 +39,7 @@ class LivePortrait:
     rules: Rules = field(default_factory=Rules)
     retargeted: tuple[str, ...] = ()  # "eyes", "lips": opened and closed by the checkpoint's own networks
     precision: str | None = None  # of warping and generator, one of `PRECISIONS`; half on a GPU without one
+    dynamic_roi: bool = False  # between keyframes compute eyes and mouth only
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ class PublicRenderer:
     bridge: Bridge
 
 
-def load_public(choice: LivePortrait, *, calibrated: bool = True) -> PublicRenderer:
-    """The networks of a checkpoint, on the GPU where there is one, and the bridge that `calibrate` made for it; without
-    one, or not `calibrated`, the published sliders. Raises InputError naming what is missing."""
+def load_public(choice: LivePortrait, device: str | None = None, *, calibrated: bool = True) -> PublicRenderer:
+    """The networks of a checkpoint, unless told where on the GPU if there is one, and the bridge that `calibrate` made
+    for it; without that, or not `calibrated`, the published sliders. Raises InputError naming what is missing."""
     if not choice.checkpoint.is_dir():
         found = "a file" if choice.checkpoint.is_file() else "nothing"
         raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     precision = choice.precision or ("float16" if device == "cuda" else "float32")
     renderer = load_renderer(choice.checkpoint, dtype=PRECISIONS[precision], device=device)
     learnt = load_bridge(choice.checkpoint) if calibrated else None
@@ -83,6 +85,7 @@ def enrol_public(
         grant=grant,
         rules=choice.rules,
         retargeted=choice.retargeted,
+        focus=Focus() if choice.dynamic_roi else None,
     )
     identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), reference)
     eyes = shown.to_frame(face.landmarks68)[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]

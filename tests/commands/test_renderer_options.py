@@ -25,9 +25,10 @@ def test_the_geometric_renderer_unless_asked():
 def test_a_public_checkpoint_and_how_it_is_driven():
     assert asked("--renderer", "liveportrait", "--checkpoint", "lp") == LivePortrait(Path("lp"))
     given = ("--region", "lips", "--retarget", "eyes", "lips", "eyes", "--driving-multiplier", "0.8", "--no-stitching")
-    chosen = asked("--renderer", "liveportrait", "--checkpoint", "lp", *given, "--precision", "bfloat16")
+    given = (*given, "--precision", "bfloat16", "--dynamic-roi")
+    chosen = asked("--renderer", "liveportrait", "--checkpoint", "lp", *given)
     assert chosen == LivePortrait(
-        Path("lp"), Rules(region="lips", multiplier=0.8, stitch=False), ("eyes", "lips"), "bfloat16"
+        Path("lp"), Rules(region="lips", multiplier=0.8, stitch=False), ("eyes", "lips"), "bfloat16", dynamic_roi=True
     )
 
 
@@ -44,6 +45,7 @@ def test_a_public_renderer_needs_its_checkpoint():
         ("--retarget", "eyes"),
         ("--driving-multiplier", "2"),
         ("--no-stitching",),
+        ("--dynamic-roi",),
         ("--precision", "float16"),
     ],
     ids=lambda given: given[0],

@@ -93,6 +93,21 @@ def test_frames_are_the_photo_outside_the_crop(person, models, checkpoint, grant
         assert (frame[~still].float() - person.photo[~still].float()).abs().mean() > 5  # random weights
 
 
+def test_eyes_and_mouth_are_computed_more_often_than_the_rest(models, portrait, checkpoint, grant_for):
+    """Every frame comes, in place; the first and the last are drawn as a whole."""
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+    frames = []
+    for choice in (LivePortrait(checkpoint), LivePortrait(checkpoint, dynamic_roi=True)):
+        face = enrol_public(models, load_public(choice), portrait, None, choice, grant=grant).volume
+        assert (face.focus is not None) is choice.dynamic_roi
+        motion = face.reference.repeat(5, 1)
+        motion[:, INDEX["jawOpen"]] += torch.tensor([0.0, 0.3, 0.5, 0.2, 0.1])
+        frames.append(torch.stack(list(render_face(face, motion))).float())
+    assert frames[0].shape == frames[1].shape == (5, *portrait.photo.shape)
+    assert torch.equal(frames[0][[0, 4]], frames[1][[0, 4]])
+    assert (frames[0] - frames[1]).abs().mean() < 2
+
+
 def test_the_photos_own_vector_is_the_source(enrolled):
     """What the fit reads of the photo is not performed on top of the photo."""
     face = enrolled(Rules(stitch=False)).volume

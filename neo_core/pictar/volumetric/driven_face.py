@@ -17,7 +17,7 @@ from ...geometry.head_model import HeadModel
 from ...governance import Grant
 from ..crop import Framing
 from ..head_crop import HeadCrop
-from ..paste_back import paste_back, rim_mask
+from ..paste_back import find_seat, paste_back, rim_mask
 from ..squares import Squares
 from . import openness
 from .driving import (
@@ -30,12 +30,13 @@ from .driving import (
     retargeted_lips,
     stitched,
 )
+from .dynamic_roi import Focus
 from .family import Renderer
 from .keypoints import FaceMotion, place
 from .lift import Volume, lift
 from .motion_bridge import Bridge, Sight, look_at, to_driving
 from .stitching import Stitching
-from .translate import render
+from .translate import pack, render
 
 NEAR = torch.tensor([0.5, 0.5])  # of the two eye centres: the depth at which the renderer has the middle of a face
 
@@ -55,6 +56,7 @@ class DrivenFace:
     ratios: Tensor  # [3] how far the photo's eyes are open, then its lips
     rules: Rules
     retargeted: tuple[str, ...]  # `openness.PARTS`
+    focus: Focus | None = None  # compute eyes and mouth more often than the rest
 
     def __repr__(self) -> str:
         return f"DrivenFace({self.photo.shape[1]} x {self.photo.shape[0]} pixels)"
@@ -116,6 +118,7 @@ def lift_face(
     grant: Grant,
     rules: Rules,
     retargeted: tuple[str, ...],
+    focus: Focus | None = None,
 ) -> DrivenFace:
     """Enrol a photo whose head was fitted: `camera` and `landmarks68` [68, 2] are in its pixels, `reference` [63] is
     its own motion vector. Raises InputError for a renderer without the public keypoints."""
@@ -128,7 +131,7 @@ def lift_face(
     ratios = torch.cat([eye_ratios(landmarks68), lip_ratio(landmarks68)[None]])
     stitching = deepcopy(renderer.stitching).cpu()
     return DrivenFace(
-        shown, crop, volume, source, stitching, bridge, sight, reference, ratios, rules, tuple(retargeted)
+        shown, crop, volume, source, stitching, bridge, sight, reference, ratios, rules, tuple(retargeted), focus
     )
 
 
@@ -138,7 +141,15 @@ def on_cpu(face: FaceMotion) -> FaceMotion:
 
 
 def render_face(face: DrivenFace, motion: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for."""
-    mask, photo = rim_mask(face.crop.size[0]), face.photo
-    for frame in render(face.volume, (face.keypoints(vector[None])[0] for vector in motion)):
-        yield paste_back(photo, frame.permute(2, 0, 1).float() / 255, face.square, mask)
+    """Frames u8 [H, W, 3], one per motion vector [63], made as they are asked for, or as far ahead as the focus wants.
+
+    They are pasted where the renderer is: on a GPU only whole frames leave it.
+    """
+    device = face.volume.source.volume.device
+    seat = find_seat(face.photo.shape[:2], face.square, rim_mask(face.crop.size[0])).to(device)
+    photo = face.photo.to(device)
+
+    def pasted(picture: Tensor) -> Tensor:
+        return seat.filled(photo, pack(picture).permute(2, 0, 1).float() / 255)
+
+    yield from render(face.volume, (face.keypoints(x[None])[0] for x in motion), focus=face.focus, finish=pasted)
