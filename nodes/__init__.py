@@ -9,6 +9,7 @@ from .emotion import EmotionState
 from .expression import EditExpression
 from .full_body import ChunkDenoiser, ContinuumSync, DecodeVideo, EncodeAnchor, LoadNeo2
 from .governance import Consent
+from .live_portrait import LoadLivePortrait
 from .loaders import LoadModels
 from .motion import DepthPlot, LoadMotion, PlotMotion, SaveMotion
 from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
@@ -48,6 +49,7 @@ NODES: list[type[io.ComfyNode]] = [
     ContinuumSync,
     DecodeVideo,
     SeamReport,
+    LoadLivePortrait,
 ]
 
 

@@ -4,7 +4,17 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import InputError
 from ..neo_core.vocal.sampler import LARGEST_SEED
-from .sockets import NeoAudio, NeoEmotion, NeoGrant, NeoGuidance, NeoIdentity, NeoModel, NeoMotion, NeoVolume
+from .sockets import (
+    NeoAudio,
+    NeoEmotion,
+    NeoGrant,
+    NeoGuidance,
+    NeoIdentity,
+    NeoModel,
+    NeoMotion,
+    NeoRenderer,
+    NeoVolume,
+)
 
 FRAMINGS = ("head and shoulders", "whole photo")
 FRAME_RATES = ("25", "23.976", "24", "29.97", "30", "48", "50", "59.94", "60")
@@ -44,6 +54,14 @@ def identity() -> NeoIdentity.Input:
 
 def volume() -> NeoVolume.Input:
     return NeoVolume.Input("volume", tooltip="From Enrol From Photo, Pictar Lift or Pictar Deform: the head in 3D")
+
+
+def renderer() -> NeoRenderer.Input:
+    return NeoRenderer.Input(
+        "renderer",
+        optional=True,
+        tooltip="From Load LivePortrait: a checkpoint that draws the portrait; left open, the 3D head wears the photo",
+    )
 
 
 def motion() -> NeoMotion.Input:

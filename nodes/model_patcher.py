@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from weakref import WeakValueDictionary
 
 from comfy import model_management
@@ -12,7 +12,9 @@ from torch import nn
 from ..neo_core.audio.encoder import AudioEncoder
 from ..neo_core.audio.loading import load_audio_encoder
 from ..neo_core.neo2.loading import load_dit, load_video_vae
+from ..neo_core.pictar.volumetric.family import Renderer
 from ..neo_core.pipelines.full_body import FullBodyModels, joined
+from ..neo_core.pipelines.live_portrait import LivePortrait, PublicRenderer, load_public, precision_on
 from ..neo_core.pipelines.talking_head import Models, load_models
 from ..neo_core.vocal.loading import load_vocal
 from .folders import FileState
@@ -49,10 +51,24 @@ class HostedFullBody:
         return f"HostedFullBody({len(self.patchers)} networks)"
 
 
+@dataclasses.dataclass(frozen=True)
+class HostedRenderer:
+    """The value of NEO_RENDERER: a public checkpoint, how it is to be driven, and ComfyUI's handle on it."""
+
+    public: PublicRenderer
+    choice: LivePortrait
+    patchers: tuple[CoreModelPatcher, ...]
+
+    def __repr__(self) -> str:
+        return f"HostedRenderer({len(self.patchers)} networks)"
+
+
 # What is loaded, for as long as somebody uses it: ComfyUI's cached outputs and what came of them. Held weakly, so that
 # memory comes back when ComfyUI drops those.
 _models: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedModels] = WeakValueDictionary()
 _bodies: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedFullBody] = WeakValueDictionary()
+_renderers: WeakValueDictionary[tuple[FileState, str], PublicRenderer] = WeakValueDictionary()
+_handles: WeakValueDictionary[int, CoreModelPatcher] = WeakValueDictionary()  # by the id of the renderer
 _encoders: WeakValueDictionary[FileState, CoreModelPatcher] = WeakValueDictionary()
 
 
@@ -85,6 +101,24 @@ def host_full_body(vae: FileState | None = None, dit: FileState | None = None) -
         patchers = (*analyser, *(_hosted(network) for network in networks))
         loaded = _bodies[vae, dit] = HostedFullBody(models, patchers, shared)
     return loaded
+
+
+def host_renderer(files: FileState, choice: LivePortrait) -> HostedRenderer:
+    """A public checkpoint; the same networks while anything uses them. They wait on the CPU, unless asked for another
+    in the precision that suits ComfyUI's device."""
+    precision = precision_on(model_management.get_torch_device().type == "cuda", choice)
+    public = _renderers.get((files, precision))
+    if public is None:
+        public = load_public(dataclasses.replace(choice, precision=precision), "cpu")
+        _renderers[files, precision] = public
+    return HostedRenderer(public, choice, (_handle(public.renderer),))
+
+
+def _handle(renderer: Renderer) -> CoreModelPatcher:
+    handle = _handles.get(id(renderer))
+    if handle is None or handle.model is not renderer:
+        handle = _handles[id(renderer)] = _hosted(renderer)
+    return handle
 
 
 def public_encoder(folder: FileState) -> CoreModelPatcher:
@@ -124,7 +158,27 @@ def body_on_device(models: object) -> Iterator[FullBodyModels]:
 
 
 @contextmanager
-def _resident(hosted: HostedModels | HostedFullBody) -> Iterator[None]:
+def renderer_on_device(renderer: object = None) -> Iterator[HostedRenderer | None]:
+    """The same of NEO_RENDERER; None, where none was given, is the geometric renderer, which needs no device."""
+    hosted = None if renderer is None else genuine(renderer, HostedRenderer, "renderer", "Load LivePortrait")
+    with _resident(hosted) if hosted else nullcontext():
+        yield hosted
+
+
+@contextmanager
+def with_renderer(renderer: Renderer) -> Iterator[None]:
+    """The networks of a portrait that was enrolled with them."""
+    with _resident(_Networks((_handle(renderer),))):
+        yield
+
+
+@dataclasses.dataclass(frozen=True)
+class _Networks:
+    patchers: tuple[CoreModelPatcher, ...]
+
+
+@contextmanager
+def _resident(hosted: HostedModels | HostedFullBody | HostedRenderer | _Networks) -> Iterator[None]:
     finished = False
     try:
         with memory_advice():
@@ -136,7 +190,7 @@ def _resident(hosted: HostedModels | HostedFullBody) -> Iterator[None]:
             release(hosted)
 
 
-def release(hosted: HostedModels | HostedFullBody) -> None:
+def release(hosted: HostedModels | HostedFullBody | HostedRenderer | _Networks) -> None:
     """Move the networks off the device."""
     for patcher in hosted.patchers:
         model_management.unload_model_and_clones(patcher)

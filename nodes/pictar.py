@@ -7,10 +7,11 @@ from ..neo_core.governance import require_grant
 from ..neo_core.pictar.geometric import draw, draw_mesh, pose
 from ..neo_core.pipelines.talking_head import write_video
 from . import inputs
+from .live_portrait import drawing
 from .media import to_image, to_waveform
 from .memory import memory_advice
-from .model_patcher import on_device
-from .portraits import EXCERPT, enrolled, excerpt, lifted, person_and_region, posed
+from .model_patcher import on_device, renderer_on_device
+from .portraits import EXCERPT, enrolled, excerpt, lifted, movable, person_and_region, posed
 from .progress import NodeProgress
 from .sockets import NeoIdentity, NeoVolume, genuine
 from .video import written
@@ -32,6 +33,7 @@ class EnrolFromPhoto(io.ComfyNode):
                 inputs.framing(),
                 inputs.size(),
                 inputs.face(),
+                inputs.renderer(),
             ],
             outputs=[
                 NeoIdentity.Output("identity", tooltip="Who speaks: shape and resting expression, for Generate Motion"),
@@ -40,10 +42,10 @@ class EnrolFromPhoto(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, models, photo, framing, size, face, consent=None):
+    def execute(cls, models, photo, framing, size, face, consent=None, renderer=None):
         grant = require_grant(consent)
-        with on_device(models) as engine:
-            avatar = enrolled(engine, photo, framing, size, face, grant)
+        with on_device(models) as engine, renderer_on_device(renderer) as public:
+            avatar = enrolled(engine, photo, framing, size, face, grant, renderer=public)
         return io.NodeOutput(avatar.identity, avatar.volume)
 
 
@@ -62,10 +64,12 @@ class Render(io.ComfyNode):
 
     @classmethod
     def execute(cls, volume, motion, audio=None):
-        head = lifted(volume)
+        head = movable(volume)
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
         sound = None if audio is None else to_waveform(audio)
-        return io.NodeOutput(written(head.grant, lambda path, tell: write_video(head, performance, path, sound, tell)))
+        with drawing(head):
+            video = written(head.grant, lambda path, tell: write_video(head, performance, path, sound, tell))
+        return io.NodeOutput(video)
 
 
 class Lift(io.ComfyNode):

@@ -4,13 +4,17 @@ import logging
 
 from torch import Tensor
 
+from ..neo_core.data_types import InputError
 from ..neo_core.governance import Grant
 from ..neo_core.pictar.geometric import Posed, Volume, pose
+from ..neo_core.pictar.volumetric.driven_face import DrivenFace
 from ..neo_core.pipelines.full_body import Anchor, FullBodyModels, encode_anchor
+from ..neo_core.pipelines.live_portrait import enrol_public
 from ..neo_core.pipelines.portrait import Portrait, find_portrait
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
 from .inputs import FACES, FRAMINGS, SIDES, chosen, within
 from .media import to_mask, to_photo
+from .model_patcher import HostedRenderer
 from .progress import NodeProgress
 from .sockets import genuine
 
@@ -28,12 +32,22 @@ def found(engine: Models | FullBodyModels, photo: object, face: int) -> Portrait
 
 
 def enrolled(
-    engine: Models, photo: object, framing: str, size: int, face: int, grant: Grant, mask: object = None
+    engine: Models,
+    photo: object,
+    framing: str,
+    size: int,
+    face: int,
+    grant: Grant,
+    mask: object = None,
+    renderer: HostedRenderer | None = None,
 ) -> Avatar:
-    """The person in an IMAGE, ready to be moved; a MASK tells better than the network which pixels are the person."""
+    """The person in an IMAGE, ready to be moved; a MASK tells better than the network which pixels are the person. A
+    public `renderer` draws them in the place of ours."""
     square = chosen(framing, FRAMINGS, "framing") == FRAMINGS[0]
     side = within(size, SIDES, "size") if square else None
     portrait = found(engine, photo, face)
+    if renderer:
+        return enrol_public(engine, renderer.public, portrait, side, renderer.choice, grant=grant)
     return enrol(
         engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
     )
@@ -50,6 +64,11 @@ def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> 
     return anchor
 
 
+def movable(volume: object) -> Volume | DrivenFace:
+    """The portrait of a NEO_VOLUME, whoever draws it."""
+    return volume if isinstance(volume, DrivenFace) else lifted(volume)
+
+
 def lifted(volume: object) -> Volume:
     """The portrait of a NEO_VOLUME, whatever poses it was put into."""
     return posed(volume).volume
@@ -59,6 +78,11 @@ def posed(volume: object) -> Posed:
     """A NEO_VOLUME in its poses; one that was only lifted is as photographed."""
     if isinstance(volume, Volume):
         return pose(volume, volume.reference[None])
+    if isinstance(volume, DrivenFace):
+        raise InputError(
+            "input volume is drawn by a LivePortrait checkpoint, which has no mesh; expected one that was enrolled "
+            "without a renderer, or connect it to Render"
+        )
     return genuine(volume, Posed, "volume", "Enrol From Photo or Pictar Deform")
 
 

@@ -51,16 +51,24 @@ class PublicRenderer:
 
 
 def load_public(choice: LivePortrait, device: str | None = None, *, calibrated: bool = True) -> PublicRenderer:
-    """The networks of a checkpoint, unless told where on the GPU if there is one, and the bridge that `calibrate` made
-    for it; without that, or not `calibrated`, the published sliders. Raises InputError naming what is missing."""
+    """The networks of a checkpoint, and the bridge that `calibrate` made for it; without that, or not `calibrated`, the
+    published sliders. They come to the GPU if there is one, or to a `device` in the precision that is then chosen.
+    Raises InputError naming what is missing."""
     if not choice.checkpoint.is_dir():
         found = "a file" if choice.checkpoint.is_file() else "nothing"
         raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    precision = choice.precision or ("float16" if device == "cuda" else "float32")
-    renderer = load_renderer(choice.checkpoint, dtype=PRECISIONS[precision], device=device)
+    gpu = torch.cuda.is_available()
+    dtype = PRECISIONS[choice.precision if device else precision_on(gpu, choice)]
+    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=device or ("cuda" if gpu else "cpu"))
     learnt = load_bridge(choice.checkpoint) if calibrated else None
     return PublicRenderer(renderer, learnt or slider_bridge())
+
+
+def precision_on(gpu: bool, choice: LivePortrait) -> str:
+    """In which numbers a checkpoint is to compute. Raises InputError for such as a CPU is not made for."""
+    if choice.precision == "float16" and not gpu:
+        raise InputError("precision float16 found without a GPU; expected float32 or bfloat16")
+    return choice.precision or ("float16" if gpu else "float32")
 
 
 def enrol_public(

@@ -18,7 +18,7 @@ from neo_core.pictar.volumetric.family import FAMILY, renderer_config
 from neo_core.pictar.volumetric.keypoints import place
 from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
 from neo_core.pipelines.clip import describe
-from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public
+from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public, precision_on
 from neo_core.pipelines.talking_head import Settings, speak, write_video
 
 PLAIN = Rules()
@@ -204,6 +204,14 @@ def test_a_checkpoint_is_a_folder(checkpoint):
         load_public(LivePortrait(checkpoint.parent / "elsewhere"))
     with pytest.raises(InputError, match="a file found at"):
         load_public(LivePortrait(checkpoint / "warping_module.safetensors"))
+
+
+def test_numbers_that_a_cpu_is_not_made_for(checkpoint):
+    choice = LivePortrait(checkpoint, precision="float16")
+    assert precision_on(True, choice) == precision_on(True, LivePortrait(checkpoint)) == "float16"
+    assert precision_on(False, LivePortrait(checkpoint)) == "float32"
+    with pytest.raises(InputError, match="precision float16 found without a GPU; expected float32 or bfloat16"):
+        precision_on(False, choice)
 
 
 def test_other_keypoints_are_refused(models, portrait, grant_for, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ const COLOURS = {
   NEO_EMOTION: "#d8739a",
   NEO_MOTION: "#b07cc6",
   NEO_VOLUME: "#6f8fd8",
+  NEO_RENDERER: "#5f7fa8",
   NEO_MODEL: "#9aa0a6",
   NEO_VIDEO_MODEL: "#7d8796",
   NEO_ANCHOR: "#c9a27e",
