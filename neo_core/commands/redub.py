@@ -9,6 +9,7 @@ from pathlib import Path
 from ..media.destination import check_writable
 from ..media.footage import inspect_footage
 from ..media.video import SUFFIXES
+from ..pictar.redrawn import DETAIL
 from ..pipelines import motion_file
 from ..pipelines.redub import LENIENT, STRICT, make_redub
 from ..pipelines.talking_head import Settings
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--face", type=int, metavar="K", help=text)
     text = f"frames without the face: {LENIENT}: left as they are; {STRICT}: stop (default: {LENIENT})"
     parser.add_argument("--lost", choices=(LENIENT, STRICT), default=LENIENT, help=text)
+    text = f"pixels that a face is drawn in, at most, on each side, for 4K (default: {DETAIL})"
+    parser.add_argument("--detail", type=options.size, default=DETAIL, metavar="N", help=text)
     options.add_performance(parser, DEFAULTS.steps)
     parser.add_argument("--audio-encoder", type=Path, metavar="FOLDER", help="what hears the speech, as in `animate`")
     parser.add_argument("--vocal", type=Path, metavar="FILE", help="a VOCAL trained on it (default: the embedded one)")
@@ -40,7 +43,7 @@ def execute(arguments: argparse.Namespace) -> int:
         check_writable(motion, motion_file.SUFFIXES, (clip, audio))
     wish = {"seed": arguments.seed, "steps": arguments.steps, "amplitudes": arguments.amplitude}
     settings = replace(DEFAULTS, fps=inspect_footage(clip).fps, emotion=options.emotion(arguments), **wish)
-    chosen = {"face": arguments.face, "lost": arguments.lost, "motion": motion}
+    chosen = {"face": arguments.face, "lost": arguments.lost, "detail": arguments.detail, "motion": motion}
     chosen["weights"] = (arguments.audio_encoder, arguments.vocal)
     with ProgressBar("rendering") as progress:
         report = make_redub(clip, audio, output, settings, **chosen, progress=progress)

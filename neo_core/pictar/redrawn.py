@@ -30,10 +30,22 @@ from .paste_back import paste_back
 from .squares import crop_grid, frame_head
 
 MARGIN, RISE = 1.7, 0.0  # side of the crop over the extent of the landmarks, and how far it is moved up
-FINEST = 512  # pixels of a crop: more take time, and show little
+DETAIL = 512  # pixels of a crop, at most, unless more are asked for: twice as many take four times as long
 NOSE, CHIN, CHEEKS = 33, 8, (3, 13)  # of the Multi-PIE 68: under the nose, and where the face ends
 BELOW = 0.35  # of the way from nose to chin that the mask reaches beyond the chin
 SOFT = 0.7  # share of the mask's radius from which on it fades
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a frame is drawn with."""
+
+    model: HeadModel
+    refiner: Refiner
+    detail: int = DETAIL  # pixels of a crop, at most
+
+    def __repr__(self) -> str:
+        return f"Means(detail={self.detail})"
 
 
 @dataclass(frozen=True)
@@ -50,19 +62,17 @@ class Inside:
 
 
 @torch.no_grad()
-def look_inside(frame: Tensor, head: Head, model: HeadModel, refiner: Refiner, *, grant: Grant) -> Inside:
+def look_inside(frame: Tensor, head: Head, means: Means, *, grant: Grant) -> Inside:
     """The colours that a frame u8 [H, W, 3] gives teeth and tongue; of its own teeth, where it shows some."""
-    mouth = _lifted(frame, head, model, refiner, grant)[1].mouth
+    mouth = _lifted(frame, head, means, grant)[1].mouth
     return Inside(mouth.white, mouth.palette, mouth.light)
 
 
 @torch.no_grad()
-def redrawn(
-    frame: Tensor, head: Head, motion: Tensor, inside: Inside, model: HeadModel, refiner: Refiner, *, grant: Grant
-) -> Tensor:
+def redrawn(frame: Tensor, head: Head, motion: Tensor, inside: Inside, means: Means, *, grant: Grant) -> Tensor:
     """The frame u8 [H, W, 3] with the mouth of a motion vector [63]. The head is in its pixels, and the grant must be
     for this frame."""
-    crop, volume = _lifted(frame, head, model, refiner, grant)
+    crop, volume = _lifted(frame, head, means, grant)
     mouth = list(REGIONS["mouth"])
     moved = volume.reference.clone()
     moved[mouth] = motion[mouth]
@@ -74,12 +84,12 @@ def redrawn(
     return paste_back(frame, drawn, crop.square, mask)
 
 
-def _lifted(frame: Tensor, head: Head, model: HeadModel, refiner: Refiner, grant: Grant) -> tuple[HeadCrop, Volume]:
+def _lifted(frame: Tensor, head: Head, means: Means, grant: Grant) -> tuple[HeadCrop, Volume]:
     square = frame_head(head.face.landmarks68[None], MARGIN, RISE)
-    size = min(FINEST, 2 * round(float(square.side[0]) / 2))
+    size = min(means.detail, 2 * round(float(square.side[0]) / 2))
     crop = HeadCrop(frame, square, (size, size))
-    bust = build_bust(model, in_crop(head.fit, crop))
-    return crop, dress(bust, bust, crop, torch.ones(size, size), grant, refiner, DRAWN)
+    bust = build_bust(means.model, in_crop(head.fit, crop))
+    return crop, dress(bust, bust, crop, torch.ones(size, size), grant, means.refiner, DRAWN)
 
 
 def in_crop(fit: HeadFit, crop: HeadCrop) -> HeadFit:

@@ -19,16 +19,15 @@ import torch
 from torch import Tensor
 
 from ..data_types import STYLE_SIZE, Identity, InputError, MotionLatents, Progress, silent
-from ..geometry.head_model import HeadModel
 from ..governance import TALKING_HEAD, Grant, authorise, fingerprint, while_allowed
 from ..media.audio import Sound, inspect_sound
 from ..media.footage import Footage, inspect_footage
 from ..media.video import VideoWriter, read_frames
 from ..motion_space import EXPRESSION
-from ..pictar.geometric.refine import Refiner, load_refiner
+from ..pictar.geometric.refine import load_refiner
 from ..pictar.head_track import Choice, Head, followed, heads, sighting
 from ..pictar.lost_faces import Lost
-from ..pictar.redrawn import Inside, look_inside, redrawn
+from ..pictar.redrawn import DETAIL, Inside, Means, look_inside, redrawn
 from ..runtime.threads import in_order, one_thread
 from ..timebase import frame_count
 from .clip import EMBEDDED, Weights
@@ -64,13 +63,14 @@ def redub(
     *,
     grant: Grant,
     lost: str = LENIENT,
+    detail: int = DETAIL,
     progress: Progress = silent,
     kept: list[Tensor] | None = None,
 ) -> list[Lost]:
     """Write the clip with its person speaking a sound; returns the frames that did not show the face.
 
     `portrait` is the first frame of the clip with the face, which the grant must be for. A list `kept` collects the
-    motion, [63] each.
+    motion, [63] each. Faces are drawn in at most `detail` pixels.
     """
     grant.require(TALKING_HEAD)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
@@ -79,7 +79,7 @@ def redub(
     found = _found(models, footage, choose, told)
     identity, found = _who(models, found)
     motion = _at_moments(perform(models, sound, identity, settings, told.again), footage, kept)
-    drawing = _Drawing(models.head, load_refiner())
+    drawing = _Drawing(Means(models.head, load_refiner(), detail))
     items = _items(footage, found, motion, portrait, grant, lost, report)
     with VideoWriter(output, footage.size, footage.fps, sound, ticks=footage.ticks) as writer:
         progress(0, footage.frames, None)
@@ -177,23 +177,22 @@ def _tell(report: list[Lost], number: int) -> None:
 class _Drawing:
     """Draws frames, all with the inside of the mouth that the first one shows."""
 
-    def __init__(self, model: HeadModel, refiner: Refiner) -> None:
-        self._model, self._refiner = model, refiner
+    def __init__(self, means: Means) -> None:
+        self._means = means
         self._inside: Inside | None = None
 
     def watch(self, items: Iterable[Item]) -> Iterator[Item]:
         """The same, looked at in their order."""
         for item in items:
             if self._inside is None and item.head is not None:
-                self._inside = look_inside(item.frame, item.head, self._model, self._refiner, grant=item.grant)
+                self._inside = look_inside(item.frame, item.head, self._means, grant=item.grant)
             yield item
 
     def draw(self, item: Item) -> Tensor:
         """The frame. u8 [H, W, 3]"""
         if item.head is None:
             return item.frame
-        given = (item.motion, self._inside, self._model, self._refiner)
-        return redrawn(item.frame, item.head, *given, grant=item.grant)
+        return redrawn(item.frame, item.head, item.motion, self._inside, self._means, grant=item.grant)
 
 
 def make_redub(
@@ -204,6 +203,7 @@ def make_redub(
     *,
     face: int | None = None,
     lost: str = LENIENT,
+    detail: int = DETAIL,
     motion: Path | None = None,
     weights: Weights = EMBEDDED,
     progress: Progress,
@@ -219,7 +219,7 @@ def make_redub(
     grant = authorise(looks, TALKING_HEAD, source=str(clip), face=face)
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_face, name=clip, number=face)
-    own = {"grant": grant, "lost": lost, "progress": progress, "kept": kept}
+    own = {"grant": grant, "lost": lost, "detail": detail, "progress": progress, "kept": kept}
     report = redub(models, footage, portrait, sound, output, settings, choose, **own)
     if motion:
         save_motion(motion, MotionLatents(torch.stack(kept), footage.fps))
@@ -231,6 +231,7 @@ def make_redub(
         "sound_seconds": sound.seconds,
         "width": footage.size[1],
         "height": footage.size[0],
+        "detail": detail,
         "lost_policy": lost,
         "lost": [run.told(footage.fps) for run in report],
         "seed": settings.seed,

@@ -36,19 +36,19 @@ def test_defaults(asked, tmp_path, capsys):
     assert (clip.name, audio.name, output) == ("her.mp4", "speech.wav", tmp_path / "out.mp4")
     assert settings.fps == 30
     del options["progress"]
-    assert options == {"face": None, "lost": "pass", "motion": None, "weights": (None, None)}
+    assert options == {"face": None, "lost": "pass", "detail": 512, "motion": None, "weights": (None, None)}
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01\n"
     assert "3 frames without the face are as they were" in told.err
 
 
 def test_every_wish_arrives(asked, tmp_path, capsys):
-    options = "--lost error --face 2 --seed 7 --steps 4 --emotion happy --emotion-strength 0.5 --json"
+    options = "--lost error --face 2 --detail 1024 --seed 7 --steps 4 --emotion happy --emotion-strength 0.5 --json"
     assert run(tmp_path, *options.split(), "--amplitude", "mouth 1.2") == 0
     (((*_, settings), chosen),) = asked
     assert (settings.seed, settings.steps, settings.emotion) == (7, 4, Emotion("happy", 0.5))
     assert settings.amplitudes == (("mouth", 1.2),)
-    assert (chosen["face"], chosen["lost"]) == (2, "error")
+    assert (chosen["face"], chosen["lost"], chosen["detail"]) == (2, "error", 1024)
     assert json.loads(capsys.readouterr().out)["frames"] == 30
 
 

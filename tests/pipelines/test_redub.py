@@ -22,7 +22,7 @@ from neo_core.pictar.fit import HeadFit
 from neo_core.pictar.geometric.refine import load_refiner
 from neo_core.pictar.head_crop import HeadCrop
 from neo_core.pictar.head_track import Head
-from neo_core.pictar.redrawn import in_crop, look_inside, mouth_mask, redrawn
+from neo_core.pictar.redrawn import Means, in_crop, look_inside, mouth_mask, redrawn
 from neo_core.pictar.squares import Squares
 from neo_core.pipelines import redub as pipeline
 from neo_core.pipelines.motion_file import load_motion
@@ -53,9 +53,9 @@ def speaking(jaw: float) -> torch.Tensor:
 def test_only_the_mouth_changes(portrait, head, grant_for):
     photo = portrait.photo
     grant = grant_for(photo, portrait.face.landmarks68)
-    model, refiner = load_head_model(), load_refiner()
-    inside = look_inside(photo, head, model, refiner, grant=grant)
-    opened = redrawn(photo, head, speaking(0.5), inside, model, refiner, grant=grant)
+    means = Means(load_head_model(), load_refiner())
+    inside = look_inside(photo, head, means, grant=grant)
+    opened = redrawn(photo, head, speaking(0.5), inside, means, grant=grant)
     changed = (opened != photo).any(-1)
     lips = portrait.face.landmarks68[48:68]
     eyes = portrait.face.landmarks68[36:48]
@@ -64,7 +64,7 @@ def test_only_the_mouth_changes(portrait, head, grant_for):
     assert not changed[: int(eyes[:, 1].amax()) + 2].any()
     assert not changed[:, :20].any()
     assert not changed[:, -20:].any()
-    still = redrawn(photo, head, speaking(0.0), inside, model, refiner, grant=grant)
+    still = redrawn(photo, head, speaking(0.0), inside, means, grant=grant)
     assert (still.int() - photo.int()).abs().float().mean() < (opened.int() - photo.int()).abs().float().mean() / 4
 
 
@@ -72,7 +72,7 @@ def test_a_frame_needs_its_own_grant(portrait, head, grant_for):
     other = portrait.photo.flip(1)
     grant = grant_for(portrait.photo, portrait.face.landmarks68)
     with pytest.raises(ConsentRequired, match="another picture"):
-        look_inside(other, head, load_head_model(), load_refiner(), grant=grant)
+        look_inside(other, head, Means(load_head_model(), load_refiner()), grant=grant)
 
 
 @pytest.mark.parametrize("tilt", [0.0, 23.0, -40.0])
