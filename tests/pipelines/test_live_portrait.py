@@ -190,6 +190,33 @@ def test_open_lips_and_eyes_have_larger_ratios():
     assert 0.2 < eyes[0] < 0.5
 
 
+@pytest.mark.parametrize("own", [0.15, 0.3, 0.45])
+def test_shut_eyes_are_shut_whatever_their_shape(own):
+    """Eyes that are open wider than the mean head's close as far, and those that are half closed do not jump."""
+    reference = torch.zeros(63)
+    sides = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
+    reference[sides] = 0.2
+    motion = reference.repeat(11, 1)
+    motion[:, sides] = torch.linspace(0, 1, 11)[:, None]
+    ratios = openness.wanted("eyes", torch.tensor(own), motion, reference)
+    assert ratios[2] == pytest.approx(own)
+    assert ratios[10] < 0.05 * own
+    steps = ratios.diff()
+    assert (steps < 0).all()
+    assert steps.abs().max() < 0.25 * own
+
+
+def test_lips_that_meet_in_speech_meet_in_the_picture():
+    """A photo with parted lips, of which the fit reads less than there is: /p b m/ still close them."""
+    reference, motion = torch.zeros(63), torch.zeros(2, 63)
+    reference[INDEX["jawOpen"]] = 0.1
+    motion[1, INDEX["jawOpen"]] = 0.3
+    shut, spoken = openness.wanted("lips", torch.tensor(0.2), motion, reference)
+    still = openness.openness("lips", reference[None])
+    assert shut < 0.03
+    assert spoken == pytest.approx(float(0.2 + openness.openness("lips", motion[1:]) - still), abs=1e-6)
+
+
 # --- what cannot be used ----------------------------------------------------------------------------------------------
 
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from ...geometry.head_model import landmarks, load_head_model
-from ...motion_space import EXPRESSION, INDEX
+from ...motion_space import EXPRESSION, INDEX, SIZE
 from .driving import eye_ratios, lip_ratio
 
 PARTS = ("eyes", "lips")
 LIDS = ("eyeBlink", "eyeWide", "eyeSquint")
 JAW = ("jawOpen", "mouthClose")
 LIPS = ("mouthLowerDown", "mouthUpperUp")
+ALMOST = 0.005  # ratio that is as good as shut
 WIDEST = 0.8  # ratio up to which the public networks are asked
 
 
@@ -42,9 +43,22 @@ def openness(part: str, motion: Tensor) -> Tensor:
 
 
 def wanted(part: str, own: Tensor, motion: Tensor, reference: Tensor) -> Tensor:
-    """The ratio that a portrait whose own one is `own` [] should open to. [T]"""
-    change = openness(part, motion) - openness(part, reference[None])
-    return (own + change).clamp(0, WIDEST)
+    """The ratio that a portrait whose own one is `own` [] should open to. [T]
+
+    Wider than in the photo by as much as the mean head; closing in proportion, so that what is shut is shut whatever
+    the shape of these eyes.
+    """
+    shut = openness(part, _shut(part)[None])
+    open_to, still = openness(part, motion) - shut, openness(part, reference[None]) - shut
+    share = (open_to + ALMOST) / (still + ALMOST).clamp(min=ALMOST / 2)
+    return torch.where(open_to >= still, own + open_to - still, own * share.clamp(0, 1)).clamp(0, WIDEST)
+
+
+def _shut(part: str) -> Tensor:
+    """The motion vector of closed eyes, or of closed lips, which is rest. [63]"""
+    motion = torch.zeros(SIZE)
+    motion[[INDEX[f"eyeBlink_{side}"] for side in "LR"]] = float(part == "eyes")
+    return motion
 
 
 @cache
