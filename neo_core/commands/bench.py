@@ -16,6 +16,7 @@ from ..evaluation import (
     full_body_speed,
     motion,
     pictar_parity,
+    pictar_roi,
     pictar_speed,
     talking_head,
     video_vae_speed,
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reader", type=Path, metavar="FILE", help="made by `train mouth-reader` (bench neo2)")
     parser.add_argument("--dit", type=Path, metavar="FILE", help="another DiT than the embedded one (bench neo2)")
     parser.add_argument("--vae", type=Path, metavar="FILE", help="another video autoencoder likewise (bench neo2)")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="a trained public renderer (bench pictar)")
     parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
     parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
@@ -140,6 +142,8 @@ def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str
         "published": lambda: pictar_parity.beside_the_published(public),
         "cpu": lambda: pictar_speed.on_cpu(public, notes),
         "cuda": lambda: pictar_speed.on_cuda(public, notes),
+        "roi": lambda: pictar_roi.savings(public, notes),
+        "roi-pictures": lambda: pictar_roi.on_trained(arguments.checkpoint, notes),
     }
     values = run(chosen(parts, arguments.only))
     return values, _noted(notes)

@@ -46,7 +46,7 @@ class Focus:
     interval: int = 8  # frames from one keyframe to the next, at most
     drift: float = 0.03  # how far, in half frames, any keypoint of the head may be from where the keyframe has it
     idle: float = 0.002  # lips or eyes whose keypoints move less than that against the head get no window
-    halo: int = 3  # cells around a window that the middle blocks compute
+    halo: int = 4  # cells around a window that the middle blocks compute
     bucket: int = 4  # cells: sides of windows are multiples of it
     keypoints: tuple[tuple[str, tuple[int, ...]], ...] = (("lips", LIPS), ("eyes", EYES))
 
