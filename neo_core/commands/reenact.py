@@ -12,11 +12,14 @@ from ..media.video import SUFFIXES
 from ..pictar.lost_faces import POLICIES
 from ..pictar.transfer import REGION, RELATIONS
 from ..pipelines import motion_file
+from ..pipelines.imitation import ANCHORS, make_imitation
+from ..pipelines.live_portrait import LivePortrait
 from ..pipelines.reenactment import Reenactment, make_reenactment
 from . import options
 from .progress import ProgressBar, clock
 
 DEFAULTS = Reenactment()
+READERS = ("analysis", "checkpoint")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
     options.add_renderer(parser)
+    own = parser.add_argument_group("with --renderer liveportrait")
+    text = "who reads the driving head: our portrait analysis, or the checkpoint's motion extractor"
+    own.add_argument("--read-by", choices=READERS, default=READERS[0], help=f"{text} (default: {READERS[0]})")
+    text = f"what --read-by {READERS[1]} measures from: {_listed(ANCHORS)} (default: quiet)"
+    own.add_argument("--anchor", choices=tuple(ANCHORS), help=text)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -47,13 +55,20 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_writable(arguments.output, SUFFIXES, (driving, photo))
     if motion:
         check_writable(motion, motion_file.SUFFIXES, (driving, photo))
+    public = options.renderer(arguments)
+    _check_reader(arguments, public)
     settings = Reenactment(
         arguments.move, arguments.relation, arguments.lost, not arguments.unsteadied, arguments.amplitude
     )
     chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size}
-    chosen |= {"motion": motion, "public": options.renderer(arguments)}
+    chosen |= {"motion": motion, "public": public}
     with ProgressBar("rendering") as progress:
-        report = make_reenactment(driving, photo, output, settings, **chosen, progress=progress)
+        if arguments.read_by == READERS[1]:
+            report = make_imitation(
+                driving, photo, output, **chosen, **_imitation(arguments, public), progress=progress
+            )
+        else:
+            report = make_reenactment(driving, photo, output, settings, **chosen, progress=progress)
     if arguments.json:
         print(json.dumps(report))
     else:
@@ -61,6 +76,26 @@ def execute(arguments: argparse.Namespace) -> int:
         print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])} {sound}")
         _tell_lost(report)
     return 0
+
+
+def _imitation(arguments: argparse.Namespace, public: LivePortrait) -> dict:
+    """What the checkpoint's own reading is asked for."""
+    region = public.rules.region if arguments.move == DEFAULTS.region else arguments.move
+    relative, anchor = arguments.relation != "absolute", arguments.anchor or "quiet"
+    return {"relative": relative, "region": region, "anchor": anchor, "lost": arguments.lost}
+
+
+def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) -> None:
+    """Raise InputError for options that the chosen reader has no use for."""
+    if arguments.read_by == READERS[0]:
+        if arguments.anchor:
+            raise InputError(f"--anchor found with --read-by {READERS[0]}, expected --read-by {READERS[1]}")
+        return
+    if public is None:
+        raise InputError(f"--read-by {READERS[1]} found without a checkpoint, expected --renderer liveportrait with it")
+    for name in ("amplitude", "unsteadied"):
+        if getattr(arguments, name):
+            raise InputError(f"--{name} found with --read-by {READERS[1]}, expected --read-by {READERS[0]}")
 
 
 def _tell_lost(report: dict) -> None:

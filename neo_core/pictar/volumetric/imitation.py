@@ -1,0 +1,95 @@
+"""Imitation: the renderer's own motion extractor reads a driving head, and its keypoints move by what it says.
+
+Nothing passes through our motion space, so whatever the checkpoint can tell of a face reaches the portrait. A reading
+is one row of numbers, for one frame: turn, expression, scale, place, and how far eyes and lips are open.
+
+Letters: T frames, K keypoints, N = 15 + 3 K.
+"""
+
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor
+
+from ..head_crop import HeadCrop
+from .driven_face import DrivenFace, on_cpu
+from .driving import (
+    OPEN_LIPS,
+    Driving,
+    closed_lips,
+    drive,
+    driving_of,
+    eye_ratios,
+    lip_ratio,
+    quiet_frame,
+    retargeted_eyes,
+    retargeted_lips,
+    stitched,
+)
+from .family import Renderer
+from .keypoints import place
+from .lift import read_picture
+from .motion_bridge import to_motion
+
+SPEAKING = ("all", "expression", "lips")  # regions that move the lips
+
+
+@dataclass(frozen=True)
+class Imitator(DrivenFace):
+    """A portrait that readings of a driving head move, measured from one of them."""
+
+    anchor: Tensor = field(kw_only=True)  # [N]
+
+    @torch.no_grad()
+    def keypoints(self, motion: Tensor) -> Tensor:
+        """Where readings have them. [T, N] -> [T, K, 3]"""
+        still = place(self.source)
+        moves, eyes, lips = unpack(motion)
+        first, eyes_then, lips_then = unpack(self.anchor[None])
+        moved = drive(self.source, moves, first, self.rules)
+        own, wide = self.ratios, self.ratios[:2].mean()
+        relative = self.rules.relative
+        if "eyes" in self.retargeted:  # shut when the driver's are
+            reached = (wide + eyes - eyes_then).clamp(min=0) if relative else eyes
+            wanted = wide * (eyes / eyes_then.clamp(min=OPEN_LIPS))
+            moved = moved + retargeted_eyes(self.stitching, still, own[:2], reached, wanted)
+        if "lips" in self.retargeted:  # as far open as the driver's
+            reached = (own[2] + lips - lips_then).clamp(min=0) if relative else lips
+            moved = moved + retargeted_lips(self.stitching, still, own[2:], reached, lips)
+        placed = stitched(self.stitching, still, moved, self.rules)
+        if not relative or "lips" in self.retargeted or self.rules.region not in SPEAKING or lips_then >= OPEN_LIPS:
+            return placed
+        return placed + closed_lips(self.stitching, still, own[2:])  # or they would be parted throughout
+
+    def motion(self, readings: Tensor) -> Tensor:
+        """The same as our motion vectors, as far as those can say it. [T, N] -> [T, 63]"""
+        moves, first = unpack(readings)[0], unpack(self.anchor[None])[0]
+        return to_motion(self.bridge, self.sight, moves, first, self.reference)
+
+
+def imitator(face: DrivenFace, readings: Tensor, anchor: str) -> Imitator:
+    """A portrait ready to be moved by readings [T, N], measured from the `first` of them or from the `quiet` one."""
+    moves, _, lips = unpack(readings)
+    frame = quiet_frame(moves, lips) if anchor == "quiet" else 0
+    return Imitator(**{one.name: getattr(face, one.name) for one in fields(DrivenFace)}, anchor=readings[frame])
+
+
+@torch.no_grad()
+def read_head(renderer: Renderer, crop: HeadCrop, landmarks68: Tensor) -> Tensor:
+    """What a renderer's motion extractor reads of a head; `landmarks68` [68, 2] tell eyes and lips. [N]"""
+    picture = read_picture(crop.image, renderer.config.appearance.side)
+    face = renderer.motion(picture.to(next(renderer.motion.parameters()).device))
+    return pack(driving_of(on_cpu(face)), eye_ratios(landmarks68).mean()[None], lip_ratio(landmarks68)[None])[0]
+
+
+def pack(driving: Driving, eyes: Tensor, lips: Tensor) -> Tensor:
+    """Driving of T frames with ratios [T] as rows. [T, N]"""
+    parts = (driving.rotation, driving.expression, driving.scale, driving.translation, eyes, lips)
+    return torch.cat([part.reshape(len(driving), -1) for part in parts], 1)
+
+
+def unpack(readings: Tensor) -> tuple[Driving, Tensor, Tensor]:
+    """The driving, and the ratios of eyes and lips [T], of rows [T, N]."""
+    turn, expression, scale, shift, ratios = readings.split([9, readings.shape[1] - 15, 1, 3, 2], 1)
+    driving = Driving(turn.unflatten(1, (3, 3)), expression.unflatten(1, (-1, 3)), scale[:, 0], shift)
+    return driving, ratios[:, 0], ratios[:, 1]

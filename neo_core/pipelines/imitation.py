@@ -1,0 +1,143 @@
+"""Re-enactment in which a public checkpoint reads the driving head itself (`pictar.volumetric.imitation`).
+
+    video -> faces, first pass -> one square for all frames -> second pass: crops -> readings, gaps filled -> keypoints
+
+The square is the mean of all frames' own, as published: one that follows the face would take its movement away.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data_types import InputError, MotionLatents, Progress, silent
+from ..governance import REENACTMENT
+from ..media.footage import Footage, inspect_footage
+from ..media.video import read_frames
+from ..pictar.head_crop import HeadCrop
+from ..pictar.head_track import Choice, followed
+from ..pictar.lost_faces import Lost, without_gaps
+from ..pictar.squares import Squares, frame_head
+from ..pictar.volumetric.driven_face import DrivenFace
+from ..pictar.volumetric.family import Renderer
+from ..pictar.volumetric.imitation import imitator, read_head
+from .clip import describe, enrol_photo
+from .frame_progress import FrameProgress
+from .live_portrait import LivePortrait
+from .motion_file import save_motion
+from .portrait import choose_face
+from .talking_head import Avatar, Models, load_models, write_frames
+
+ANCHORS = {"quiet": "the frame with the lips closed and the face most as usual", "first": "the first frame"}
+HEAD, RISE = 2.2, 0.1  # of the square around a driving head, as published
+
+
+def read_driving(
+    models: Models, renderer: Renderer, footage: Footage, choose: Choice, lost: str, progress: Progress = silent
+) -> tuple[Tensor, list[Lost]]:
+    """Readings of every frame of a video, those without the face made up by a policy. [T, N]
+
+    Raises InputError when no frame shows the face.
+    """
+    report: list[Lost] = []
+    pictures = (picture for _, picture in read_frames(footage.path))
+    points = [face and face.landmarks68 for face in followed(models.analyser, pictures, choose)]
+    seen = [one for one in points if one is not None]
+    if not seen:
+        raise InputError(f"no human face found in {footage.path}; expected a video that shows one clearly")
+    square = mean_square(torch.stack(seen))
+
+    def readings() -> Iterator[Tensor | None]:
+        for done, ((_, picture), landmarks68) in enumerate(zip(read_frames(footage.path), points, strict=True)):
+            progress(done, footage.frames, None)
+            crop = HeadCrop(picture, square, (renderer.config.side,) * 2)
+            yield None if landmarks68 is None else read_head(renderer, crop, landmarks68)
+
+    filled = list(without_gaps(readings(), lost, report, footage.path))
+    first = next(one for one in filled if one is not None)
+    return torch.stack([first if one is None else one for one in filled]), report
+
+
+def mean_square(landmarks68: Tensor) -> Squares:
+    """One level square for the faces of all frames. [T, 68, 2]"""
+    squares = frame_head(landmarks68, HEAD, RISE)
+    return Squares(squares.center.mean(0, keepdim=True), squares.side.mean(0, keepdim=True), torch.zeros(1))
+
+
+def imitate(
+    models: Models,
+    avatar: Avatar,
+    footage: Footage,
+    output: Path,
+    choose: Choice,
+    *,
+    lost: str,
+    anchor: str,
+    progress: Progress = silent,
+    kept: list[Tensor] | None = None,
+) -> list[Lost]:
+    """Move a portrait that a public checkpoint draws by what that checkpoint reads of a video; frames, moments and
+    sound are the video's. A list `kept` collects the motion [T, 63]. Returns where the face was lost."""
+    face = avatar.volume
+    if not isinstance(face, DrivenFace):
+        raise InputError("the geometric renderer found, which reads no faces; expected a LivePortrait checkpoint")
+    face.grant.require(REENACTMENT)
+    told = FrameProgress(progress, footage.frames)
+    readings, report = read_driving(models, face.volume.renderer, footage, choose, lost, told.again)
+    moved = imitator(face, readings, anchor)
+    if kept is not None:
+        kept.append(moved.motion(readings))
+    write_frames(moved, [readings], len(readings), output, footage.fps, footage.sound, told, moments=footage.moments)
+    face.grant.require(REENACTMENT)
+    return report
+
+
+def make_imitation(
+    driving: Path,
+    photo: Path,
+    output: Path,
+    *,
+    public: LivePortrait,
+    relative: bool = True,
+    region: str = "all",
+    anchor: str = "quiet",
+    lost: str = "hold",
+    face: int | None = None,
+    driving_face: int | None = None,
+    size: int | None = None,
+    motion: Path | None = None,
+    progress: Progress,
+) -> dict:
+    """From files to a file; returns a report of plain values. The performance, as far as our motion vectors can say it,
+    goes to `motion`."""
+    started = time.monotonic()
+    footage = inspect_footage(driving)
+    models = load_models()
+    chosen = replace(public, rules=replace(public.rules, relative=relative, region=region))
+    avatar = enrol_photo(models, photo, face, size, chosen, REENACTMENT)
+    kept: list[Tensor] | None = [] if motion else None
+    choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
+    wishes = {"lost": lost, "anchor": anchor, "progress": progress, "kept": kept}
+    report = imitate(models, avatar, footage, output, choose, **wishes)
+    if motion:
+        save_motion(motion, MotionLatents(kept[0], footage.fps, avatar.identity.reference))
+    return {
+        "output": str(output),
+        "frames": footage.frames,
+        "fps": str(footage.fps),
+        "seconds": footage.seconds,
+        "sound": footage.sound is not None,
+        "even": footage.moments is None,
+        "region": region,
+        "relation": "relative" if relative else "absolute",
+        "read_by": "checkpoint",
+        "anchor": anchor,
+        "lost_policy": lost,
+        "lost": [run.told(footage.fps) for run in report],
+        **describe(avatar),
+        "elapsed": round(time.monotonic() - started, 2),
+    }

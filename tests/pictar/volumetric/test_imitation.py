@@ -1,0 +1,119 @@
+"""A portrait that imitates what a checkpoint's own extractor reads of another head."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from neo_core.geometry.camera import Camera
+from neo_core.motion_space import INDEX
+from neo_core.pictar.volumetric.driven_face import DrivenFace
+from neo_core.pictar.volumetric.driving import Rules, closed_lips, drive, driving_of, stitched
+from neo_core.pictar.volumetric.imitation import imitator, pack, unpack
+from neo_core.pictar.volumetric.keypoints import place
+from neo_core.pictar.volumetric.motion_bridge import Sight, slider_bridge, to_driving
+from neo_core.pictar.volumetric.stitching import Stitching, StitchingConfig
+
+from .test_driving import face
+
+
+@pytest.fixture
+def portrait():
+    """portrait(rules, retargeted, lips) -> DrivenFace: as far as keypoints go."""
+    torch.manual_seed(3)
+    stitching = Stitching(StitchingConfig(21, (16, 16), (16, 8), (16, 16, 8)))
+    for parameter in stitching.parameters():
+        parameter.data *= 4  # as they are drawn, the ratios hardly matter to them
+    camera = Camera(torch.tensor(1000.0), torch.tensor([256.0, 256.0]), torch.eye(3), torch.tensor([0.0, 0.0, -60.0]))
+    to_square = torch.tensor([[1 / 256, 0.0, -1.0], [0.0, 1 / 256, -1.0]])
+    sight = Sight(camera, to_square, torch.tensor([0.0, 2.0, 8.0]), torch.tensor([0.0, -5.0, -1.0]))
+
+    def make(rules: Rules, retargeted: tuple[str, ...] = (), lips: float = 0.0) -> DrivenFace:
+        ratios = torch.tensor([0.3, 0.32, lips])
+        parts = (SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), face(1, 1), stitching, slider_bridge())
+        return DrivenFace(*parts, sight, torch.zeros(63), ratios, rules, retargeted)
+
+    return make
+
+
+@pytest.fixture
+def readings():
+    """Six frames of another head; the lips are closed in the fourth only."""
+    eyes, lips = torch.tensor([0.3, 0.0, 0.2, 0.31, 0.3, 0.3]), torch.tensor([0.2, 0.3, 0.1, 0.0, 0.25, 0.4])
+    return pack(driving_of(face(6, 2)), eyes, lips)
+
+
+def test_readings_are_rows_of_numbers(readings):
+    driving, eyes, lips = unpack(readings)
+    assert readings.shape == (6, 78)
+    assert torch.equal(pack(driving, eyes, lips), readings)
+    assert torch.equal(driving.expression, driving_of(face(6, 2)).expression)
+
+
+@pytest.mark.parametrize(("anchor", "frame"), [("first", 0), ("quiet", 3)])
+def test_it_is_measured_from_a_frame(portrait, readings, anchor, frame):
+    mirror = imitator(portrait(Rules(stitch=False)), readings, anchor)
+    moved = mirror.keypoints(readings)
+    torch.testing.assert_close(moved[frame], place(mirror.source)[0], atol=1e-5, rtol=0)
+    expected = drive(mirror.source, unpack(readings)[0], unpack(readings[frame : frame + 1])[0], mirror.rules)
+    torch.testing.assert_close(moved, expected, atol=1e-6, rtol=0)
+
+
+def test_rules_reach_it(portrait, readings):
+    rules = Rules(relative=False, region="lips", multiplier=0.5)
+    mirror = imitator(portrait(rules), readings, "first")
+    moves, still = unpack(readings)[0], place(mirror.source)
+    expected = stitched(mirror.stitching, still, drive(mirror.source, moves, moves[:1], rules), rules)
+    torch.testing.assert_close(mirror.keypoints(readings), expected)
+
+
+def test_parted_lips_of_a_photo_are_closed_first(portrait, readings):
+    """... where the driver's are closed in the frame that is measured from, and the lips are driven at all."""
+    shut, parted = (imitator(portrait(Rules(), lips=lips), readings, "quiet") for lips in (0.0, 0.2))
+    change = parted.keypoints(readings) - shut.keypoints(readings)
+    expected = closed_lips(parted.stitching, place(parted.source), torch.tensor([0.2]))
+    torch.testing.assert_close(change, expected.expand_as(change), atol=1e-6, rtol=0)
+    for rules, anchor in ((Rules(region="eyes"), "quiet"), (Rules(relative=False), "quiet"), (Rules(), "first")):
+        one, other = (imitator(portrait(rules, lips=lips), readings, anchor) for lips in (0.0, 0.2))
+        assert torch.equal(one.keypoints(readings), other.keypoints(readings))
+
+
+def test_retargeted_parts_open_as_the_drivers(portrait, readings):
+    """Eyes in proportion, so that shut ones shut; lips as far as the driver's. What is added leads there from where the
+    motion by itself would."""
+    readings[3, -2] = 0.4
+    plain, asked = (
+        imitator(portrait(Rules(stitch=False), parts, lips=0.1), readings, "quiet")
+        for parts in (("lips",), ("eyes", "lips"))
+    )
+    change = asked.keypoints(readings) - plain.keypoints(readings)
+    still, own = place(plain.source), plain.ratios
+
+    def eye(ratio: float) -> torch.Tensor:
+        return plain.stitching.eye_change(still, torch.cat([own[:2], torch.tensor([ratio])])[None])[0]
+
+    torch.testing.assert_close(change[3], torch.zeros(21, 3), atol=3e-4, rtol=0)  # the anchor shows what it shows
+    torch.testing.assert_close(change[2], eye(0.31 * 0.2 / 0.4) - eye(0.31 + 0.2 - 0.4), atol=3e-4, rtol=0)
+    assert change[2].abs().max() > 1e-3
+    bare = imitator(portrait(Rules(stitch=False)), readings, "quiet")  # without parted lips, which would be closed
+    lips = (plain.keypoints(readings) - bare.keypoints(readings))[2]
+
+    def lip(ratio: float) -> torch.Tensor:
+        return plain.stitching.lip_change(still, torch.tensor([[0.1, ratio]]))[0]
+
+    torch.testing.assert_close(lips, lip(0.1) - lip(0.2), atol=3e-4, rtol=0)
+
+
+def test_it_can_be_told_as_our_motion(portrait):
+    """What the bridge makes of our motion comes back as motion, and as the same keypoints."""
+    mirror = portrait(Rules(stitch=False))
+    motion = torch.zeros(3, 63)
+    motion[1, INDEX["jawOpen"]], motion[2, INDEX["yaw"]] = 0.4, 10.0
+    moves = to_driving(mirror.bridge, mirror.sight, motion)
+    readings = pack(moves, torch.full((3,), 0.3), torch.zeros(3))
+    back = imitator(mirror, readings, "first")
+    said = back.motion(readings)
+    torch.testing.assert_close(said[:, INDEX["yaw"]], motion[:, INDEX["yaw"]], atol=1e-3, rtol=0)
+    assert said[1, INDEX["jawOpen"]] > 0.3
+    assert said[0].abs().max() < 1e-3
+    torch.testing.assert_close(back.keypoints(readings), mirror.keypoints(motion), atol=1e-5, rtol=0)

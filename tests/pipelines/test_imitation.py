@@ -1,0 +1,114 @@
+"""A driving video, read by the checkpoint that draws: random small networks, the whole chain."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+
+from neo_core.data_types import InputError
+from neo_core.evaluation.random_liveportrait import write_random_checkpoint
+from neo_core.governance import ConsentRequired
+from neo_core.media.footage import inspect_footage
+from neo_core.media.video import VideoWriter, read_frames
+from neo_core.pictar.volumetric.driving import Rules
+from neo_core.pictar.volumetric.family import FAMILY
+from neo_core.pictar.volumetric.imitation import unpack
+from neo_core.pipelines import imitation
+from neo_core.pipelines.imitation import imitate, mean_square, read_driving
+from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public
+
+from .test_live_portrait import small
+
+FRAMES = 5
+
+
+@pytest.fixture
+def footage(portrait, tmp_path):
+    """The portrait, which wanders to the right and gets darker."""
+    with VideoWriter(tmp_path / "driving.mp4", tuple(portrait.photo.shape[:2]), Fraction(25), None) as writer:
+        for k in range(FRAMES):
+            writer.write((portrait.photo.roll(2 * k, 1).float() * (1 - 0.1 * k)).byte())
+    return inspect_footage(tmp_path / "driving.mp4")
+
+
+@pytest.fixture
+def seen(monkeypatch, portrait):
+    """seen(frames without the face): where the face is, without looking."""
+
+    def choose(lost=()):
+        def followed(_analyser, pictures, _choice):
+            for k, _ in enumerate(pictures):
+                points = portrait.face.landmarks + torch.tensor([2.0 * k, 0.0])
+                yield None if k in lost else replace(portrait.face, landmarks=points)
+
+        monkeypatch.setattr(imitation, "followed", followed)
+
+    return choose
+
+
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setitem(FAMILY, "liveportrait", small(21))
+    write_random_checkpoint(tmp_path / "checkpoint", small(21), 3)
+    return LivePortrait(tmp_path / "checkpoint", Rules(stitch=False))
+
+
+@pytest.fixture
+def star(models, portrait, checkpoint, grant_for):
+    grant = grant_for(portrait.photo, portrait.face.landmarks68, "reenactment")
+    return enrol_public(models, load_public(checkpoint), portrait, None, checkpoint, grant=grant)
+
+
+def test_a_video_moves_the_photo_frame_for_frame(models, star, footage, seen, tmp_path):
+    seen()
+    kept, told = [], []
+    wishes = {"lost": "hold", "anchor": "first", "kept": kept, "progress": lambda *x: told.append(x[:2])}
+    assert imitate(models, star, footage, tmp_path / "out.mp4", None, **wishes) == []
+    frames = [frame for _, frame in read_frames(tmp_path / "out.mp4")]
+    assert len(frames) == FRAMES
+    assert (frames[0].float() - frames[-1].float()).abs().mean() > 0.1
+    assert kept[0].shape == (FRAMES, 63)
+    assert kept[0][0].abs().sum() == pytest.approx(float(star.identity.reference.abs().sum()), rel=0.01)
+    assert told[-1] == (FRAMES, FRAMES)
+
+
+def test_frames_without_the_face_are_held(models, star, footage, seen):
+    seen(lost=(0, 3))
+    readings, report = read_driving(models, star.volume.volume.renderer, footage, None, "hold")
+    assert len(readings) == FRAMES
+    assert torch.equal(readings[0], readings[1])
+    assert torch.equal(readings[3], readings[2])
+    assert not torch.equal(readings[4], readings[2])
+    assert [(run.first, run.last) for run in report] == [(0, 0), (3, 3)]
+
+
+def test_one_square_is_read_in_all_frames(models, star, footage, seen, portrait):
+    """A head that moves to the right does so in the square, too."""
+    seen()
+    points = torch.stack([portrait.face.landmarks68 + torch.tensor([2.0 * k, 0.0]) for k in range(FRAMES)])
+    square = mean_square(points)
+    middle = mean_square(points[2:3])
+    torch.testing.assert_close(square.center, middle.center)
+    torch.testing.assert_close(square.side, middle.side)
+    assert float(square.tilt) == 0
+    readings, _ = read_driving(models, star.volume.volume.renderer, footage, None, "hold")
+    assert unpack(readings)[0].expression.std(0).max() > 1e-4
+
+
+def test_nobody_in_the_video(models, star, footage, seen):
+    seen(lost=range(FRAMES))
+    with pytest.raises(InputError, match=r"no human face found in .*driving"):
+        read_driving(models, star.volume.volume.renderer, footage, None, "hold")
+
+
+def test_only_a_checkpoint_reads(models, avatar, footage, tmp_path):
+    with pytest.raises(InputError, match="the geometric renderer found, which reads no faces; expected a LivePort"):
+        imitate(models, avatar, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")
+
+
+def test_reenactment_is_a_use_of_its_own(models, portrait, checkpoint, footage, grant_for, tmp_path):
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+    only_talking = enrol_public(models, load_public(checkpoint), portrait, None, checkpoint, grant=grant)
+    with pytest.raises(ConsentRequired, match="expected reenactment"):
+        imitate(models, only_talking, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")
