@@ -19,7 +19,7 @@ MAX_PROCESSES = 64
 MOST_DRIVING = 3  # multiplier
 GEOMETRIC, PUBLIC = "geometric", "liveportrait"
 # options of the public renderer that may be empty
-RENDERING = ("checkpoint", "retarget", "no_stitching", "dynamic_roi", "precision")
+RENDERING = ("checkpoint", "retarget", "no_stitching", "keep_size", "dynamic_roi", "precision")
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +62,8 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
     text = "how far everything moves, 1 as performed (default: 1)"
     own.add_argument("--driving-multiplier", type=multiplier, default=1.0, metavar="M", help=text)
     own.add_argument("--no-stitching", action="store_true", help="let neck and shoulders go with the head")
+    text = "let the face neither grow nor shrink: sizes read off a video wobble"
+    own.add_argument("--keep-size", action="store_true", help=text)
     text = "between keyframes compute eyes and mouth only: faster, not quite the same pixels"
     own.add_argument("--dynamic-roi", action="store_true", help=text)
     text = "numbers of its networks (default: float16 on a GPU, else float32)"
@@ -80,7 +82,12 @@ def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
         return None
     if arguments.checkpoint is None:
         raise InputError(f"--renderer {PUBLIC} found without --checkpoint, expected the folder of a checkpoint with it")
-    rules = Rules(region=arguments.region, multiplier=arguments.driving_multiplier, stitch=not arguments.no_stitching)
+    rules = Rules(
+        region=arguments.region,
+        multiplier=arguments.driving_multiplier,
+        stitch=not arguments.no_stitching,
+        resize=not arguments.keep_size,
+    )
     parts = tuple(dict.fromkeys(arguments.retarget))
     return LivePortrait(arguments.checkpoint, rules, parts, arguments.precision, arguments.dynamic_roi)
 

@@ -24,11 +24,26 @@ def test_the_geometric_renderer_unless_asked():
 
 def test_a_public_checkpoint_and_how_it_is_driven():
     assert asked("--renderer", "liveportrait", "--checkpoint", "lp") == LivePortrait(Path("lp"))
-    given = ("--region", "lips", "--retarget", "eyes", "lips", "eyes", "--driving-multiplier", "0.8", "--no-stitching")
+    given = (
+        "--region",
+        "lips",
+        "--retarget",
+        "eyes",
+        "lips",
+        "eyes",
+        "--driving-multiplier",
+        "0.8",
+        "--no-stitching",
+        "--keep-size",
+    )
     given = (*given, "--precision", "bfloat16", "--dynamic-roi")
     chosen = asked("--renderer", "liveportrait", "--checkpoint", "lp", *given)
     assert chosen == LivePortrait(
-        Path("lp"), Rules(region="lips", multiplier=0.8, stitch=False), ("eyes", "lips"), "bfloat16", dynamic_roi=True
+        Path("lp"),
+        Rules(region="lips", multiplier=0.8, stitch=False, resize=False),
+        ("eyes", "lips"),
+        "bfloat16",
+        dynamic_roi=True,
     )
 
 
@@ -45,6 +60,7 @@ def test_a_public_renderer_needs_its_checkpoint():
         ("--retarget", "eyes"),
         ("--driving-multiplier", "2"),
         ("--no-stitching",),
+        ("--keep-size",),
         ("--dynamic-roi",),
         ("--precision", "float16"),
     ],
