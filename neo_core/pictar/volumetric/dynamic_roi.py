@@ -37,6 +37,7 @@ PARTS = {  # landmarks of the 68 that a window is around, and how much wider it 
 }
 STEPS = 3  # towards the place of a keyframe that shows what a frame shows somewhere
 AROUND = 5  # cells across, over which two explanations of a picture are compared
+FORGET = 0.8  # of what earlier intervals said of them, at every keyframe
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ class Brush:
         self._device, self._depths = device, depth_shares(volume.renderer.warping, volume.source)
         self._whole = recorded(self._decode_whole, device)
         self._deform = recorded(self._deformed, device)
+        self._errors: Tensor | None = None  # [1, 2, S, S] of pictures that were moved, and left
         self._window: dict[Size, Callable[..., Tensor]] = {}  # a graph for every size
 
     @torch.no_grad()
@@ -202,9 +204,13 @@ class Brush:
 
     @torch.no_grad()
     def trust(self, before: Keyframe, after: Keyframe) -> Tensor:
-        """How far to believe that a keyframe's picture moves as the deformation says. [1, 1, S, S] in 0..1"""
+        """How far to believe that a keyframe's picture moves as the deformation says, by all intervals so far: in some
+        the head comes back to where it was, which tells nothing. [1, 1, S, S] in 0..1"""
         shifted = moved(before.picture, displacement(after.flat, before.flat))
-        return better(shifted, before.picture, after.picture, AROUND * shifted.shape[-1] // after.flat.shape[-1])
+        found = errors((shifted, before.picture), after.picture, AROUND * shifted.shape[-1] // after.flat.shape[-1])
+        self._errors = found if self._errors is None else FORGET * self._errors + found
+        squares = self._errors.square() + 1e-20  # nothing is better where nothing is wrong
+        return squares[:, 1:] / squares.sum(1, keepdim=True)
 
     @torch.no_grad()
     def between(
@@ -306,12 +312,10 @@ def moved(picture: Tensor, d: Tensor) -> Tensor:
     return F.grid_sample(picture, at, mode="bicubic", padding_mode="border", align_corners=False).clamp(0, 1)
 
 
-def better(one: Tensor, other: Tensor, truth: Tensor, reach: int) -> Tensor:
-    """How much better one of two pictures [1, 3, S, S] is than the other, over `reach` pixels: near 1 where its errors
-    are much smaller, 1/2 where both are alike. [1, 1, S, S]"""
+def errors(pictures: tuple[Tensor, ...], truth: Tensor, reach: int) -> Tensor:
+    """Mean squared errors of N pictures [1, 3, S, S] around every pixel, `reach` pixels across. [1, N, S, S]"""
     reach += 1 - reach % 2
-    errors = torch.cat([(x - truth).square().mean(1, keepdim=True) for x in (one, other)], 1)
-    for dims in ((reach, 1), (1, reach)):
-        errors = F.avg_pool2d(errors, dims, 1, tuple(n // 2 for n in dims), count_include_pad=False)
-    squares = errors.square() + 1e-20  # nothing is better where nothing is wrong
-    return squares[:, 1:] / squares.sum(1, keepdim=True)
+    found = torch.cat([(x - truth).square().mean(1, keepdim=True) for x in pictures], 1)
+    for sides in ((reach, 1), (1, reach)):
+        found = F.avg_pool2d(found, sides, 1, tuple(n // 2 for n in sides), count_include_pad=False)
+    return found

@@ -15,11 +15,12 @@ from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
 from neo_core.pictar.volumetric.dynamic_roi import (
     Brush,
     Focus,
+    Keyframe,
     Window,
-    better,
     depth_shares,
     displacement,
     draw,
+    errors,
     lay_over,
     moved,
     part_box,
@@ -305,14 +306,32 @@ def test_a_picture_moves_by_what_is_displaced():
     assert (moved(picture, d)[..., :-5] - picture[..., 4:-1]).abs().max() < 1e-3
 
 
-def test_what_explains_the_next_keyframe_is_trusted():
+def test_errors_are_found_where_they_are():
     truth = smooth(32)
     wrong = truth.clone()
     wrong[..., :16] += 0.1
-    share = better(wrong, truth, truth, 3)
-    assert share[..., :14].max() < 0.01
-    assert torch.allclose(share[..., 18:], torch.full((1, 1, 32, 14), 0.5))
-    assert better(truth, wrong, truth, 3)[..., :14].min() > 0.99
+    found = errors((wrong, truth), truth, 3)
+    assert found.shape == (1, 2, 32, 32)
+    assert torch.allclose(found[:, 0, :, :14], torch.full((1, 32, 14), 0.01), atol=1e-5)
+    assert found[:, 0, :, 18:].max() < 1e-9
+    assert found[:, 1].max() == 0
+
+
+def key(picture, flat):
+    return Keyframe(picture, None, flat)
+
+
+def test_what_explains_keyframes_is_trusted_and_remembered(volume):
+    """A picture that moves with the deformation, one that does not; then a head that came back, which tells nothing."""
+    grid = coordinate_grid((1, GRID, GRID), torch.zeros(1))[0, ..., :2].permute(2, 0, 1)[None]
+    begun = key(smooth(128), grid)
+    went = key(begun.picture.roll(-8, 3), grid + torch.tensor([8 * 2 / 128 * GRID / (GRID - 1), 0]).view(1, 2, 1, 1))
+    follows, stays = Brush(volume, FOCUS), Brush(volume, FOCUS)
+    assert follows.trust(begun, begun).sub(0.5).abs().max() < 1e-3
+    assert follows.trust(begun, went)[..., 16:-24].median() > 0.95
+    assert stays.trust(begun, replace(went, picture=begun.picture))[..., 16:-24].median() < 0.05
+    assert follows.trust(went, went)[..., 16:-24].median() > 0.95
+    assert stays.trust(begun, begun)[..., 16:-24].median() < 0.05
 
 
 def test_layers_count_by_what_is_seen_of_them(renderer, volume):
