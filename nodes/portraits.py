@@ -47,7 +47,8 @@ def enrolled(
     side = within(size, SIDES, "size") if square else None
     portrait = found(engine, photo, face)
     if renderer:
-        return enrol_public(engine, renderer.public, portrait, side, renderer.choice, grant=grant)
+        progress = NodeProgress("step")
+        return enrol_public(engine, renderer.public, portrait, side, renderer.choice, grant=grant, progress=progress)
     return enrol(
         engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
     )

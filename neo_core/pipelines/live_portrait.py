@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data_types import STYLE_SIZE, Identity, InputError
+from ..data_types import STYLE_SIZE, Identity, InputError, Progress, silent
 from ..governance import TALKING_HEAD, Grant
 from ..pictar.crop import square_around, whole
 from ..pictar.fit import HeadFit, fit_head
@@ -72,7 +72,14 @@ def precision_on(gpu: bool, choice: LivePortrait) -> str:
 
 
 def enrol_public(
-    models: Models, public: PublicRenderer, portrait: Portrait, size: int | None, choice: LivePortrait, *, grant: Grant
+    models: Models,
+    public: PublicRenderer,
+    portrait: Portrait,
+    size: int | None,
+    choice: LivePortrait,
+    *,
+    grant: Grant,
+    progress: Progress = silent,
 ) -> Avatar:
     """Lift a portrait into a public renderer: frames are the whole photo, or head and shoulders in a `size` square."""
     grant.require(TALKING_HEAD)
@@ -80,7 +87,9 @@ def enrol_public(
     refuse_child(portrait.face, "the photo")
     photo, face = portrait.photo, portrait.face
     shown = square_around(photo, face.box, size) if size else whole(photo)
+    progress(0, 2, None)
     fit, reference = _fitted(models, portrait)
+    progress(1, 2, None)
     driven = lift_face(
         public.renderer,
         public.bridge,
@@ -95,6 +104,7 @@ def enrol_public(
         retargeted=choice.retargeted,
         focus=Focus() if choice.dynamic_roi else None,
     )
+    progress(2, 2, None)
     identity = Identity(fit.identity, torch.zeros(STYLE_SIZE), reference)
     eyes = shown.to_frame(face.landmarks68)[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
     return Avatar(driven, identity, float((eyes[0] - eyes[1]).norm()), driven.reach)

@@ -1,12 +1,14 @@
 """A portrait drawn by a checkpoint in the public layout: random weights, small networks, the whole chain."""
 
+import wave
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
 
-from neo_core.data_types import InputError, MotionLatents, Waveform
+from neo_core.data_types import InputError, MotionLatents, Waveform, silent
 from neo_core.evaluation.random_liveportrait import write_random_checkpoint
 from neo_core.governance import ConsentRequired
 from neo_core.media.video import read_frames
@@ -17,6 +19,7 @@ from neo_core.pictar.volumetric.driving import LIPS, Rules
 from neo_core.pictar.volumetric.family import FAMILY, renderer_config
 from neo_core.pictar.volumetric.keypoints import place
 from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
+from neo_core.pipelines import clip
 from neo_core.pipelines.clip import describe
 from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public, precision_on
 from neo_core.pipelines.talking_head import Settings, speak, write_video
@@ -78,6 +81,24 @@ def test_a_sound_becomes_a_video_of_the_whole_photo(models, enrolled, portrait, 
     told = describe(avatar)
     assert (told["renderer"], told["calibrated"]) == ("liveportrait", False)
     assert (told["height"], told["width"]) == tuple(portrait.photo.shape[:2])
+
+
+def test_from_files_to_a_file(models, portrait, checkpoint, grant_for, monkeypatch, tmp_path):
+    """As `animate` asks for it: the checkpoint is looked at before anything else takes time."""
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+    monkeypatch.setattr(clip, "load_models", lambda *_: models)
+    monkeypatch.setattr(clip, "open_portrait", lambda *_: portrait)
+    monkeypatch.setattr(clip, "_permission", lambda *_, **__: grant)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((3000 * torch.randn(2000)).short().numpy().tobytes())
+    given = (Path("me.jpg"), tmp_path / "a.wav", tmp_path / "out.mp4", Settings())
+    report = clip.make_video(*given, public=LivePortrait(checkpoint), progress=silent)
+    assert (report["renderer"], report["frames"]) == ("liveportrait", 4)
+    assert len(list(read_frames(tmp_path / "out.mp4"))) == 4
+    monkeypatch.setattr(clip, "open_portrait", lambda *_: pytest.fail("looked for a face"))
+    with pytest.raises(InputError, match="nothing found at"):
+        clip.make_video(*given, public=LivePortrait(tmp_path / "no"), progress=silent)
 
 
 def test_frames_are_the_photo_outside_the_crop(person, models, checkpoint, grant_for):
