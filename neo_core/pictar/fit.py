@@ -22,7 +22,6 @@ from ..geometry.head_model import PARTS, HeadModel, eye_centers, landmarks, shap
 IDENTITY, EXPRESSION = slice(0, 60), slice(60, 113)
 ANGLES, SHIFT, DISTANCE = slice(113, 116), slice(116, 119), 119
 PARAMETERS = 120
-AGAIN = 8  # rounds that are enough where identity and lens are known
 LEFT_OUT = ("eyeLook", "mouthClose", "jawForward", "cheekPuff")  # not told from landmarks
 SHY = ("eyeWide", "noseSneer", "mouthRoll", "mouthShrug", "mouthPress", "mouthDimple", "cheekSquint", "mouthFrown")
 
@@ -83,7 +82,7 @@ def refit_head(
     points: Tensor,
     sigma: Tensor | None,
     before: HeadFit,
-    settings: FitSettings = FitSettings(rounds=AGAIN),
+    settings: FitSettings,
 ) -> HeadFit:
     """The same person before the same lens at another moment: identity and focal length of `before` stay as they are.
 

@@ -6,6 +6,7 @@ Every stage hands on as it goes and keeps no picture. A frame without the face i
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,11 +16,15 @@ from .. import motion_space
 from ..geometry.camera import rotation_angles, view
 from ..geometry.head_model import HeadModel
 from .analysis import Analyser, Face, analyse, follow
-from .fit import HeadFit, fit_head, one_person, refit_head
+from .fit import FitSettings, HeadFit, fit_head, one_person, refit_head
+from .iris import seen_irises
 from .squares import Squares, frame_face
 
 ACQUAINTED = 50  # frames with the face that tell who it is: two seconds
+FREELY = FitSettings(rounds=8, expression_spread=0.5, shy_spread=0.2)  # a known person's face is believed to move more
 EVERY = 5  # of which so many are fitted with an open mind
+READ, SHUT = 0.35, 0.8  # blinks are read right up to the first; what reads as the second is a shut lid
+BLINKS = [motion_space.INDEX[f"eyeBlink_{side}"] for side in "LR"]
 FAR = 3.0  # face boxes from where it was lost: what is found beyond them is somebody else
 Choice = Callable[[list[Face]], Face]
 
@@ -38,12 +43,15 @@ def followed(analyser: Analyser, pictures: Iterable[Tensor], choose: Choice) -> 
     where it was is it.
     """
     last: Face | None = None
-    seen = False
+    seen, shift = False, None
     for picture in pictures:
         face = follow(analyser, picture, _place(last)) if last and seen else None
         if face is None:
             found = analyse(analyser, picture)
             face = _nearest(found, last) if last else (choose(found) if found else None)
+        if face is not None:
+            landmarks, shift = seen_irises(picture, face.landmarks, shift)
+            face = replace(face, landmarks=landmarks)
         seen, last = face is not None, face or last
         yield face
 
@@ -64,7 +72,7 @@ def heads(model: HeadModel, faces: Iterable[Face | None], size: tuple[int, int])
             if face is None:
                 yield None
                 continue
-            fit = refit_head(model, face.landmarks, face.sigma, fit)
+            fit = refit_head(model, face.landmarks, face.sigma, fit, FREELY)
             yield Head(face, fit)
 
 
@@ -86,8 +94,15 @@ def sighting(model: HeadModel, fit: HeadFit) -> Tensor:
     and the place of its pivot before the lens, in degrees and head units."""
     seen = motion_space.rest()
     seen[motion_space.EXPRESSION], seen[motion_space.GAZE] = fit.expression, fit.gaze
+    seen[BLINKS] = _closing(seen[BLINKS])
     seen[motion_space.POSE] = torch.cat([rotation_angles(fit.camera.rotation), view(fit.camera, model.pivot)])
     return seen
+
+
+def _closing(blink: Tensor) -> Tensor:
+    """Lids that shut when they do: a fit, drawn towards faces at rest, leaves them a slit."""
+    beyond = (blink - READ).clamp(min=0) * (1 - READ) / (SHUT - READ)
+    return (blink.clamp(max=READ) + beyond).clamp(max=1.0)
 
 
 def _place(face: Face) -> Squares:

@@ -37,6 +37,7 @@ def seen(monkeypatch):
 
     monkeypatch.setattr(head_track, "follow", near)
     monkeypatch.setattr(head_track, "analyse", everywhere)
+    monkeypatch.setattr(head_track, "seen_irises", lambda _, landmarks, before: (landmarks, before))
 
     def run(pictures, number=0):
         return list(followed(None, pictures, lambda found: found[number])), searched
@@ -134,3 +135,18 @@ def test_faces_are_waited_for_no_longer_than_it_takes_to_know_them(monkeypatch):
     for given_out in range(1, 200):
         next(track)
         assert taken <= max(given_out, head_track.ACQUAINTED)
+
+
+def test_lids_shut_where_the_fit_leaves_them_a_slit(model):
+    faces, _ = filmed(model, 1)
+    fit = next(heads(model, faces, SIZE)).fit
+    read = torch.linspace(0, 1, 21)
+    blinks = []
+    for weight in read:
+        expression = fit.expression.clone()
+        expression[motion_space.INDEX["eyeBlink_L"]] = weight
+        blinks.append(float(sighting(model, replace(fit, expression=expression))[motion_space.INDEX["eyeBlink_L"]]))
+    blinks = torch.tensor(blinks)
+    assert torch.equal(blinks[read < 0.34], read[read < 0.34])
+    assert (blinks[read > 0.79] == 1).all()
+    assert (blinks.diff() >= 0).all()
