@@ -104,9 +104,9 @@ def host_full_body(vae: FileState | None = None, dit: FileState | None = None) -
 
 
 def host_renderer(files: FileState, choice: LivePortrait) -> HostedRenderer:
-    """A public checkpoint; the same networks while anything uses them. They wait on the CPU, unless asked for another
-    in the precision that suits ComfyUI's device."""
-    precision = precision_on(model_management.get_torch_device().type == "cuda", choice)
+    """A public checkpoint; the same networks while anything uses them. They wait off ComfyUI's device, unless asked for
+    another in the precision that suits it."""
+    precision = precision_on(model_management.get_torch_device(), choice)
     public = _renderers.get((files, precision))
     if public is None:
         public = load_public(dataclasses.replace(choice, precision=precision), "cpu")

@@ -57,16 +57,17 @@ def load_public(choice: LivePortrait, device: str | None = None, *, calibrated: 
     if not choice.checkpoint.is_dir():
         found = "a file" if choice.checkpoint.is_file() else "nothing"
         raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
-    gpu = torch.cuda.is_available()
-    dtype = PRECISIONS[choice.precision if device else precision_on(gpu, choice)]
-    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=device or ("cuda" if gpu else "cpu"))
+    own = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = PRECISIONS[choice.precision if device else precision_on(own, choice)]
+    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=device or own)
     learnt = load_bridge(choice.checkpoint) if calibrated else None
     return PublicRenderer(renderer, learnt or slider_bridge())
 
 
-def precision_on(gpu: bool, choice: LivePortrait) -> str:
-    """In which numbers a checkpoint is to compute. Raises InputError for such as a CPU is not made for."""
-    if choice.precision == "float16" and not gpu:
+def precision_on(device: torch.device, choice: LivePortrait) -> str:
+    """In which numbers a checkpoint is to compute there. Raises InputError for such as a CPU is not made for."""
+    gpu = device.type == "cuda"
+    if choice.precision == "float16" and device.type == "cpu":
         raise InputError("precision float16 found without a GPU; expected float32 or bfloat16")
     return choice.precision or ("float16" if gpu else "float32")
 

@@ -16,7 +16,7 @@ from neo_core.motion_space import INDEX, POSE
 from neo_core.pictar.volumetric import openness
 from neo_core.pictar.volumetric.driven_face import render_face
 from neo_core.pictar.volumetric.driving import LIPS, Rules
-from neo_core.pictar.volumetric.family import FAMILY, renderer_config
+from neo_core.pictar.volumetric.family import FAMILY, Renderer, renderer_config
 from neo_core.pictar.volumetric.keypoints import place
 from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
 from neo_core.pipelines import clip
@@ -256,10 +256,11 @@ def test_a_checkpoint_is_a_folder(checkpoint):
 
 def test_numbers_that_a_cpu_is_not_made_for(checkpoint):
     choice = LivePortrait(checkpoint, precision="float16")
-    assert precision_on(True, choice) == precision_on(True, LivePortrait(checkpoint)) == "float16"
-    assert precision_on(False, LivePortrait(checkpoint)) == "float32"
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert precision_on(gpu, choice) == precision_on(gpu, LivePortrait(checkpoint)) == "float16"
+    assert precision_on(cpu, LivePortrait(checkpoint)) == "float32"
     with pytest.raises(InputError, match="precision float16 found without a GPU; expected float32 or bfloat16"):
-        precision_on(False, choice)
+        precision_on(cpu, choice)
 
 
 def test_other_keypoints_are_refused(models, portrait, grant_for, tmp_path, monkeypatch):
@@ -278,3 +279,11 @@ def test_no_frame_without_consent(models, portrait, checkpoint, grant_for):
         enrol_public(models, public, other, None, choice, grant=grant)
     with pytest.raises(ConsentRequired, match="was not made by the consent gate"):
         enrol_public(models, public, portrait, None, choice, grant=replace(grant, scope=("talking-head", "more")))
+
+
+def test_networks_are_compiled_where_it_is_asked_for(checkpoint, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Renderer, "compile_where_it_pays", lambda renderer: asked.append(renderer))
+    load_public(LivePortrait(checkpoint))
+    assert asked == []
+    assert load_public(LivePortrait(checkpoint, compiled=True)).renderer is asked[0]
