@@ -31,7 +31,7 @@ OWN = {  # options that only one of the models has
         *("guidance_form", "guidance_rescale", "guidance_interval"),
         *("renderer", "checkpoint", "region", "retarget", "driving_multiplier", "no_stitching"),
         *("keep_size", "dynamic_roi"),
-        "precision",
+        *("compile", "precision"),
     ),
     NEO_2: ("prompt", "scale", "processes", "vae", "dit"),
 }

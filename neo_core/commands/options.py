@@ -19,7 +19,7 @@ MAX_PROCESSES = 64
 MOST_DRIVING = 3  # multiplier
 GEOMETRIC, PUBLIC = "geometric", "liveportrait"
 # options of the public renderer that may be empty
-RENDERING = ("checkpoint", "retarget", "no_stitching", "keep_size", "dynamic_roi", "precision")
+RENDERING = ("checkpoint", "retarget", "no_stitching", "keep_size", "dynamic_roi", "compile", "precision")
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +66,8 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--keep-size", action="store_true", help=text)
     text = "between keyframes compute eyes and mouth only: faster, not quite the same pixels"
     own.add_argument("--dynamic-roi", action="store_true", help=text)
+    text = "torch.compile its networks and keep what is faster: takes minutes first, pays for long videos on a GPU"
+    own.add_argument("--compile", action="store_true", help=text)
     text = "numbers of its networks (default: float16 on a GPU, else float32)"
     own.add_argument("--precision", choices=tuple(PRECISIONS), help=text)
 
@@ -89,7 +91,8 @@ def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
         resize=not arguments.keep_size,
     )
     parts = tuple(dict.fromkeys(arguments.retarget))
-    return LivePortrait(arguments.checkpoint, rules, parts, arguments.precision, arguments.dynamic_roi)
+    speed = (arguments.precision, arguments.dynamic_roi, arguments.compile)
+    return LivePortrait(arguments.checkpoint, rules, parts, *speed)
 
 
 def emotion(arguments: argparse.Namespace) -> Emotion | None:

@@ -36,7 +36,7 @@ def test_a_public_checkpoint_and_how_it_is_driven():
         "--no-stitching",
         "--keep-size",
     )
-    given = (*given, "--precision", "bfloat16", "--dynamic-roi")
+    given = (*given, "--precision", "bfloat16", "--dynamic-roi", "--compile")
     chosen = asked("--renderer", "liveportrait", "--checkpoint", "lp", *given)
     assert chosen == LivePortrait(
         Path("lp"),
@@ -44,6 +44,7 @@ def test_a_public_checkpoint_and_how_it_is_driven():
         ("eyes", "lips"),
         "bfloat16",
         dynamic_roi=True,
+        compiled=True,
     )
 
 
@@ -62,6 +63,7 @@ def test_a_public_renderer_needs_its_checkpoint():
         ("--no-stitching",),
         ("--keep-size",),
         ("--dynamic-roi",),
+        ("--compile",),
         ("--precision", "float16"),
     ],
     ids=lambda given: given[0],

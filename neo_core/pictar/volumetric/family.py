@@ -1,10 +1,12 @@
 """The sizes of the volumetric renderer, and its five networks together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ...runtime.compilation import Function, compiled, faster
 from .appearance_extractor import AppearanceConfig, AppearanceExtractor
 from .motion_extractor import MotionConfig, MotionExtractor
 from .settling import fold_norms, settle
@@ -12,6 +14,7 @@ from .spade_generator import GeneratorConfig, SpadeGenerator
 from .stitching import Stitching, StitchingConfig
 from .warping_module import WarpingConfig, WarpingModule
 
+SAME = (1e-3, 2e-2)  # how far compiled networks may be off, of the largest value: in float32, and in half of it
 TENSOR_CORES = 8  # channels that they want a multiple of
 
 
@@ -92,6 +95,30 @@ class Renderer(nn.Module):
         self.warping = WarpingModule(config.warping)
         self.generator = SpadeGenerator(config.generator)
         self.stitching = Stitching(config.stitching)
+        self._painter: Function | None = None
+
+    def paint(self, features: Tensor) -> Tensor:
+        """What the generator makes of features [B, F, g, g], compiled where that pays. [B, 3, S, S] in 0..1"""
+        return (self._painter or self.generator)(features)
+
+    def compile_where_it_pays(self, compiler: Callable[[Function], Function] = compiled) -> "Renderer":
+        """Compile what takes the most time and is a function of one tensor, once it is `ready`; what is not faster, or
+        cannot be compiled here, stays."""
+        warping, generator, grid = self.config.warping, self.generator, self.config.appearance.grid
+        hourglass = self.warping.hourglass
+        first, device = hourglass.down[0].conv, self.generator.fc.weight.device
+        dice = torch.Generator().manual_seed(0)
+
+        def example(channels: int, dtype: torch.dtype, layout: torch.memory_format, *size: int) -> Tensor:
+            return torch.randn(1, channels, *size, generator=dice).to(device, dtype, memory_format=layout)
+
+        dtype = first.weight.dtype
+        seen = example(first.in_channels, dtype, torch.channels_last_3d, warping.depth, grid, grid)
+        features = example(warping.features, torch.float32, torch.channels_last, grid, grid)
+        same = SAME[dtype is not torch.float32]
+        hourglass.forward = faster("the hourglass", hourglass.forward, (seen,), same, compiler)
+        self._painter = faster("the generator", generator.forward, (features,), same, compiler)
+        return self
 
     def ready(self, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu") -> "Renderer":
         """Settled, on a device; warping and generator in a precision of their own. The extractors, which see a source

@@ -38,7 +38,7 @@ def drawing(volume: Volume, finish: Finish) -> Callable[[Tensor], Tensor]:
 
     def drawn(keypoints: Tensor) -> Tensor:
         warp = deform(volume, keypoints)
-        return finish(volume.renderer.generator(warp.features)[0])
+        return finish(volume.renderer.paint(warp.features)[0])
 
     return torch.no_grad()(recorded(drawn, volume.source.volume.device))
 

@@ -6,6 +6,8 @@ import torch
 from neo_core.evaluation.pictar_speed import multiplications
 from neo_core.pictar.volumetric.family import FAMILY
 
+FEATURES = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(4))
+
 
 def test_a_fifth_fewer_multiplications_than_the_formulas():
     """At least 1.15x fewer was asked for."""
@@ -25,3 +27,28 @@ def test_nothing_is_allocated_to_count():
     before = torch.get_default_device()
     multiplications(FAMILY["mini"])
     assert torch.get_default_device() == before
+
+
+@pytest.mark.parametrize("speed", ["faster", "slower"])
+def test_compiled_networks_are_used_where_they_are_faster(renderer, monkeypatch, speed):
+    """A stand-in for the compiler, which counts calls; what it makes is told to be faster or slower."""
+    seconds = [1.0, 0.5] if speed == "faster" else [0.5, 1.0]
+    monkeypatch.setattr("neo_core.runtime.compilation._medians", lambda *_: seconds)
+    calls = []
+    with torch.no_grad():
+        expected = renderer.paint(FEATURES)
+        renderer.compile_where_it_pays(lambda function: lambda x: calls.append(function) or function(x))
+        assert len(calls) == 2
+        assert torch.equal(renderer.paint(FEATURES), expected)
+    assert len(calls) == (3 if speed == "faster" else 2)
+    assert renderer.generator(FEATURES).shape == expected.shape  # windows go on reading the network itself
+
+
+def test_the_networks_are_one_graph_each(renderer):
+    """Nothing in them makes a compiler stop half way."""
+    with torch.no_grad():
+        traced = torch.compile(renderer.generator.forward, backend="eager", fullgraph=True, dynamic=False)
+        assert torch.allclose(traced(FEATURES), renderer.generator(FEATURES), atol=1e-5)
+        seen = torch.randn(1, renderer.warping.hourglass.down[0].conv.in_channels, 4, 16, 16)
+        traced = torch.compile(renderer.warping.hourglass.forward, backend="eager", fullgraph=True, dynamic=False)
+        assert torch.allclose(traced(seen), renderer.warping.hourglass(seen), atol=1e-5)
