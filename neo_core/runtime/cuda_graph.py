@@ -4,6 +4,7 @@ What is recorded must always launch the same kernels on the same memory: sizes a
 be fetched to the CPU or made from Python numbers on it in between. Other sizes are another recording.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+log = logging.getLogger(__name__)
 WARM_UPS = 3  # what libraries set up or choose on first use must not be in the graph
 Result = TypeVar("Result")
 Recorder = Callable[[Callable[[], Result]], tuple[Callable[[], object], Result]]
@@ -26,7 +28,7 @@ def record(function: Callable[[], Result]) -> tuple[Callable[[], object], Result
             for _ in range(WARM_UPS):
                 function()
         torch.cuda.current_stream().wait_stream(stream)
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # what others do meanwhile is theirs
             result = function()
     return graph.replay, result
 
@@ -51,12 +53,14 @@ class _Recording(Generic[Result]):
 class Recorded(Generic[Result]):
     """A function of tensors, one recording for every set of sizes it is called with.
 
-    A result is filled anew by the next call with equal sizes: use it, or copy it, before.
+    A result is filled anew by the next call with equal sizes: use it, or copy it, before. Where recording fails, a
+    warning tells so and the function is called as it is from then on.
     """
 
     def __init__(self, function: Callable[..., Result], device: torch.device, recorder: Recorder | None = None) -> None:
         self._function, self._device, self._record = function, device, recorder or record
         self._recordings: dict[tuple, _Recording[Result]] = {}
+        self._fails = False
 
     @property
     def recordings(self) -> int:
@@ -65,8 +69,14 @@ class Recorded(Generic[Result]):
     @torch.no_grad()
     def __call__(self, *inputs: Tensor) -> Result:
         sizes = tuple((x.shape, x.dtype) for x in inputs)
-        if sizes not in self._recordings:
-            self._recordings[sizes] = self._recording(inputs)
+        if sizes not in self._recordings and not self._fails:
+            try:
+                self._recordings[sizes] = self._recording(inputs)
+            except RuntimeError as error:  # what CUDA and torch raise, whatever the reason
+                log.warning("frames are drawn without a CUDA graph: %s", str(error).splitlines()[0])
+                self._fails = True
+        if self._fails:
+            return self._function(*(x.to(self._device) for x in inputs))
         recording = self._recordings[sizes]
         for own, x in zip(recording.inputs, inputs, strict=True):
             own.copy_(x)

@@ -66,6 +66,22 @@ def test_every_set_of_sizes_is_recorded_once(tape):
     assert total.recordings == 3
 
 
+def test_what_cannot_be_recorded_is_called_and_told(caplog):
+    tries = []
+
+    def broken(function):
+        tries.append(function())
+        raise RuntimeError("operation not permitted when capturing\nand more")
+
+    double = Recorded(lambda x: 2 * x, CPU, broken)
+    for k in range(3):
+        assert torch.equal(double(torch.full((2,), float(k))), torch.full((2,), 2.0 * k))
+    assert len(tries) == 1
+    assert caplog.messages == [
+        "frames are drawn without a CUDA graph: operation not permitted when stream is capturing"
+    ]
+
+
 def test_nothing_is_recorded_where_there_are_no_graphs():
     def function(x):
         return x

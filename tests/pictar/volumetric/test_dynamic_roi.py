@@ -10,6 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neo_core.data_types import InputError
 from neo_core.evaluation.random_liveportrait import random_tensors
+from neo_core.pictar.paste_back import find_seat, rim_mask
+from neo_core.pictar.squares import Squares
 from neo_core.pictar.volumetric import place, render
 from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
 from neo_core.pictar.volumetric.dynamic_roi import (
@@ -390,7 +392,9 @@ def test_nothing_in_a_frame_is_beyond_a_graph(volume, face):
     brush, keypoints = Brush(volume, FOCUS), face(2)[1]
     key, corner = brush.keyframe(keypoints), torch.tensor([3, 4])
     around = key.kept.around(corner, (4, 6), FOCUS.halo)
-    draw_whole = drawing(volume, pack)
+    square = Squares(torch.tensor([[60.0, 70.0]]), torch.tensor([80.0]), torch.tensor([10.0]))
+    seat, photo = find_seat((128, 128), square, rim_mask(128)), torch.zeros(128, 128, 3, dtype=torch.uint8)
+    draw_whole = drawing(volume, lambda picture: seat.filled(photo, pack(picture).permute(2, 0, 1).float() / 255))
     with torch.no_grad(), _Launches():
         draw_whole(keypoints)
         brush._decode_whole(keypoints)
