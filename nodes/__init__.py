@@ -13,6 +13,7 @@ from .live_portrait import LoadLivePortrait
 from .loaders import LoadModels
 from .motion import DepthPlot, LoadMotion, PlotMotion, SaveMotion
 from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
+from .reenactment import MotionFromVideo
 from .refusals import forget_all
 from .replacements import register_replacements
 from .samples import SamplePortrait, SamplePortraits, SampleSpeech
@@ -50,6 +51,7 @@ NODES: list[type[io.ComfyNode]] = [
     DecodeVideo,
     SeamReport,
     LoadLivePortrait,
+    MotionFromVideo,
 ]
 
 

@@ -7,6 +7,8 @@ from comfy_api.v0_0_2 import io
 from ..neo_core.data_types import InputError
 from ..neo_core.governance import (
     FULL_BODY,
+    NEEDED,
+    REENACTMENT,
     TALKING_HEAD,
     ConsentLedger,
     ConsentRecord,
@@ -27,7 +29,7 @@ from .portraits import found
 from .sockets import NeoGrant
 from .terminal import consent_command
 
-USES = (TALKING_HEAD, FULL_BODY)
+USES = (TALKING_HEAD, FULL_BODY, REENACTMENT)
 
 
 class Consent(io.ComfyNode):
@@ -48,7 +50,8 @@ class Consent(io.ComfyNode):
                     options=list(USES),
                     default=USES[0],
                     optional=True,
-                    tooltip="What the picture is for: a talking head, or the full body that NEO 2 moves",
+                    tooltip="What the picture is for: a talking head, the full body that NEO 2 moves, or to move as "
+                    "the person in a video does",
                 ),
             ],
             outputs=[NeoGrant.Output("consent", tooltip="Permission to animate this picture while ComfyUI runs")],
@@ -111,7 +114,7 @@ def covered(person: Person, scope: str) -> bool:
 def adding(name: str, face: int, scope: str = TALKING_HEAD) -> str:
     """The line for a terminal that adds a record for the refused picture."""
     chosen = ["--face", str(face)] if face else []
-    chosen += [] if scope == TALKING_HEAD else ["--scope", scope]
+    chosen += [] if scope == TALKING_HEAD else ["--scope", *NEEDED.get(scope, (scope,))]
     line = consent_command("add", str(refusals.picture_of(name)), "--kind", "KIND", *chosen)
     return f'{line} --name "NAME"\n{blanks()}'
 

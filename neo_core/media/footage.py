@@ -5,17 +5,23 @@ come evenly (telephones skip some in the dark): `moments` keeps when each was sh
 """
 
 from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
-from ..data_types import InputError
+import torch.nn.functional as F
+
+from ..data_types import InputError, Waveform
 from ..timebase import MAX_DENOMINATOR, MAX_FPS, MIN_FPS, MOTION_RATE, parse_fps
-from .audio import Sound, inspect_sound
+from .audio import Sound, inspect_sound, read_waveform
 from .video import opened
 
 UNEVEN = Fraction(1, 2)  # of a frame's time: what comes early or late by more is no rounding
+Item = TypeVar("Item")
 TICKS = 100  # moments per frame's time, where frames come unevenly
 
 
@@ -60,6 +66,23 @@ def inspect_footage(path: str | Path) -> Footage:
     if max(map(abs, late)) > UNEVEN:
         footage = replace(footage, moments=tuple((stamp - stamps[0]) * clock for stamp in stamps))
     return replace(footage, sound=_sound(footage)) if heard else footage
+
+
+def read_sound(footage: Footage) -> Waveform | None:
+    """The whole sound, from the first picture on, in memory; None where there is none."""
+    if footage.sound is None:
+        return None
+    sound = read_waveform(footage.path)
+    late = round(footage.sound.late * sound.sample_rate)
+    return replace(sound, samples=F.pad(sound.samples, (late, 0)))  # a negative pad cuts off
+
+
+def evenly(values: Sequence[Item], footage: Footage) -> list[Item]:
+    """One value per frame as one per even frame of as long a video: what is shown at its middle."""
+    if footage.moments is None:
+        return list(values)
+    middles = [(Fraction(k) + Fraction(1, 2)) / footage.fps for k in range(len(values))]
+    return [values[bisect_right(footage.moments, middle) - 1] for middle in middles]
 
 
 def _rate(stamps: list[int], clock: Fraction, stated: Fraction | None) -> Fraction:

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..data_types import MotionLatents, Progress, silent
 from ..geometry.camera import Camera
 from ..governance import REENACTMENT
-from ..media.footage import Footage, inspect_footage
+from ..media.footage import Footage, evenly, inspect_footage
 from ..media.video import read_frames
 from ..pictar.expression import amplified
 from ..pictar.geometric import Volume
@@ -81,10 +81,12 @@ def _pictures(footage: Footage, watched: Watched, progress: Progress) -> Iterato
         yield picture
 
 
-def carried_over(avatar: Avatar, sightings: Iterable[Tensor | None], settings: Reenactment) -> Iterator[Tensor]:
+def carried_over(
+    volume: Volume | DrivenFace, sightings: Iterable[Tensor | None], settings: Reenactment
+) -> Iterator[Tensor]:
     """Motion of the portrait [63] for each sighting of the driving head; where there is none, the portrait itself."""
-    reference = avatar.identity.reference.float().cpu()
-    transfer = Transfer(reference, _camera(avatar.volume).rotation, settings.region, settings.relation)
+    reference = volume.reference.float().cpu()
+    transfer = Transfer(reference, _camera(volume).rotation, settings.region, settings.relation)
     first = None
     for seen in sightings:
         if seen is None:
@@ -116,13 +118,40 @@ def reenact(
     """
     avatar.volume.grant.require(REENACTMENT)
     told, watched = FrameProgress(progress, footage.frames), Watched()
-    motion = carried_over(avatar, watch(models, footage, choose, settings, watched, told.again), settings)
+    motion = carried_over(avatar.volume, watch(models, footage, choose, settings, watched, told.again), settings)
     pieces = _in_pieces(motion, kept)
     write_frames(
         avatar.volume, pieces, footage.frames, output, footage.fps, footage.sound, told, moments=footage.moments
     )
     avatar.volume.grant.require(REENACTMENT)
     return watched
+
+
+def motion_of(
+    models: Models,
+    volume: Volume | DrivenFace,
+    footage: Footage,
+    settings: Reenactment,
+    choose: Choice,
+    progress: Progress = silent,
+) -> tuple[MotionLatents, Watched]:
+    """What a video makes of a portrait, to be edited or drawn; frames that come unevenly are told evenly. The
+    portrait's grant must allow re-enactment."""
+    volume.grant.require(REENACTMENT)
+    watched = Watched()
+    vectors = list(carried_over(volume, watch(models, footage, choose, settings, watched, progress), settings))
+    motion = torch.stack(evenly(vectors, footage))
+    return MotionLatents(motion, footage.fps, volume.reference.float().cpu()), watched
+
+
+def summary(watched: Watched, footage: Footage) -> str:
+    """What was noticed, for people."""
+    lines = [f"{watched.frames} frames at {float(footage.fps):g} fps"]
+    if footage.moments:
+        lines.append("frames come unevenly; the motion is told evenly")
+    for run in watched.lost:
+        lines.append(f"no face in frames {run.first} to {run.last}: {run.done}")
+    return "\n".join(lines)
 
 
 def _in_pieces(motion: Iterable[Tensor], kept: list[Tensor] | None) -> Iterator[Tensor]:

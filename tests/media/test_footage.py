@@ -10,7 +10,7 @@ import torch
 
 from neo_core.data_types import InputError
 from neo_core.media.audio import inspect_sound, read_waveform
-from neo_core.media.footage import inspect_footage
+from neo_core.media.footage import inspect_footage, read_sound
 from neo_core.media.video import VideoWriter, read_frames
 
 SIZE = (48, 64)
@@ -99,6 +99,9 @@ def test_where_a_file_says_its_sound_begins(tmp_path):
     footage = inspect_footage(path)
     assert (footage.frames, footage.fps) == (25, 25)
     assert abs(footage.sound.late - Fraction(1, 4)) < Fraction(1, 200)
+    heard = read_sound(footage).samples[0]
+    assert heard[: RATE // 4 - 400].abs().max() == 0
+    assert abs(len(heard) - 3 * RATE // 4) < 400
 
 
 def test_what_is_no_video_is_refused(tmp_path, write_sound):

@@ -25,7 +25,7 @@ from neo_core.pictar.fit import HeadFit
 from neo_core.pictar.head_track import Head
 from neo_core.pipelines import reenactment, talking_head
 from neo_core.pipelines.motion_file import load_motion
-from neo_core.pipelines.reenactment import Reenactment, Watched, carried_over, reenact, watch
+from neo_core.pipelines.reenactment import Reenactment, Watched, carried_over, motion_of, reenact, watch
 
 PLACE = (64, 64)
 WHOLE = Reenactment()
@@ -87,14 +87,14 @@ def still() -> SimpleNamespace:
     reference = motion_space.rest()
     reference[INDEX["mouthSmile_L"]] = 0.1
     camera = SimpleNamespace(rotation=rotation_matrix(3, -5, 1))
-    volume = SimpleNamespace(bust=SimpleNamespace(camera=camera))
+    volume = SimpleNamespace(bust=SimpleNamespace(camera=camera), reference=reference)
     return SimpleNamespace(volume=volume, identity=SimpleNamespace(reference=reference))
 
 
 def performed(models, star, footage, settings=WHOLE):
     watched = Watched()
     seen = watch(models, footage, None, settings, watched)
-    return torch.stack(list(carried_over(star, seen, settings))), watched
+    return torch.stack(list(carried_over(star.volume, seen, settings))), watched
 
 
 def test_the_photo_turns_and_speaks_as_the_driver_does(models, still, driving):
@@ -168,7 +168,7 @@ def test_pictures_are_forgotten_as_they_are_seen(models, still, driving, monkeyp
     footage = driving(400, unseen=range(150, 300), fitted=True)
     most = 0
     seen = watch(models, footage, None, Reenactment(lost="interpolate"), Watched())
-    for _ in carried_over(still, seen, WHOLE):
+    for _ in carried_over(still.volume, seen, WHOLE):
         most = max(most, sum(picture() is not None for picture in driving.alive))
     assert len(driving.alive) == 400
     assert most <= 2
@@ -210,3 +210,18 @@ def test_from_files_to_a_file_and_a_report(models, star, driving, monkeypatch, t
     assert json.loads(json.dumps(report)) == report
     assert (report["frames"], report["lost"]) == (4, [{"frames": [2, 2], "seconds": [0.08, 0.12], "done": "held"}])
     assert len(load_motion(motion).motion) == 4
+
+
+def test_the_motion_alone_is_told_evenly(models, star, driving):
+    moments = tuple(Fraction(k, 25) for k in (0, 1, 2, 6, 7, 8))
+    footage = driving(6, moments=moments)
+    motion, watched = motion_of(models, star.volume, footage, WHOLE, None)
+    assert (len(motion.motion), motion.fps, watched.frames) == (6, 25, 6)
+    yaw = motion.motion[:, INDEX["yaw"]]
+    assert yaw[0] < yaw[1] < yaw[2] == yaw[3] == yaw[4] == yaw[5]  # frame 2 was shown up to 6/25 s
+    assert torch.equal(motion.reference, star.volume.reference)
+
+
+def test_the_motion_alone_needs_consent_too(models, avatar, driving):
+    with pytest.raises(ConsentRequired, match="expected reenactment"):
+        motion_of(models, avatar.volume, driving(3), WHOLE, None)

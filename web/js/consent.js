@@ -11,6 +11,7 @@ const NODE = "NEO_Consent";
 const KINDS = ["self", "authorised", "synthetic", "artwork"];
 const SCOPES = ["talking-head", "reenactment", "full-body"];
 const NEEDED = "talking-head"; // what a Consent node asks for unless it says another use: a record without it helps nobody
+const BOTH = { reenactment: [NEEDED, "reenactment"] }; // a use that is a special case of another needs both
 let refused = null; // what the Consent node said last: {portrait, question, use, commands, objection}
 let answer = null; // what was stated last, to be put right if the Consent node objects to it
 
@@ -178,8 +179,9 @@ function askAbout(form) {
 
 function use(asked) {
   const needed = { checked: "", disabled: "" };
+  const all = BOTH[asked] ?? [asked];
   const choices = SCOPES.map((scope) => {
-    return choice("checkbox", "scope", scope, text(`consent.scope.${scope}`), scope === asked ? needed : {});
+    return choice("checkbox", "scope", scope, text(`consent.scope.${scope}`), all.includes(scope) ? needed : {});
   });
   const row = element("div", { class: "neo-row" }, ...choices);
   return element("fieldset", {}, element("legend", {}, text("consent.use")), row);

@@ -1,0 +1,56 @@
+"""Motion From Video: a driving video moves a portrait whose consent allows it."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def volume(run_node):
+    """The bundled portrait, which may be re-enacted."""
+    (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
+    (models,) = run_node("NEO_LoadModels").result
+    (consent,) = run_node("NEO_Consent", photo=photo, use="reenactment").result
+    return models, run_node("NEO_EnrolFromPhoto", models=models, photo=photo, consent=consent, size=128).result[1]
+
+
+@pytest.fixture
+def driving(pack, volume, loaded, tmp_path):
+    """A VIDEO of that very portrait turning its head, blank in one frame."""
+    head = volume[1]
+    motion = head.reference.repeat(5, 1)
+    motion[:, pack("neo_core.motion_space").INDEX["yaw"]] = torch.arange(5) * 3.0
+    path = tmp_path / "driving.mp4"
+    with pack("neo_core.media.video").VideoWriter(path, (128, 128), Fraction(25), None) as writer:
+        for number, frame in enumerate(pack("neo_core.pictar.geometric").render(head, motion)):
+            writer.write(frame if number != 3 else torch.full_like(frame, 100))
+    return loaded.host("comfy_api.v0_0_2").InputImpl.VideoFromFile(str(path))
+
+
+def test_a_video_moves_a_portrait(run_node, volume, driving, pack):
+    models, head = volume
+    motion, audio, report = run_node("NEO_MotionFromVideo", models=models, volume=head, video=driving).result
+    assert audio is None
+    assert report == "5 frames at 25 fps\nno face in frames 3 to 3: held"
+    yaw = motion.motion[:, pack("neo_core.motion_space").INDEX["yaw"]]
+    assert yaw[0].abs() < 0.5
+    assert yaw[2] > 3
+    (video,) = run_node("NEO_Render", volume=head, motion=motion).result
+    assert video.get_frame_count() == 5
+
+
+def test_without_consent_to_it_nothing_moves(run_node, driving, volume):
+    models = volume[0]
+    (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
+    with pytest.raises(Exception, match="no consent record covers"):
+        run_node("NEO_Consent", photo=0.9 * photo.flip(2), use="reenactment")
+    with pytest.raises(Exception, match="input volume holds str"):
+        run_node("NEO_MotionFromVideo", models=models, volume="me", video=driving)
+
+
+@pytest.mark.parametrize(("name", "value"), [("move", "nose"), ("relation", "other"), ("lost", "skip"), ("face", 99)])
+def test_what_it_refuses(run_node, volume, driving, name, value):
+    models, head = volume
+    with pytest.raises(Exception, match=name):
+        run_node("NEO_MotionFromVideo", models=models, volume=head, video=driving, **{name: value})
