@@ -56,12 +56,14 @@ def test_the_fusion_of_bench_neo2_needs_nothing_and_says_what_a_cross_fade_keeps
     assert "| high frequencies that a cross-fade keeps | 0." in said
 
 
-def test_the_multiplications_of_bench_pictar_need_nothing_and_cuda_needs_a_device(monkeypatch, tmp_path, capsys):
+def test_of_bench_pictar_multiplications_need_nothing_others_a_device_or_trained_weights(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    main(["bench", "pictar", "--only", "multiplications", "cuda", "--work", str(tmp_path), "--json"])
+    parts = ("multiplications", "cuda", "roi-pictures")
+    main(["bench", "pictar", "--only", *parts, "--work", str(tmp_path), "--json"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out.splitlines()[-1])}
     assert rows["multiplications, plain over ours"]["ok"]
-    for name in ("speed on CUDA", "frames per second on CUDA", "latency on CUDA"):
+    cuda = ("speed on CUDA", "frames per second on CUDA", "latency on CUDA")
+    for name in (*cuda, "ROI PSNR", "pulse at keyframes"):
         assert rows[name]["value"] is None
         assert not rows[name]["ok"]
 
