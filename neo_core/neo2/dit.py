@@ -14,7 +14,7 @@ processes all of these jointly, so gestures feel driven by speech rather than la
    their best linear estimate (`gaussian_prior`): a fresh one answers with that estimate
 
 Letters: B batch, T latents of the window, K latents of context, F = T + K + 1 pictures (video, context, anchor),
-C h w a latent, 2h 2w the code of the anchor, S tokens of a picture, A = 4 T frames of sound, L layers of the audio
+C h w a latent, 4h 4w the code of the anchor, S tokens of a picture, A = 4 T frames of sound, L layers of the audio
 encoder, W words, G trigrams, D width of the pictures, E width of a side stream (sound, words), H heads, R numbers of a
 head that turn.
 """
@@ -60,8 +60,8 @@ class DiTConfig:
     mlp_ratio: float = 4.0
     side_width: int = 128
     side_ratio: float = 1.0
-    patch: int = 4  # a token is a square of so many cells
-    local_width: int = 96
+    patch: int = 2  # a token is a square of so many cells
+    local_width: int = 128
     local_depth: int = 2  # blocks before the tokens, and as many after them
     rotary_time: int = 16  # numbers of a head that turn with time
     rotary_place: int = 12  # with the row, and as many with the column
@@ -71,7 +71,7 @@ class DiTConfig:
     text_depth: int = 2
     text_tokens: int = 8
     prior_lags: int = 12  # latents apart that the prior knows of
-    prior_side: int = 16  # cells of its square
+    prior_side: int = 8  # cells of its square
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.rotary_time % 2 or self.rotary_place % 2 or self.turning > self.head_width:
@@ -90,7 +90,7 @@ class DiTConfig:
 
 SIZES: dict[str, dict] = {
     "mini": {},
-    "base": {"width": 384, "depth": 12, "heads": 6, "side_width": 192, "local_width": 128},
+    "base": {"width": 384, "depth": 12, "heads": 6, "side_width": 192, "local_width": 192},
 }
 
 
@@ -98,7 +98,7 @@ SIZES: dict[str, dict] = {
 class Conditions:
     """What steers a window. A signal that is left out keeps its tensors but is not looked at."""
 
-    anchor: Tensor  # [B, C, 2h, 2w] code of the reference picture
+    anchor: Tensor  # [B, C, 4h, 4w] code of the reference picture
     audio: Tensor  # [B, L, 8 T, F] hidden states of the encoder; zeros where there is no sound
     words: Tensor  # [B, W, G] tokenised prompt
     context: Tensor  # [B, K, C, h, w] latents of earlier chunks

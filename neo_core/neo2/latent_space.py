@@ -11,14 +11,14 @@ from ..timebase import FEATURE_RATE
 SIZE = 128  # height and width of the pictures, in pixels
 CHANNELS = 16  # numbers per cell of a latent
 CELL = 4  # a cell of a picture's code is a square of this many pixels
-COARSE = 2  # cells of a code that are one of a latent, in each direction
+COARSE = 4  # cells of a code that are one of a latent, in each direction
 FRAMES = 4  # video frames per latent
 RATE = 25  # video frames per second
 HEARD = FEATURE_RATE * FRAMES // RATE  # feature frames of the sound per latent
 
 
 def latent_shape(anchor: Size) -> tuple[int, int, int]:
-    """The size [C, h, w] of latents beside the code of an anchor [..., C, 2h, 2w]."""
+    """The size [C, h, w] of latents beside the code of an anchor [..., C, 4h, 4w]."""
     return (anchor[-3], anchor[-2] // COARSE, anchor[-1] // COARSE)
 
 

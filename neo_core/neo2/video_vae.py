@@ -1,10 +1,10 @@
-"""The video autoencoder of NEO 2: 8 x 8 x 4 pixels to a cell of 16 numbers and back, small and causal in time.
+"""The video autoencoder of NEO 2: 16 x 16 x 4 pixels to a cell of 16 numbers and back, small and causal in time.
 
 It has two halves. One turns pictures into codes: 4 x 4 x 4 pixels to a cell of 16 numbers. Beside each of its networks
 runs a linear map of single blocks of pixels. It begins as the principal components of such blocks and the networks
 begin silent, so that training starts where linear coding ends. The decoder reads the code of a reference picture too
 (the anchor), at every moment. The other half (`motion_codec`) says how codes differ from that of the anchor: these are
-the latents, a quarter as many numbers.
+the latents, a sixteenth as many numbers.
 
 Letters: B batch, T moments, C channels, D width of a network, H W pixels, h w cells of a code.
 """
@@ -37,9 +37,8 @@ class VideoVAEConfig:
     anchor_depth: int = 2
     fine_width: int = 48
     fine_depth: int = 2
-    motion_width: int = 96
-    motion_fine: int = 48
-    motion_depth: int = 3
+    motion_width: int = 192
+    motion_depth: int = 4
 
 
 class ResidualBlock(nn.Module):
@@ -130,7 +129,7 @@ class VideoVAE(nn.Module):
         self.linear_encoder = CausalConv3d(BLOCK, config.channels, (1, 1, 1))
         self.linear_decoder = CausalConv3d(config.channels, BLOCK, (1, 1, 1))
         self.encoder, self.decoder, self.sum = Encoder(config), Decoder(config), Sum()
-        self.motion = MotionCodec(config.channels, config.motion_width, config.motion_fine, config.motion_depth)
+        self.motion = MotionCodec(config.channels, config.motion_width, config.motion_depth)
         self.register_buffer("mean", torch.zeros(config.channels))
         self.register_buffer("std", torch.ones(config.channels))
 

@@ -1,6 +1,6 @@
 """Train the half of NEO 2's video autoencoder that says how a moment differs from the anchor (`neo2/motion_codec.py`).
 
-    python -m neo_core train neo2-motion --films DIR... --exam DIR --minutes 50 --picture motion.png
+    python -m neo_core train neo2-motion --films DIR... --exam DIR --minutes 100 --picture motion.png
 
 The other half, which turns pictures into codes, is trained first (`train neo2-vae`) and stays as it is; codes are made
 once and kept beside the films. Latents learn under noise of up to half their size, so that all of them that a generator
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 FILMS, MOMENTS = 6, 3  # of a batch, and of each film
 RATE = 2e-3
 NOISE = 0.5  # deviations over latents, at most
-SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 6.0}  # what a cell counts, by what it shows
+SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 12.0}  # what a cell counts, by what it shows
 SOFT = 0.05  # errors below it are squared
 TOLD, TOLD_SHARE = 0.3, 0.02  # part of the plan in which matches are told, and what they count
 LIPS_FROM, LIPS_SHARE = 0.5, 0.03  # where in the plan mouths begin to be read off, and what that counts
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--films", type=Path, nargs="+", required=True, help="folders made by `factory films`")
     parser.add_argument("--exam", type=Path, required=True, help="folder of films of held-out people, to judge by")
     parser.add_argument("--vae", type=Path, help="weights whose other half is trained (default: the embedded ones)")
-    parser.add_argument("--minutes", type=float, default=50.0, help="of the processor's time")
+    parser.add_argument("--minutes", type=float, default=100.0, help="of the processor's time")
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--versions", type=int, default=3, help="of each film: recoloured, every second one mirrored")
     parser.add_argument("--picture", type=Path, help="where to paint what comes back below what was")

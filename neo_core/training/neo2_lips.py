@@ -17,7 +17,7 @@ from torch import Tensor
 from ..neo2.latent_space import FRAMES
 from .neo2_clips import MOUTH, Clip
 
-SIDE = 4  # cells
+SIDE = 2  # cells
 RIDGE = 0.03  # variance of the noise that the map is to bear
 SMALL = 1e-6
 

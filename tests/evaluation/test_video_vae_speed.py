@@ -80,7 +80,11 @@ def test_norm_and_twin_get_the_same_numbers_in_the_same_layout(vae, monkeypatch)
 def test_the_norms_of_the_decoder_are_met_where_they_ship(vae):
     sizes = {(shape[1], shape[-1]) for shape, _ in video_vae_speed._normed(vae)}
     decoder = {(16, 12), (8, 24)}  # channels and side, of codes and of half the size of pictures
-    motion = {(vae.config.motion_width, 6), (vae.config.motion_fine, 12)}  # of latents and of codes
+    motion = {
+        (vae.config.motion_width, 3),
+        (vae.config.motion_width // 2, 6),
+        (vae.config.motion_width // 4, 12),
+    }  # of latents and of codes
     assert sizes == decoder | motion
     assert all(not norm._forward_pre_hooks for norm in vae.modules())
 

@@ -10,11 +10,12 @@ import torch
 from neo_core.neo2.chunk_executor import InProcess, Window
 from neo_core.neo2.continuum_sync import continuum
 from neo_core.neo2.dit import Conditions
+from neo_core.neo2.latent_space import COARSE
 from neo_core.neo2.sampler import Sampling, noise_field, sample_chunk
 from neo_core.neo2.window_layout import CONTEXT, FUSIONS, TRAINED, Sync, groups
 
 SHAPE = (2, 8, 8)
-ANCHOR = torch.randn(2, 16, 16, generator=torch.Generator().manual_seed(5))
+ANCHOR = torch.randn(2, 8 * COARSE, 8 * COARSE, generator=torch.Generator().manual_seed(5))
 WORDS = torch.ones(3, 4, dtype=torch.int64)
 SAMPLING = Sampling(steps=3, seed=7)
 
@@ -42,7 +43,7 @@ def linear(x, t, conditions):
     """Depends on every input: noise, time, sound, anchor, context."""
     told = (conditions.context * conditions.contextual[:, None, None, None, None]).sum(1, keepdim=True)
     near = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, 0, 1, 1)).unfold(1, 3, 1).mean(-1)
-    time, shown = t[:, None, None, None, None], conditions.anchor[:, None, :, ::2, 1::2]
+    time, shown = t[:, None, None, None, None], conditions.anchor[:, None, :, ::COARSE, 1::COARSE]
     return 0.3 * near + 0.1 * told + 0.2 * shown + (1 - time) * video(number(conditions))
 
 

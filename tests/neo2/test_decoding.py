@@ -12,7 +12,7 @@ from neo_core.neo2.decoding import decode_slices, decode_stream, decode_tiled, m
 from neo_core.neo2.latent_space import latent_shape
 from neo_core.neo2.lazy_cache import TimeCache
 
-LATENTS, HEIGHT, WIDTH = 7, 10, 14  # cells of a code
+LATENTS, HEIGHT, WIDTH = 7, 8, 12  # cells of a code
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from einops import rearrange
 from neo_core.neo2.latent_space import CELL, CHANNELS, COARSE, FRAMES, frame_count, latent_count, latent_shape
 from neo_core.neo2.video_vae import VideoVAE, fold, unfold
 
-LATENTS, CELLS = 5, 6  # cells of a code
-LARGEST_FILE = 10e6  # bytes, as the manifest of the embedded weights allows
+LATENTS, CELLS = 5, 8  # cells of a code
+LARGEST_FILE = 19e6  # bytes, as the manifest of the embedded weights allows
 
 
 def draw(*shape: int) -> torch.Tensor:
@@ -37,12 +37,12 @@ def test_counts_of_latents_and_frames():
 
 def test_shapes_of_what_ships():
     vae = VideoVAE().eval()
-    video = torch.zeros(1, 3, 2 * FRAMES, 16, 24)
+    video = torch.zeros(1, 3, 2 * FRAMES, 16, 32)
     anchor = vae.encode_still(video[:, :, 0])
-    assert anchor.shape == (1, CHANNELS, 4, 6)
-    assert vae.codes(video).shape == (1, 2, CHANNELS, 4, 6)
+    assert anchor.shape == (1, CHANNELS, 4, 8)
+    assert vae.codes(video).shape == (1, 2, CHANNELS, 4, 8)
     latents = vae.encode(video, anchor)
-    assert latents.shape == (1, 2, CHANNELS, 2, 3)
+    assert latents.shape == (1, 2, CHANNELS, 1, 2)
     assert latents.shape[2:] == latent_shape(anchor.shape)
     assert vae.decode(latents, anchor).shape == vae.show(anchor[:, None].repeat(1, 2, 1, 1, 1), anchor).shape
     assert vae.decode(latents, anchor).shape == video.shape

@@ -45,13 +45,13 @@ C, SIDE, N = 5, 8, 6
 SEEN = torch.ones(C)
 VAE = VideoVAEConfig(
     channels=C, encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
-    motion_width=12, motion_fine=8, motion_depth=1,
+    motion_width=16, motion_depth=2,
 )  # fmt: skip
 
 
 def codec(seed: int = 0) -> MotionCodec:
     torch.manual_seed(seed)
-    return MotionCodec(C, width=12, fine=8, depth=1)
+    return MotionCodec(C, width=16, depth=2)
 
 
 def film(opening: Tensor) -> SimpleNamespace:
@@ -160,7 +160,7 @@ def test_mouths_are_read_off_latents_around_them(monkeypatch):
     """Of people who were not learned from, when that is all that counts; what lies elsewhere says nothing."""
     monkeypatch.setattr(motion_codec, "LIPS_FROM", 0.0)
     monkeypatch.setattr(motion_codec, "LIPS_SHARE", 1.0)
-    state = Run(Taught(codec()), Plan(steps=50, rate=8e-3, warm_up=5))
+    state = Run(Taught(codec()), Plan(steps=100, rate=8e-3, warm_up=5))
     clips = [speaker(number) for number in range(8)]
     train(state, partial(step_loss, state=state, clips=clips, seen=SEEN, seed=0), str)
     net = state.net.eval()
@@ -255,7 +255,7 @@ def test_pictures_come_back_through_both_halves():
 
 def test_it_learns_what_wanders_and_bears_noise():
     clips = [clip(number) for number in range(8)]
-    state = Run(Taught(codec()), Plan(steps=60, rate=8e-3, warm_up=5))
+    state = Run(Taught(codec()), Plan(steps=120, rate=8e-3, warm_up=5))
     before = judge(state.net.codec, clips, SEEN, 0.0)
     assert before == pytest.approx(dict.fromkeys(before, 1.0), abs=1e-3)  # a fresh one answers with the anchor
     train(state, partial(step_loss, state=state, clips=clips, seen=SEEN, seed=0), str)

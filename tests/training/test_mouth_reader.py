@@ -28,7 +28,7 @@ from neo_core.weights.safetensors_io import load_made, save
 FRAMES, SIDE = 12, 64
 VAE = VideoVAEConfig(
     encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
-    motion_width=8, motion_fine=4, motion_depth=1,
+    motion_width=8, motion_depth=2,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neo_core.data_types import InputError
 from neo_core.neo2.dit import DiT, DiTConfig
-from neo_core.neo2.latent_space import CHANNELS
+from neo_core.neo2.latent_space import CELL, CHANNELS, COARSE
 from neo_core.neo2.loading import load_dit
 from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.training import neo2, neo2_clips
@@ -58,10 +58,10 @@ LOCAL = {"local_width": 16, "local_depth": 1}
 TINY = DiTConfig(2, 6, width=32, depth=1, heads=2, side_width=8, rotary_time=4, rotary_place=4, patch=2, **LOCAL)
 VAE = VideoVAEConfig(
     encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
-    motion_width=8, motion_fine=4, motion_depth=1,
+    motion_width=8, motion_depth=2,
 )  # fmt: skip
 FRAMES, SIDE = 64, 64  # of a film
-CODE, GRID = SIDE // 4, SIDE // 8  # cells of a code and of a latent
+CODE, GRID = SIDE // CELL, SIDE // CELL // COARSE  # cells of a code and of a latent
 CARE = Care(torch.ones(CHANNELS), Lips(torch.full((CHANNELS * MOUTH_SIDE**2, 4), 0.01), 1.0))
 BOX = torch.tensor([16.0, 16.0, 32.0, 24.0])
 
@@ -115,7 +115,7 @@ def clips(films) -> list[Clip]:
 
 
 def at_latents(clip: Clip, latents: Tensor) -> Clip:
-    return replace(clip, latents=latents, shows=reduce(clip.shows, "n (h p) (w q) -> n h w", "max", p=2, q=2))
+    return replace(clip, latents=latents, shows=reduce(clip.shows, "n (h p) (w q) -> n h w", "max", p=COARSE, q=COARSE))
 
 
 def dice(seed: int = 0) -> torch.Generator:
@@ -172,7 +172,7 @@ def test_latents_are_those_of_the_film(films, vae):
     assert torch.allclose(clip.anchor.float(), anchor[0], atol=0.05)
     codes = load_codes(films, vae)[1]
     assert torch.allclose(codes.latents.float(), vae.codes(video[None])[0], atol=0.05)
-    assert clip.shows.shape[-1] * 2 == codes.shows.shape[-1]
+    assert clip.shows.shape[-1] * COARSE == codes.shows.shape[-1]
 
 
 def test_a_cache_that_does_not_fit_is_refused(films, vae):
@@ -214,8 +214,8 @@ def test_windows_are_drawn_from_all_places(clips):
 def test_cells_show_mouth_and_hands(clips):
     shows = clips[0].shows
     assert shows.shape == (FRAMES // 4, GRID, GRID)
-    assert (shows[0] == MOUTH).nonzero().tolist() == [[2, 2], [2, 3]]
-    assert (shows[0] == HANDS).nonzero().tolist() == [[5, 0], [5, 1], [6, 0], [6, 1]]
+    assert (shows[0] == MOUTH).nonzero().tolist() == [[1, 1]]
+    assert (shows[0] == HANDS).nonzero().tolist() == [[2, 0], [3, 0]]
 
 
 def test_a_box_counts_in_the_latent_of_its_frame():
@@ -271,12 +271,12 @@ def test_channels_of_latents_weigh_what_they_do_to_codes_that_are_seen(films, va
     vae.linear_decoder.weight[:, 2] = 0
 
     def decode(latents: Tensor, anchor: Tensor) -> tuple[Tensor, None]:
-        fine = repeat(gain[:, None, None] * latents, "b t c h w -> b t c (h p) (w q)", p=2, q=2)
+        fine = repeat(gain[:, None, None] * latents, "b t c h w -> b t c (h p) (w q)", p=COARSE, q=COARSE)
         return anchor[:, None] + fine, None
 
     monkeypatch.setattr(vae.motion, "decode", decode)
     expected = gain.square() * channel_weight(vae)
-    torch.testing.assert_close(latent_weight(clips, vae), expected / expected.mean(), rtol=0.15, atol=1e-6)
+    torch.testing.assert_close(latent_weight(clips, vae), expected / expected.mean(), rtol=0.25, atol=1e-6)
 
 
 def test_signals_are_dropped_each_on_its_own(clips):

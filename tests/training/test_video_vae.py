@@ -20,7 +20,7 @@ from neo_core.weights.safetensors_io import load_made, save
 FRAMES_OF_A_FILM, SIDE = 44, 64
 TINY = VideoVAEConfig(
     encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1, anchor_depth=1, fine_width=4,
-    motion_width=8, motion_fine=4, motion_depth=1,
+    motion_width=8, motion_depth=2,
 )  # fmt: skip
 MOUTH, LEFT, RIGHT = [30.0, 8, 40, 16], [4.0, 40, 20, 56], [0.0, 0, 0, 0]  # the right hand is not in the picture
 

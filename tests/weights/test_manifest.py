@@ -16,8 +16,8 @@ BUDGET_MB = {  # what a clone has to carry, per file
     "audio.safetensors": 6,
     "vocal.safetensors": 24,
     "vocal_neo.safetensors": 24,
-    "neo2_vae.safetensors": 10,
-    "neo2_dit.safetensors": 29,
+    "neo2_vae.safetensors": 19,
+    "neo2_dit.safetensors": 21,
 }
 BUDGET_NEO2_MB = 40  # all files of NEO 2
 SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))

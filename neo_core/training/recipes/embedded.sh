@@ -58,7 +58,7 @@ factory films --assets "$assets" --performances "$data/performances" --out "$dat
 factory films --assets "$assets" --performances "$data/performances" --out "$data/films_exam" --minutes "$(minutes 12)" --seed 3 \
   --held-out
 train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 --device "$device"
-train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 50)" --seed 0 --device "$device"
+train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 100)" --seed 0 --device "$device"
 train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 150)" \
   --seed 0 --device "$device"
 
