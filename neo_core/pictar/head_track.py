@@ -21,8 +21,8 @@ from .iris import seen_irises
 from .squares import Squares, frame_face
 
 ACQUAINTED = 50  # frames with the face that tell who it is: two seconds
-FREELY = FitSettings(rounds=8, expression_spread=0.5, shy_spread=0.2)  # a known person's face is believed to move more
 EVERY = 5  # of which so many are fitted with an open mind
+FREELY = FitSettings(rounds=8, expression_spread=0.5, shy_spread=0.2)  # a known person's face is believed to move more
 READ, SHUT = 0.35, 0.8  # blinks are read right up to the first; what reads as the second is a shut lid
 BLINKS = [motion_space.INDEX[f"eyeBlink_{side}"] for side in "LR"]
 FAR = 3.0  # face boxes from where it was lost: what is found beyond them is somebody else
