@@ -19,7 +19,7 @@ from neo_core.neo2.dit import Conditions
 from neo_core.neo2.sampler import Sampling
 from neo_core.neo2.window_layout import Sync
 
-SHAPE, CODE = (2, 4, 4), (2, 8, 8)  # of a latent and of the anchor
+SHAPE, CODE = (2, 4, 4), (2, 16, 16)  # of a latent and of the anchor
 SAMPLING = Sampling(steps=2, audio=1.5)
 
 

@@ -298,7 +298,7 @@ def test_values_tell_nothing_as_text(stages, performed):
     assert [str(value) for value in (stages["models"], stages["anchor"], performed())] == [
         "HostedFullBody(3 networks)",
         "Anchor(128 x 128 pixels)",
-        "VideoLatents(9 x 16 x 16 x 16, 33 frames at 25 fps)",
+        "VideoLatents(9 x 16 x 8 x 8, 33 frames at 25 fps)",
     ]
 
 

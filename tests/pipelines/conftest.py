@@ -71,7 +71,7 @@ def body() -> full_body.FullBodyModels:
     vae = VideoVAE(
         VideoVAEConfig(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1, anchor_depth=1, fine_width=4)
     )
-    sizes = {"width": 32, "depth": 1, "heads": 2, "side_width": 16, "patch": 8, "text_width": 12, "text_depth": 1}
+    sizes = {"width": 32, "depth": 1, "heads": 2, "side_width": 16, "patch": 4, "text_width": 12, "text_depth": 1}
     sizes |= {"local_width": 8, "local_depth": 1}
     dit = DiT(DiTConfig(3, 16, mlp_ratio=2.0, rotary_time=8, rotary_place=4, **sizes))
     with torch.no_grad():

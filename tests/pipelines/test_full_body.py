@@ -435,6 +435,7 @@ def test_the_shipped_sampling_takes_other_steps(monkeypatch, schedule):
 
 
 def test_latents_tell_sizes_only_as_text(anchor):
-    latents = PerformedLatents(torch.zeros(3, 16, 32, 32), anchor.latent, 3 * FRAMES, Fraction(25), grant=anchor.grant)
+    zeros = torch.zeros(3, *latent_shape(anchor.latent.shape))
+    latents = PerformedLatents(zeros, anchor.latent, 3 * FRAMES, Fraction(25), grant=anchor.grant)
     assert isinstance(latents, VideoLatents)
-    assert repr(latents) == "VideoLatents(3 x 16 x 32 x 32, 12 frames at 25 fps)"
+    assert repr(latents) == "VideoLatents(3 x 16 x 8 x 8, 12 frames at 25 fps)"
