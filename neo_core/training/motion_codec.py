@@ -4,9 +4,9 @@
 
 The other half, which turns pictures into codes, is trained first (`train neo2-vae`) and stays as it is; codes are made
 once and kept beside the films. Latents learn under noise of up to half their size, so that all of them that a generator
-may come to are of use. Where cells of the anchor have gone is told at first, by comparing (`anchor_matches`). How far a
-mouth is open is read off the latents around it by a linear map, which learns with them in the second half: what sound
-must move lies open.
+may come to are of use. Most films of a batch are seen through a lens (`warped_films`): people of other proportions.
+Where cells of the anchor have gone is told at first, by comparing (`anchor_matches`). How far a mouth is open is read
+off the latents around it by a linear map, which learns with them in the second half: what sound must move lies open.
 """
 
 import argparse
@@ -38,10 +38,12 @@ from .video_crops import Crops
 from .video_vae import EXAM as REPORTED
 from .video_vae import judge as judge_pictures
 from .video_vae import said
+from .warped_films import bend, bend_labels, lens
 
 log = logging.getLogger(__name__)
 
 FILMS, MOMENTS = 6, 3  # of a batch, and of each film
+BENT = 4  # films of a batch that are seen through a lens
 RATE = 2e-3
 NOISE = 0.5  # deviations over latents, at most
 SHARES = {NONE: 1.0, HANDS: 3.0, MOUTH: 12.0}  # what a cell counts, by what it shows
@@ -116,6 +118,7 @@ def step_loss(net: Taught, state: Run, clips: Sequence[Clip], seen: Tensor, seed
     )
     anchor = torch.stack([clip.anchor for clip in chosen]).to(seen.device).float()
     codes, match = codes.float(), match.float()
+    codes, anchor, shows = through_lenses(codec, codes, anchor, shows, dice)
     truly = torch.stack([opening_of(clip)[k] for clip, k in zip(chosen, moments, strict=True)]).to(seen.device)
     with torch.autocast(seen.device.type, torch.bfloat16):
         latents = sized(codec, codec.difference(codes, anchor))
@@ -127,9 +130,23 @@ def step_loss(net: Taught, state: Run, clips: Sequence[Clip], seen: Tensor, seed
     if state.progress >= LIPS_FROM:
         loss = loss + LIPS_SHARE * (read.float() - truly).square().mean()
     if state.progress < TOLD:
+        flow, match = flow[BENT:], match[BENT:]  # of what no lens has bent
         apart = F.smooth_l1_loss(flow, match[:, :, :2], beta=2.0, reduction="none").sum(2)
         loss = loss + TOLD_SHARE * (match[:, :, 2] * apart).mean()
     return loss
+
+
+def through_lenses(
+    codec: MotionCodec, codes: Tensor, anchor: Tensor, shows: Tensor, dice: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Codes [B, T, C, 4h, 4w], anchors and what cells show, the first `BENT` films of them bent, each in its way."""
+    look = lens(BENT, tuple(codes.shape[-2:]), dice).to(codes)
+    bent = bend(torch.cat((codes[:BENT], anchor[:BENT, None]), dim=1), look, codec)
+    return (
+        torch.cat((bent[:, :-1], codes[BENT:])),
+        torch.cat((bent[:, -1], anchor[BENT:])),
+        torch.cat((bend_labels(shows[:BENT], look), shows[BENT:])),
+    )
 
 
 def opening_of(clip: Clip) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neo_core.data_types import InputError
-from neo_core.neo2.anchor_warp import shift_kernel
+from neo_core.neo2.anchor_warp import identity_kernel, shift_kernel
 from neo_core.neo2.latent_space import CELL, FRAMES
 from neo_core.neo2.loading import load_video_vae
 from neo_core.neo2.motion_codec import MotionCodec
@@ -19,6 +19,8 @@ from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.training import motion_codec
 from neo_core.training.flow_matching import Plan, Run, train
 from neo_core.training.motion_codec import (
+    BENT,
+    FILMS,
     LIPS_FROM,
     LIPS_SHARE,
     MIDDLES,
@@ -35,6 +37,7 @@ from neo_core.training.motion_codec import (
     opening_of,
     sized,
     step_loss,
+    through_lenses,
 )
 from neo_core.training.neo2_clips import HANDS, MOUTH, NONE, Clip
 from neo_core.training.video_crops import Crops
@@ -116,6 +119,7 @@ class Stand(torch.nn.Module):
     def __init__(self, answer: Callable[[Tensor, Tensor], Tensor], flow: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("scale", torch.ones(C))
+        self.shift_kernel, self.shift_level = identity_kernel(C)
         self.answer, self.flow, self.given = answer, flow, []
 
     def difference(self, codes: Tensor, _: Tensor) -> Tensor:
@@ -149,6 +153,23 @@ def test_the_truth_has_no_loss():
         assert step_loss(taught(Stand(lambda _, anchor: anchor)), state, clips, SEEN, 0) > 0
         misread = step_loss(taught(Stand(truth), opening=1.5), state, clips, SEEN, 0)
         assert float(misread) == pytest.approx(LIPS_SHARE * 0.5**2 if state.progress >= LIPS_FROM else 0)
+
+
+def test_most_films_of_a_batch_are_seen_through_a_lens_with_their_anchors():
+    """Who does not move in a film does not move behind the lens either; labels go with what they name."""
+    anchor = torch.randn(FILMS, C, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    still, shows = anchor[:, None].repeat(1, 2, 1, 1, 1), torch.zeros(FILMS, 2, SIDE, SIDE, dtype=torch.uint8)
+    shows[:, :, 3:5, 3:5] = MOUTH
+    net, dice = codec(), torch.Generator().manual_seed(1)
+    film, beside, labels = through_lenses(net, still, anchor, shows, dice)
+    torch.testing.assert_close(film, beside[:, None].expand_as(film))
+    assert torch.equal(beside[BENT:], anchor[BENT:])
+    assert torch.equal(labels[BENT:], shows[BENT:])
+    for one in range(BENT):
+        assert (beside[one] - anchor[one]).abs().max() > 0.1
+        assert not torch.equal(labels[one], shows[one])
+    again, *_ = through_lenses(net, still, anchor, shows, dice)
+    assert not torch.equal(again, film), "ever new ones"
 
 
 def test_openings_are_those_of_the_frames_of_each_moment():
