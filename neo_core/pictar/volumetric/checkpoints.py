@@ -28,6 +28,7 @@ FILES = {
 FOLDERS = tuple(  # below the one that is given; .pth come in two
     f"{above}{below}" for above in ("", "liveportrait/") for below in ("", "base_models", "retargeting_models")
 )
+UNPICKLES = (2, 10)  # torch from which a .pth runs no code: before, its reader could be led astray (CVE-2026-24747)
 COUNTER = "num_batches_tracked"  # of batch norms: some writers leave it out, and nothing reads it
 RENAMED = {  # ours: theirs
     "appearance": {r"^blocks\.(\d+)": r"resblocks_3d.3dr\1"},
@@ -94,13 +95,20 @@ def checkpoint_file(folder: Path, stem: str) -> Path:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file; those of nested dictionaries under names joined by dots."""
+    """All tensors of a file; those of nested dictionaries under names joined by dots. Raises InputError for one that
+    cannot be read, and for any .pth where torch is too old to read it safely."""
     if path.suffix == ".safetensors":
         return safetensors_io.load(path)[0]
+    if torch.__version__ < UNPICKLES:
+        newer = ".".join(map(str, UNPICKLES))
+        raise InputError(
+            f"{path} found with torch {torch.__version__}, which a prepared .pth can make run code; expected "
+            f".safetensors, or torch {newer}"
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)  # an empty file's says nothing
         raise InputError(f"{path} cannot be read as weights ({reason}); expected a .pth with tensors only") from error
     return dict(_flat(content, path))
 

@@ -5,6 +5,7 @@ import pickle
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.torch_version import TorchVersion
 
 from neo_core.data_types import InputError
 from neo_core.evaluation.random_liveportrait import random_tensors, write_random_checkpoint
@@ -158,6 +159,25 @@ def test_a_pth_that_runs_code_is_not_run(folder, tmp_path):
     with pytest.raises(InputError, match=r"motion_extractor\.pth cannot be read as weights"):
         load_renderer(folder)
     assert not (tmp_path / "went off").exists()
+
+
+@pytest.mark.parametrize("found", ["2.4.0", "2.5.1+cu124", "2.9.1"])
+def test_a_pth_is_not_even_opened_where_reading_it_is_unsafe(folder, monkeypatch, found):
+    """Versions whose weights-only reader is known to be misled; safetensors are read by any."""
+    monkeypatch.setattr(torch, "__version__", TorchVersion(found))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("opened it"))
+    load_renderer(folder)
+    (folder / "motion_extractor.safetensors").rename(folder / "motion_extractor.pth")
+    with pytest.raises(InputError, match=r"can make run code; expected \.safetensors, or torch 2\.10$"):
+        load_renderer(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>not found</html>"], ids=["empty", "cut", "a page"])
+def test_a_pth_that_was_not_downloaded_whole(folder, content):
+    (folder / "motion_extractor.safetensors").unlink()
+    (folder / "motion_extractor.pth").write_bytes(content)
+    with pytest.raises(InputError, match=r"motion_extractor\.pth cannot be read as weights \(\S.*\); expected a .pth"):
+        load_renderer(folder)
 
 
 def test_a_pth_with_something_else_in_it(folder):
