@@ -75,6 +75,7 @@ class MotionLatents:
     motion: Tensor  # [T, 63]
     fps: Fraction
     reference: Tensor = None  # [63] the portrait's own pose and expression; rest when it is not given
+    use: str = "talking-head"  # what the consent of whoever is moved by it must cover: `governance.SCOPES`
 
     def __post_init__(self) -> None:
         if self.reference is None:

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_size(parser)
     options.add_renderer(parser)
+    options.add_driving(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
@@ -31,8 +32,8 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_writable(arguments.output, SUFFIXES, sources)
     motion = load_motion(arguments.motion)
     sound = inspect_sound(arguments.audio) if arguments.audio else None
-    public = options.renderer(arguments)
-    avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size, public)
+    public = options.driven_renderer(arguments)
+    avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size, public, motion.use)
     with ProgressBar("rendering") as progress:
         frames = write_video(avatar.volume, motion, output, sound, progress)
     report = {"output": str(output), "frames": frames, "fps": str(motion.fps), **describe(avatar)}

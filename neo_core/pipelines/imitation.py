@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data_types import InputError, MotionLatents, Progress, silent
+from ..data_types import InputError, Progress, silent
 from ..governance import REENACTMENT
 from ..media.footage import Footage, inspect_footage
 from ..media.video import read_frames
@@ -30,6 +30,7 @@ from .frame_progress import FrameProgress
 from .live_portrait import LivePortrait
 from .motion_file import save_motion
 from .portrait import choose_face
+from .reenactment import told_evenly
 from .talking_head import Avatar, Models, load_models, write_frames
 
 ANCHORS = {"quiet": "the frame with the lips closed and the face most as usual", "first": "the first frame"}
@@ -91,8 +92,8 @@ def imitate(
     moved = imitator(face, readings, anchor)
     if kept is not None:
         kept.append(moved.motion(readings))
-    write_frames(moved, [readings], len(readings), output, footage.fps, footage.sound, told, moments=footage.moments)
-    face.grant.require(REENACTMENT)
+    given = {"moments": footage.moments, "use": REENACTMENT}
+    write_frames(moved, [readings], len(readings), output, footage.fps, footage.sound, told, **given)
     return report
 
 
@@ -124,7 +125,7 @@ def make_imitation(
     wishes = {"lost": lost, "anchor": anchor, "progress": progress, "kept": kept}
     report = imitate(models, avatar, footage, output, choose, **wishes)
     if motion:
-        save_motion(motion, MotionLatents(kept[0], footage.fps, avatar.identity.reference))
+        save_motion(motion, told_evenly(kept[0], footage, avatar.identity.reference))
     return {
         "output": str(output),
         "frames": footage.frames,

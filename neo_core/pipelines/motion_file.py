@@ -1,4 +1,5 @@
-"""A performance as a file: `motion` [T, 63], the portrait's `reference` [63], frame rate and names of the channels.
+"""A performance as a file: `motion` [T, 63], the portrait's `reference` [63], frame rate, names of the channels, and
+the use of a portrait that it is: motion taken from a video of somebody is re-enactment on whomever it is drawn.
 
 The suffix chooses the form: safetensors, or JSON with one line of plain numbers a frame, for people and scripts. Both
 give every float32 back exactly.
@@ -14,15 +15,17 @@ from torch import Tensor
 
 from .. import motion_space
 from ..data_types import InputError, MotionLatents
+from ..governance import REENACTMENT, TALKING_HEAD
 from ..media.destination import disk_faults, replacing
 from ..timebase import parse_fps
 from ..weights import safetensors_io
 
 SUFFIXES = (".safetensors", ".json")
+USES = (TALKING_HEAD, REENACTMENT)
 
 
 def save_motion(path: str | Path, motion: MotionLatents) -> None:
-    config = {"fps": str(motion.fps), "names": list(motion_space.NAMES)}
+    config = {"fps": str(motion.fps), "names": list(motion_space.NAMES), "use": motion.use}
     with disk_faults(path):
         if Path(path).suffix.lower() == ".json":
             with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
@@ -49,13 +52,16 @@ def load_motion(path: str | Path) -> MotionLatents:
         raise InputError(f"{path} has a reference of shape {found}; expected [{motion_space.SIZE}]")
     if config.get("names") != list(motion_space.NAMES):
         raise InputError(f"{path} names other channels than this motion space; expected the {motion_space.SIZE} of it")
+    use = config.get("use", TALKING_HEAD)  # which files of earlier versions do not say
+    if use not in USES:
+        raise InputError(f"{path} is for the use {use!r:.40}; expected {' or '.join(USES)}")
     motion, reference = (_checked(path, name, tensors[name]) for name in ("motion", "reference"))
     try:
         fps = parse_fps(config["fps"])
     except (KeyError, TypeError, ValueError) as error:
         found = config.get("fps", "no frame rate")
         raise InputError(f"{path} has {found!r} as fps; expected a frame rate such as 25 or 30000/1001") from error
-    return MotionLatents(motion, fps, reference)
+    return MotionLatents(motion, fps, reference, use)
 
 
 def _checked(path: str | Path, name: str, values: Tensor) -> Tensor:

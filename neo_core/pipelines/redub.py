@@ -21,7 +21,7 @@ from torch import Tensor
 from ..data_types import STYLE_SIZE, Identity, InputError, MotionLatents, Progress, silent
 from ..governance import TALKING_HEAD, Grant, authorise, fingerprint, while_allowed
 from ..media.audio import Sound, inspect_sound
-from ..media.footage import Footage, inspect_footage
+from ..media.footage import Footage, evenly, inspect_footage
 from ..media.video import VideoWriter, read_frames
 from ..motion_space import EXPRESSION
 from ..pictar.geometric.refine import load_refiner
@@ -222,7 +222,7 @@ def make_redub(
     own = {"grant": grant, "lost": lost, "detail": detail, "progress": progress, "kept": kept}
     report = redub(models, footage, portrait, sound, output, settings, choose, **own)
     if motion:
-        save_motion(motion, MotionLatents(torch.stack(kept), footage.fps))
+        save_motion(motion, MotionLatents(torch.stack(evenly(kept, footage)), footage.fps))
     return {
         "output": str(output),
         "frames": footage.frames,

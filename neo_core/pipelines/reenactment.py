@@ -8,7 +8,7 @@ memory than seconds. What crosses to the renderer is motion [63] and nothing els
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -120,10 +120,8 @@ def reenact(
     told, watched = FrameProgress(progress, footage.frames), Watched()
     motion = carried_over(avatar.volume, watch(models, footage, choose, settings, watched, told.again), settings)
     pieces = _in_pieces(motion, kept)
-    write_frames(
-        avatar.volume, pieces, footage.frames, output, footage.fps, footage.sound, told, moments=footage.moments
-    )
-    avatar.volume.grant.require(REENACTMENT)
+    given = {"moments": footage.moments, "use": REENACTMENT}
+    write_frames(avatar.volume, pieces, footage.frames, output, footage.fps, footage.sound, told, **given)
     return watched
 
 
@@ -140,8 +138,12 @@ def motion_of(
     volume.grant.require(REENACTMENT)
     watched = Watched()
     vectors = list(carried_over(volume, watch(models, footage, choose, settings, watched, progress), settings))
-    motion = torch.stack(evenly(vectors, footage))
-    return MotionLatents(motion, footage.fps, volume.reference.float().cpu()), watched
+    return told_evenly(vectors, footage, volume.reference), watched
+
+
+def told_evenly(vectors: Sequence[Tensor], footage: Footage, reference: Tensor) -> MotionLatents:
+    """Motion [63] of every frame of a video as a performance at its mean rate: re-enactment, whomever it moves."""
+    return MotionLatents(torch.stack(evenly(vectors, footage)), footage.fps, reference.float().cpu(), REENACTMENT)
 
 
 def summary(watched: Watched, footage: Footage) -> str:
@@ -185,7 +187,7 @@ def make_reenactment(
     choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
     watched = reenact(models, avatar, footage, output, settings, choose, progress, kept)
     if motion:
-        save_motion(motion, MotionLatents(torch.stack(kept), footage.fps, avatar.identity.reference))
+        save_motion(motion, told_evenly(kept, footage, avatar.identity.reference))
     return {
         "output": str(output),
         "frames": watched.frames,

@@ -179,9 +179,10 @@ def write_video(
     sound: Sound | Waveform | None,
     progress: Progress = silent,
 ) -> int:
-    """Draw a performance and write it with a sound; returns the number of frames."""
+    """Draw a performance and write it with a sound; returns the number of frames. The portrait's grant must cover the
+    use that the performance is."""
     frames = len(motion.motion)
-    write_frames(volume, [motion.motion], frames, output, motion.fps, sound, progress)
+    write_frames(volume, [motion.motion], frames, output, motion.fps, sound, progress, use=motion.use)
     return frames
 
 
@@ -238,11 +239,14 @@ def write_frames(
     sound: Sound | Waveform | None,
     progress: Progress = silent,
     moments: Sequence[Fraction] | None = None,
+    use: str = TALKING_HEAD,
 ) -> int:
-    """Draw pieces of motion [n, 63] and write them with the sound; the grant is asked once more at the end.
+    """Draw pieces of motion [n, 63] and write them with the sound; whether the grant covers the use is asked before the
+    first frame and once more at the end, while there is no file yet.
 
     Frames come evenly, or at these `moments` in seconds. Returns how many were written.
     """
+    volume.grant.require(use)
     ticks = TICKS if moments else 1
     vectors = (vector for piece in motion for vector in piece)
     public = isinstance(volume, DrivenFace)  # whose networks are large enough to be worth all threads
@@ -253,7 +257,7 @@ def write_frames(
         for frame in drawn:
             writer.write(frame, moments[writer.frames] if moments else None)
             progress(writer.frames, frames, frame)
-        volume.grant.require(TALKING_HEAD)
+        volume.grant.require(use)
     return writer.frames
 
 

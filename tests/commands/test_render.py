@@ -48,6 +48,16 @@ def test_the_sound_is_in_the_video_when_asked_for(tmp_path, motion, options, cap
     assert (str(SPEECH) in told) == bool(options)
 
 
+def test_motion_of_a_video_asks_for_consent_to_that(tmp_path, motion, monkeypatch):
+    asked = []
+    monkeypatch.setattr(render, "enrol_photo", lambda *given: asked.append(given[-1]) or SimpleNamespace(volume=None))
+    video = tmp_path / "v.safetensors"
+    save_motion(video, MotionLatents(torch.zeros(2, 63), Fraction(25), use="reenactment"))
+    for path in (motion, str(video)):
+        assert cli.main(["render", "me.png", "--motion", path, "-o", str(tmp_path / "out.mp4")]) == 0
+    assert asked == ["talking-head", "reenactment"]
+
+
 def test_an_unusable_sound_is_told_before_the_work(tmp_path, motion, monkeypatch, capsys):
     monkeypatch.setattr(render, "load_models", pytest.fail)
     (tmp_path / "hum.wav").write_bytes(b"hello")

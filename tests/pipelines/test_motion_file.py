@@ -8,7 +8,7 @@ import torch
 
 from neo_core import motion_space
 from neo_core.data_types import InputError, MotionLatents
-from neo_core.pipelines.motion_file import SUFFIXES, load_motion, save_motion
+from neo_core.pipelines.motion_file import SUFFIXES, USES, load_motion, save_motion
 from neo_core.weights import safetensors_io
 
 NAMES = list(motion_space.NAMES)
@@ -24,6 +24,18 @@ def test_round_trip(tmp_path, suffix):
     assert torch.equal(back.reference, reference)
     assert back.fps == Fraction(30000, 1001)
     assert [file.name for file in tmp_path.iterdir()] == [f"m{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_use_is_kept(tmp_path, suffix):
+    """Motion of a video stays re-enactment, whomever it is drawn on."""
+    path = tmp_path / f"m{suffix}"
+    for use in USES:
+        save_motion(path, MotionLatents(torch.zeros(2, 63), Fraction(25), use=use))
+        assert load_motion(path).use == use
+    save_motion(path, MotionLatents(torch.zeros(2, 63), Fraction(25), use="anything"))
+    with pytest.raises(InputError, match="expected talking-head or reenactment"):
+        load_motion(path)
 
 
 def test_json_is_plain(tmp_path):
@@ -43,6 +55,7 @@ def test_a_file_without_reference_rests(tmp_path):
         loaded = load_motion(tmp_path / name)
         assert torch.equal(loaded.reference, motion_space.rest())
         assert torch.equal(loaded.motion, torch.ones(3, 63))
+        assert loaded.use == "talking-head"
 
 
 @pytest.mark.parametrize(

@@ -209,14 +209,27 @@ def test_from_files_to_a_file_and_a_report(models, star, driving, monkeypatch, t
     report = reenactment.make_reenactment(*paths, WHOLE, motion=motion, progress=silent)
     assert json.loads(json.dumps(report)) == report
     assert (report["frames"], report["lost"]) == (4, [{"frames": [2, 2], "seconds": [0.08, 0.12], "done": "held"}])
-    assert len(load_motion(motion).motion) == 4
+    assert (len(load_motion(motion).motion), load_motion(motion).use) == (4, "reenactment")
+
+
+def test_kept_motion_is_told_evenly(models, star, driving, monkeypatch, tmp_path):
+    """`render` draws it at an even rate, and must stay in step with the video's sound."""
+    footage = driving(6, moments=tuple(Fraction(k, 25) for k in (0, 1, 2, 6, 7, 8)))
+    monkeypatch.setattr(reenactment, "inspect_footage", lambda _: footage)
+    monkeypatch.setattr(reenactment, "load_models", lambda: models)
+    monkeypatch.setattr(reenactment, "enrol_photo", lambda *_: star)
+    paths = Path("driving.mp4"), Path("me.png"), tmp_path / "out.mp4"
+    reenactment.make_reenactment(*paths, WHOLE, motion=tmp_path / "m.safetensors", progress=silent)
+    kept = load_motion(tmp_path / "m.safetensors").motion
+    assert torch.equal(kept, motion_of(models, star.volume, driving(6, moments=footage.moments), WHOLE, None)[0].motion)
+    assert torch.equal(kept[2], kept[5])
 
 
 def test_the_motion_alone_is_told_evenly(models, star, driving):
     moments = tuple(Fraction(k, 25) for k in (0, 1, 2, 6, 7, 8))
     footage = driving(6, moments=moments)
     motion, watched = motion_of(models, star.volume, footage, WHOLE, None)
-    assert (len(motion.motion), motion.fps, watched.frames) == (6, 25, 6)
+    assert (len(motion.motion), motion.fps, motion.use, watched.frames) == (6, 25, "reenactment", 6)
     yaw = motion.motion[:, INDEX["yaw"]]
     assert yaw[0] < yaw[1] < yaw[2] == yaw[3] == yaw[4] == yaw[5]  # frame 2 was shown up to 6/25 s
     assert torch.equal(motion.reference, star.volume.reference)

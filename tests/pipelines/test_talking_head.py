@@ -16,6 +16,7 @@ from neo_core.flow.guidance import Guidance
 from neo_core.governance import ConsentRequired
 from neo_core.media.audio import inspect_sound, read_waveform
 from neo_core.media.video import read_frames
+from neo_core.pictar.expression import ExpressionEdit, edit_expression
 from neo_core.pipelines import hearing, talking_head
 from neo_core.pipelines.idle import idle
 from neo_core.pipelines.portrait import choose_face
@@ -217,6 +218,15 @@ def test_consent_taken_back_while_rendering_leaves_no_file(avatar, ledger, tmp_p
 
     with pytest.raises(ConsentRequired, match="revoked"):
         write_frames(avatar.volume, motion(), 6, tmp_path / "a.mp4", Fraction(25), None)
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+def test_motion_of_a_video_moves_nobody_who_only_speaks(avatar, tmp_path):
+    """Kept, edited or sent through a graph: it stays what it is."""
+    motion = MotionLatents(avatar.identity.reference[None], Fraction(25), use="reenactment")
+    edited = edit_expression(motion, ExpressionEdit(preset="happy"))
+    with pytest.raises(ConsentRequired, match="expected reenactment"):
+        write_video(avatar.volume, edited, tmp_path / "a.mp4", None)
     assert not list(tmp_path.glob("*.mp4"))
 
 
