@@ -29,9 +29,8 @@ OWN = {  # options that only one of the models has
         *("idle", "loop", "size", "emotion", "emotion_strength", "amplitude", "audio_encoder", "vocal", "save_motion"),
         *("guidance_audio", "guidance_identity", "guidance_reference", "guidance_start", "guidance_end"),
         *("guidance_form", "guidance_rescale", "guidance_interval"),
-        *("renderer", "checkpoint", "region", "retarget", "driving_multiplier", "no_stitching"),
-        *("keep_size", "dynamic_roi"),
-        *("compile", "precision"),
+        *("renderer", "checkpoint", "region", "relation", "retarget", "driving_multiplier"),
+        *("no_stitching", "keep_size", "dynamic_roi", "compile", "precision"),
     ),
     NEO_2: ("prompt", "scale", "processes", "vae", "dit"),
 }
@@ -66,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-motion", type=Path, metavar="M.safetensors", help="keep the performance for `render`")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
     options.add_renderer(parser)
+    options.add_driving(parser)
     _add_full_body(parser)
 
 
@@ -117,12 +117,13 @@ def _talking_head(arguments: argparse.Namespace) -> int:
     settings = Settings(arguments.fps, arguments.seed, steps, guidance, emotion, arguments.amplitude)
     photo, audio, motion = arguments.photo, arguments.audio, arguments.save_motion
     _check_wish(audio, arguments.idle, arguments.loop, guidance)
-    public = options.renderer(arguments)
+    public = options.driven_renderer(arguments)
     inputs = (photo, audio) if audio else (photo,)
     output = _output(arguments.output, *inputs)
     weights = (arguments.audio_encoder, arguments.vocal)
     if motion:
-        check_writable(motion, motion_file.SUFFIXES, (*inputs, *filter(None, weights)))
+        files = public.files() if public else ()
+        check_writable(motion, motion_file.SUFFIXES, (*inputs, *filter(None, weights), *files))
     chosen = {"face": arguments.face, "size": arguments.size, "motion": motion, "weights": weights, "public": public}
     with ProgressBar("rendering") as progress:
         if audio:

@@ -1,13 +1,14 @@
 """Option values shared by the commands that render: parsed, bounded, refused in one sentence."""
 
 import argparse
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from ..data_types import EMOTIONS, Emotion, InputError
 from ..flow.guidance import LARGEST_SLIDER
 from ..pictar.expression import parse_amplitudes
-from ..pictar.volumetric.driving import REGIONS, Rules
+from ..pictar.volumetric.driving import REGIONS, RELATIONS, Rules
 from ..pictar.volumetric.openness import PARTS
 from ..pipelines.full_body import SCALES
 from ..pipelines.live_portrait import PRECISIONS, LivePortrait
@@ -55,8 +56,6 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--renderer", choices=(GEOMETRIC, PUBLIC), default=GEOMETRIC, help=text)
     text = f"with --renderer {PUBLIC}: the folder of the checkpoint's five files, .safetensors or .pth"
     own.add_argument("--checkpoint", type=Path, metavar="DIR", help=text)
-    text = "what of the performance it takes (default: all)"
-    own.add_argument("--region", choices=REGIONS, default=REGIONS[0], help=text)
     text = "let its own networks open and close these: it closes eyes whole"
     own.add_argument("--retarget", choices=PARTS, nargs="+", default=(), help=text)
     text = "how far everything moves, 1 as performed (default: 1)"
@@ -72,10 +71,18 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--precision", choices=tuple(PRECISIONS), help=text)
 
 
+def add_driving(parser: argparse.ArgumentParser) -> None:
+    """How a performance of ours drives a public checkpoint: a group of its own, for not every command has one."""
+    own = parser.add_argument_group(f"how a performance drives it, with --renderer {PUBLIC}")
+    text = "what of the performance it takes (default: all)"
+    own.add_argument("--region", choices=REGIONS, default=REGIONS[0], help=text)
+    text = "; ".join(f"{name}: {what}" for name, what in RELATIONS.items())
+    own.add_argument("--relation", choices=tuple(RELATIONS), default="relative", help=f"{text} (default: relative)")
+
+
 def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
     """The public checkpoint that the options ask for; None for the geometric renderer."""
     given = [name for name in RENDERING if getattr(arguments, name)]
-    given += ["region"] * (arguments.region != REGIONS[0])
     given += ["driving_multiplier"] * (arguments.driving_multiplier != 1)
     if arguments.renderer == GEOMETRIC:
         if given:
@@ -85,7 +92,6 @@ def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
     if arguments.checkpoint is None:
         raise InputError(f"--renderer {PUBLIC} found without --checkpoint, expected the folder of a checkpoint with it")
     rules = Rules(
-        region=arguments.region,
         multiplier=arguments.driving_multiplier,
         stitch=not arguments.no_stitching,
         resize=not arguments.keep_size,
@@ -93,6 +99,19 @@ def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
     parts = tuple(dict.fromkeys(arguments.retarget))
     speed = (arguments.precision, arguments.dynamic_roi, arguments.compile)
     return LivePortrait(arguments.checkpoint, rules, parts, *speed)
+
+
+def driven_renderer(arguments: argparse.Namespace) -> LivePortrait | None:
+    """The same for a performance of ours, with how it drives."""
+    public = renderer(arguments)
+    region, relation = arguments.region, arguments.relation
+    if public:
+        rules = replace(public.rules, region=region, relative=relation == "relative")
+        return replace(public, rules=rules)
+    for name, value, usual in (("region", region, REGIONS[0]), ("relation", relation, "relative")):
+        if value != usual:
+            raise InputError(f"--{name} found with --renderer {GEOMETRIC}, expected --renderer {PUBLIC}")
+    return None
 
 
 def emotion(arguments: argparse.Namespace) -> Emotion | None:

@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--driving-face", type=int, metavar="K", help=text)
     text = f"what of the face is driven (default: {DEFAULTS.region})"
     parser.add_argument("--move", choices=tuple(REGION), default=DEFAULTS.region, help=text)
-    text = f"{_listed(RELATIONS)} (default: {DEFAULTS.relation})"
-    parser.add_argument("--relation", choices=tuple(RELATIONS), default=DEFAULTS.relation, help=text)
+    text = f"{_listed(RELATIONS)} (default: {DEFAULTS.relation}; with --read-by {READERS[1]} relative)"
+    parser.add_argument("--relation", choices=tuple(RELATIONS), help=text)
     text = f"frames without the face: {_listed(POLICIES)} (default: {DEFAULTS.lost})"
     parser.add_argument("--lost", choices=tuple(POLICIES), default=DEFAULTS.lost, help=text)
     parser.add_argument("--unsteadied", action="store_true", help="the motion as measured, with its tremor")
@@ -53,20 +53,17 @@ def execute(arguments: argparse.Namespace) -> int:
     if driving.suffix.lower() in WRITABLE:
         raise InputError(f"{driving}, given as the video, is named like a picture; expected DRIVING_VIDEO PHOTO")
     output = check_writable(arguments.output, SUFFIXES, (driving, photo))
-    if motion:
-        check_writable(motion, motion_file.SUFFIXES, (driving, photo))
     public = options.renderer(arguments)
     _check_reader(arguments, public)
-    settings = Reenactment(
-        arguments.move, arguments.relation, arguments.lost, not arguments.unsteadied, arguments.amplitude
-    )
+    if motion:
+        check_writable(motion, motion_file.SUFFIXES, (driving, photo, *(public.files() if public else ())))
+    relation = arguments.relation or DEFAULTS.relation
+    settings = Reenactment(arguments.move, relation, arguments.lost, not arguments.unsteadied, arguments.amplitude)
     chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size}
     chosen |= {"motion": motion, "public": public}
     with ProgressBar("rendering") as progress:
         if arguments.read_by == READERS[1]:
-            report = make_imitation(
-                driving, photo, output, **chosen, **_imitation(arguments, public), progress=progress
-            )
+            report = make_imitation(driving, photo, output, **chosen, **_imitation(arguments), progress=progress)
         else:
             report = make_reenactment(driving, photo, output, settings, **chosen, progress=progress)
     if arguments.json:
@@ -78,11 +75,10 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _imitation(arguments: argparse.Namespace, public: LivePortrait) -> dict:
+def _imitation(arguments: argparse.Namespace) -> dict:
     """What the checkpoint's own reading is asked for."""
-    region = public.rules.region if arguments.move == DEFAULTS.region else arguments.move
     relative, anchor = arguments.relation != "absolute", arguments.anchor or "quiet"
-    return {"relative": relative, "region": region, "anchor": anchor, "lost": arguments.lost}
+    return {"relative": relative, "region": arguments.move, "anchor": anchor, "lost": arguments.lost}
 
 
 def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) -> None:
@@ -93,6 +89,12 @@ def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) ->
         return
     if public is None:
         raise InputError(f"--read-by {READERS[1]} found without a checkpoint, expected --renderer liveportrait with it")
+    if arguments.relation == "mixed":
+        found = f"--relation {arguments.relation} found with --read-by {READERS[1]}"
+        raise InputError(f"{found}, expected relative or absolute")
+    if arguments.relation == "absolute" and "lips" in arguments.retarget:
+        found = f"--retarget lips found with --relation absolute and --read-by {READERS[1]}"
+        raise InputError(f"{found}, where lips open as far as the driver's by themselves, expected --relation relative")
     for name in ("amplitude", "unsteadied"):
         if getattr(arguments, name):
             raise InputError(f"--{name} found with --read-by {READERS[1]}, expected --read-by {READERS[0]}")

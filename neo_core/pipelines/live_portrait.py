@@ -4,6 +4,7 @@ photo -> face -> head fit (who it is for VOCAL, and the camera)
               -> upright crop -> lift -> a face that motion vectors drive, pasted back into the photo
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from ..pictar.fit import HeadFit, fit_head
 from ..pictar.geometric.bust import build_bust
 from ..pictar.geometric.outline import settle_eyes
 from ..pictar.head_crop import crop_head
-from ..pictar.volumetric.calibration import load_bridge
-from ..pictar.volumetric.checkpoints import load_renderer
+from ..pictar.volumetric.calibration import FILE, load_bridge
+from ..pictar.volumetric.checkpoints import FILES, checkpoint_file, load_renderer
 from ..pictar.volumetric.driven_face import lift_face
-from ..pictar.volumetric.driving import Rules
+from ..pictar.volumetric.driving import MOVING, Rules
 from ..pictar.volumetric.dynamic_roi import Focus
 from ..pictar.volumetric.family import Renderer
 from ..pictar.volumetric.motion_bridge import Bridge, slider_bridge
@@ -42,6 +43,23 @@ class LivePortrait:
     dynamic_roi: bool = False  # between keyframes compute eyes and mouth only
     compiled: bool = False  # by torch.compile, where that is measured to be faster
 
+    def __post_init__(self) -> None:
+        region = self.rules.region
+        still = next((part for part in self.retargeted if region not in MOVING[part]), None)
+        if still:
+            raise InputError(
+                f"region {region} leaves the {still} as photographed, and they are to be retargeted; expected a region "
+                f"with them ({', '.join(MOVING[still])}), or no retargeting of the {still}"
+            )
+
+    def files(self) -> list[Path]:
+        """What is read of the folder, as far as it is there."""
+        found = [self.checkpoint / FILE]
+        for stem in FILES.values():
+            with suppress(InputError):  # says so when it is loaded
+                found.append(checkpoint_file(self.checkpoint, stem))
+        return found
+
 
 @dataclass(frozen=True)
 class PublicRenderer:
@@ -58,9 +76,10 @@ def load_public(choice: LivePortrait, device: str | None = None, *, calibrated: 
     if not choice.checkpoint.is_dir():
         found = "a file" if choice.checkpoint.is_file() else "nothing"
         raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
-    own = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = PRECISIONS[choice.precision if device else precision_on(own, choice)]
-    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=device or own)
+    own = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    given = choice.precision if device else None  # whoever names a device knows what will compute there in the end
+    dtype = PRECISIONS[given or precision_on(own, choice)]
+    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=own)
     if choice.compiled:
         renderer.compile_where_it_pays()
     learnt = load_bridge(choice.checkpoint) if calibrated else None

@@ -29,7 +29,7 @@ def test_the_checkpoint_reads(asked, tmp_path):
     assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint") == 0
     more = ("--move", "eyes", "--relation", "absolute", "--anchor", "first", "--lost", "error", "--retarget", "eyes")
     assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint", *more) == 0
-    assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint", "--region", "lips") == 0
+    assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint", "--move", "lips") == 0
     wishes = [(one["relative"], one["region"], one["anchor"], one["lost"]) for one in asked]
     assert wishes == [
         (True, "all", "quiet", "hold"),
@@ -46,10 +46,23 @@ def test_the_checkpoint_reads(asked, tmp_path):
         ((*PUBLIC, "--anchor", "first"), "--anchor found with --read-by analysis, expected --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--unsteadied"), "--unsteadied found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--amplitude", "head 1"), "--amplitude found with --read-by checkpoint"),
+        ((*PUBLIC, "--read-by", "checkpoint", "--relation", "mixed"), "--relation mixed found with --read-by check"),
+        (
+            (*PUBLIC, "--read-by", "checkpoint", "--relation", "absolute", "--retarget", "lips"),
+            "--retarget lips found with --relation absolute and --read-by checkpoint, where lips open",
+        ),
     ],
     ids=str,
 )
 def test_what_does_not_go_together(asked, tmp_path, capsys, options, told):
     assert run(tmp_path, *options) == 2
     assert told in capsys.readouterr().err
+    assert not asked
+
+
+def test_what_is_moved_is_told_by_one_option(asked, tmp_path, capsys):
+    """--move: of what is performed by us, a checkpoint takes everything."""
+    with pytest.raises(SystemExit):
+        run(tmp_path, *PUBLIC, "--region", "lips")
+    assert "--region" in capsys.readouterr().err
     assert not asked

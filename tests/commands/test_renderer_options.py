@@ -2,11 +2,13 @@
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from neo_core.commands import animate, options, render
+from neo_core.commands import animate, options, reenact, render
 from neo_core.data_types import InputError
+from neo_core.pictar.volumetric.checkpoints import FILES
 from neo_core.pictar.volumetric.driving import Rules
 from neo_core.pipelines.live_portrait import LivePortrait
 
@@ -14,7 +16,8 @@ from neo_core.pipelines.live_portrait import LivePortrait
 def asked(*given: str) -> LivePortrait | None:
     parser = argparse.ArgumentParser()
     options.add_renderer(parser)
-    return options.renderer(parser.parse_args(given))
+    options.add_driving(parser)
+    return options.driven_renderer(parser.parse_args(given))
 
 
 def test_the_geometric_renderer_unless_asked():
@@ -36,11 +39,14 @@ def test_a_public_checkpoint_and_how_it_is_driven():
         "--no-stitching",
         "--keep-size",
     )
+    with pytest.raises(InputError, match="region lips leaves the eyes as photographed, and they are to be retargeted"):
+        asked("--renderer", "liveportrait", "--checkpoint", "lp", *given)
+    given = ("--region", "expression", *given[2:], "--relation", "absolute")
     given = (*given, "--precision", "bfloat16", "--dynamic-roi", "--compile")
     chosen = asked("--renderer", "liveportrait", "--checkpoint", "lp", *given)
     assert chosen == LivePortrait(
         Path("lp"),
-        Rules(region="lips", multiplier=0.8, stitch=False, resize=False),
+        Rules(relative=False, region="expression", multiplier=0.8, stitch=False, resize=False),
         ("eyes", "lips"),
         "bfloat16",
         dynamic_roi=True,
@@ -58,6 +64,7 @@ def test_a_public_renderer_needs_its_checkpoint():
     [
         ("--checkpoint", "lp"),
         ("--region", "eyes"),
+        ("--relation", "absolute"),
         ("--retarget", "eyes"),
         ("--driving-multiplier", "2"),
         ("--no-stitching",),
@@ -78,12 +85,12 @@ def test_both_commands_hand_it_on(command, monkeypatch, tmp_path):
     chosen = []
 
     def stop(*arguments, public=None, **_options):
-        chosen.append(public if command is animate else arguments[-1])
+        chosen.append(public if command is animate else arguments[4])
         raise InputError("far enough")
 
     monkeypatch.setattr(command, "make_video" if command is animate else "enrol_photo", stop)
     if command is render:
-        monkeypatch.setattr(command, "load_motion", lambda _path: None)
+        monkeypatch.setattr(command, "load_motion", lambda _path: SimpleNamespace(use="talking-head"))
         monkeypatch.setattr(command, "load_models", lambda: None)
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
@@ -92,6 +99,21 @@ def test_both_commands_hand_it_on(command, monkeypatch, tmp_path):
     with pytest.raises(InputError, match="far enough"):
         command.execute(parser.parse_args(given))
     assert chosen == [LivePortrait(Path("lp"))]
+
+
+@pytest.mark.parametrize("name", ["motion_extractor.safetensors", "neo_bridge.safetensors"])
+@pytest.mark.parametrize("command", [animate, reenact])
+def test_a_performance_does_not_take_the_place_of_the_checkpoint(command, name, tmp_path):
+    for stem in FILES.values():
+        (tmp_path / f"{stem}.safetensors").write_bytes(b"weights")
+    (tmp_path / "neo_bridge.safetensors").write_bytes(b"learnt")
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = ["me.jpg", "me.wav", "-o", str(tmp_path / "a.mp4")] if command is animate else ["him.mp4", "me.jpg", "-o"]
+    given += [str(tmp_path / "a.mp4")] if command is reenact else []
+    given += ["--renderer", "liveportrait", "--checkpoint", str(tmp_path), "--save-motion", str(tmp_path / name)]
+    with pytest.raises(InputError, match=f"would overwrite .*{name}, which is read"):
+        command.execute(parser.parse_args(given))
 
 
 def test_the_public_renderer_is_an_option_of_the_talking_head(tmp_path):

@@ -180,15 +180,35 @@ def test_retargeted_eyes_are_closed_by_the_checkpoint(enrolled):
     sides = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
     without[:, sides] = plain.reference[sides]
     own = plain.ratios[:2]
-    wanted = openness.wanted("eyes", own.mean(), motion, plain.reference)
+    wanted, reached = (openness.wanted("eyes", own.mean(), moves, plain.reference) for moves in (motion, without))
     assert wanted[0] == own.mean()
     assert wanted[2] < 0.4 * wanted[0]
+    assert reached[2] == pytest.approx(float(own.mean()), abs=0.01)  # an open jaw moves lids hardly
     answers = [
         plain.stitching.eye_change(place(plain.source), torch.cat([own, ratio[None]])[None])
-        for ratio in (wanted[2], own.mean())
+        for ratio in (wanted[2], reached[2])
     ]
     expected = plain.keypoints(without)[2] + (answers[0] - answers[1])[0]
     torch.testing.assert_close(asked.keypoints(motion)[2], expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("part", "shut", "pressed"),
+    [
+        ("eyes", ("eyeBlink_L", "eyeBlink_R"), ("eyeSquint_L", "eyeSquint_R")),
+        ("lips", (), ("mouthPress_L", "mouthPress_R")),
+        ("lips", (), ("mouthRollLower", "mouthRollUpper")),
+    ],
+)
+def test_what_presses_on_shut_lids_and_lips_opens_nothing(part, shut, pressed):
+    """Past shut, the edges of the mean head cross; how far apart they are is no opening then."""
+    motion = torch.zeros(6, 63)
+    motion[:, [INDEX[name] for name in shut]] = 1.0
+    motion[:, [INDEX[name] for name in pressed]] = torch.linspace(0, 1, 6)[:, None]
+    assert not openness.openness(part, motion).any()
+    reference = torch.zeros(63)
+    reference[INDEX["jawOpen"]] = 0.1
+    assert (openness.wanted(part, torch.tensor(0.2), motion, reference) < 0.02).all()
 
 
 def test_a_wink_stays_a_wink():

@@ -36,7 +36,7 @@ from .keypoints import FaceMotion, place
 from .lift import Volume, lift
 from .motion_bridge import Bridge, Sight, look_at, to_driving
 from .stitching import Stitching
-from .translate import pack, render
+from .translate import Finish, pack, render
 
 NEAR = torch.tensor([0.5, 0.5])  # of the two eye centres: the depth at which the renderer has the middle of a face
 
@@ -87,22 +87,30 @@ class DrivenFace:
         """Share of the frame that may move."""
         return float(self.reach.mean())
 
+    @property
+    def begun(self) -> Tensor:
+        """[63] what a performance is measured from: the photo's own vector; rest, where driving is absolute."""
+        return self.reference if self.rules.relative else torch.zeros_like(self.reference)
+
     @torch.no_grad()
     def keypoints(self, motion: Tensor) -> Tensor:
         """Where a performance has them. [T, 63] -> [T, K, 3]"""
         still = place(self.source)
-        left = openness.handed_over(motion, self.reference, self.retargeted)
-        moves, anchor = (to_driving(self.bridge, self.sight, x) for x in (left, self.reference[None]))
+        left = openness.handed_over(motion, self.begun, self.retargeted)
+        moves, anchor = (to_driving(self.bridge, self.sight, x) for x in (left, self.begun[None]))
         moved = drive(self.source, moves, anchor, self.rules)
         for part in self.retargeted:
-            moved = moved + self._opened(part, still, motion)
+            moved = moved + self._opened(part, still, left, motion)
         return stitched(self.stitching, still, moved, self.rules)
 
-    def _opened(self, part: str, still: Tensor, motion: Tensor) -> Tensor:
+    def _opened(self, part: str, still: Tensor, left: Tensor, motion: Tensor) -> Tensor:
+        """What leads from where the motion `left` to the bridge opens a part to where the whole motion does."""
         own = self.ratios[:2] if part == "eyes" else self.ratios[2:]
-        wanted = openness.wanted(part, own.mean(), motion, self.reference)
+        shut = part == "lips" and not self.rules.relative  # at rest, whatever the photo's are
+        begun = torch.zeros(()) if shut else own.mean()
+        reached, wanted = (openness.wanted(part, begun, moves, self.begun) for moves in (left, motion))
         change = retargeted_eyes if part == "eyes" else retargeted_lips
-        return change(self.stitching, still, own, own.mean().expand_as(wanted), wanted)
+        return change(self.stitching, still, own, reached, wanted)
 
 
 def lift_face(
@@ -145,11 +153,13 @@ def render_face(face: DrivenFace, motion: Iterable[Tensor]) -> Iterator[Tensor]:
 
     They are pasted where the renderer is: on a GPU only whole frames leave it.
     """
+    keypoints = (face.keypoints(x[None])[0] for x in motion)
+    yield from render(face.volume, keypoints, focus=face.focus, finish=pasting(face))
+
+
+def pasting(face: DrivenFace) -> Finish:
+    """What puts a picture into the photo, u8 [H, W, 3], where the renderer is."""
     device = face.volume.source.volume.device
     seat = find_seat(face.photo.shape[:2], face.square, rim_mask(face.crop.size[0])).to(device)
     photo = face.photo.to(device)
-
-    def pasted(picture: Tensor) -> Tensor:
-        return seat.filled(photo, pack(picture).permute(2, 0, 1).float() / 255)
-
-    yield from render(face.volume, (face.keypoints(x[None])[0] for x in motion), focus=face.focus, finish=pasted)
+    return lambda picture: seat.filled(photo, pack(picture).permute(2, 0, 1).float() / 255)

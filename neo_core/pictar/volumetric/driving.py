@@ -22,11 +22,19 @@ from .stitching import Stitching
 
 LIPS = (6, 12, 14, 17, 19, 20)
 EYES = (11, 13, 15, 16, 18)
+BROWS = (1, 2)
 FACE = (1, 2, 6, *range(11, 21))  # whole; of some others parts, below: the rest says where the head is
 FACE_PARTS = {3: (1,), 4: (1,), 5: (2,), 8: (2,), 9: (1, 2)}  # keypoint: axes
 KEYPOINTS = 21
 REGIONS = ("all", "expression", "pose", "lips", "eyes")
+RELATIONS = {
+    "relative": "what changes since the anchor is added to what the photo shows",
+    "absolute": "expression and direction of the performance take the place of the photo's",
+}
+MOVING = {"eyes": ("all", "expression", "eyes"), "lips": ("all", "expression", "lips")}  # part: regions that move it
 OPEN_LIPS = 0.03  # ratio from which lips count as parted
+AWAKE = 0.8  # share of their usual ratio from which eyes count as open
+WIDEST = 0.8  # ratio up to which the public networks for eyes and lips are asked
 
 
 @dataclass(frozen=True)
@@ -122,18 +130,22 @@ def drive(source: FaceMotion, driving: Driving, anchor: Driving, rules: Rules) -
     return placed(source, driven(source, driving, anchor, rules))
 
 
-def quiet_frame(driving: Driving, lips: Tensor | None = None) -> int:
-    """The frame to measure from when a performance does not begin at rest: the most usual one of those in which the
-    lips [T] (`lip_ratio`) are as closed as they get, whatever the order of the frames."""
-    near = torch.arange(len(driving)) if lips is None else torch.nonzero(lips <= lips.min() + OPEN_LIPS)[:, 0]
+def quiet_frame(driving: Driving, eyes: Tensor, lips: Tensor) -> int:
+    """The frame to measure from when a performance does not begin at rest: the most usual one of those in which no eye
+    blinks and the lips are as closed as they get, whatever the order of the frames. eyes, lips [T]: ratios."""
+    awake = eyes >= AWAKE * eyes.median()
+    near = torch.nonzero(awake & (lips <= lips[awake].min() + OPEN_LIPS))[:, 0]
     far = sum((x - x.median(0).values).flatten(1).norm(dim=1) for x in (driving.expression, driving.rotation))
     return int(near[far[near].argmin()])
 
 
-def stitched(stitching: Stitching, source: Tensor, moved: Tensor, rules: Rules) -> Tensor:
-    """Keypoints ready to be rendered: fitted to the still shoulders, once, then multiplied. [1, K, 3], [T, K, 3]"""
+def stitched(
+    stitching: Stitching, source: Tensor, moved: Tensor, rules: Rules, besides: Tensor | float = 0.0
+) -> Tensor:
+    """Keypoints ready to be rendered: fitted to the still shoulders, once; with what is added `besides`; multiplied.
+    [1, K, 3], [T, K, 3] -> [T, K, 3]"""
     fitted = stitching.stitch(source.expand_as(moved), moved) if rules.stitch else moved
-    return source + (fitted - source) * rules.multiplier
+    return source + (fitted + besides - source) * rules.multiplier
 
 
 # --- retargeting: eyes and lips opened by so much ---------------------------------------------------------------------
@@ -162,9 +174,11 @@ def closed_lips(stitching: Stitching, source: Tensor, own: Tensor) -> Tensor:
 def _change(
     network: Callable[[Tensor, Tensor], Tensor], source: Tensor, own: Tensor, reached: Tensor, wanted: Tensor
 ) -> Tensor:
-    """The difference of two answers: a network need not answer nothing when it is asked for nothing."""
+    """The difference of two answers: a network need not answer nothing when it is asked for nothing. It is asked for
+    ratios that it knows."""
     faces, ratios = source.expand(len(wanted), -1, -1), own.expand(len(wanted), -1)
-    one, other = (network(faces, torch.cat([ratios, to[:, None]], 1)) for to in (wanted, reached))
+    asked = (to.clamp(0, WIDEST)[:, None] for to in (wanted, reached))
+    one, other = (network(faces, torch.cat([ratios, to], 1)) for to in asked)
     return one - other
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor
 
+from ...data_types import InputError
 from ..head_crop import HeadCrop
 from .driven_face import DrivenFace, on_cpu
 from .driving import (
+    MOVING,
     OPEN_LIPS,
     Driving,
     closed_lips,
@@ -31,7 +33,7 @@ from .keypoints import place
 from .lift import read_picture
 from .motion_bridge import to_motion
 
-SPEAKING = ("all", "expression", "lips")  # regions that move the lips
+CLOSED_EYES = 0.1  # usual ratio of a driver whose eyes are taken to be closed throughout
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Imitator(DrivenFace):
     """A portrait that readings of a driving head move, measured from one of them."""
 
     anchor: Tensor = field(kw_only=True)  # [N]
+    awake: Tensor = field(kw_only=True)  # [] the usual ratio of the driver's eyes
 
     @torch.no_grad()
     def keypoints(self, motion: Tensor) -> Tensor:
@@ -49,17 +52,15 @@ class Imitator(DrivenFace):
         moved = drive(self.source, moves, first, self.rules)
         own, wide = self.ratios, self.ratios[:2].mean()
         relative = self.rules.relative
-        if "eyes" in self.retargeted:  # shut when the driver's are
-            reached = (wide + eyes - eyes_then).clamp(min=0) if relative else eyes
-            wanted = wide * (eyes / eyes_then.clamp(min=OPEN_LIPS))
-            moved = moved + retargeted_eyes(self.stitching, still, own[:2], reached, wanted)
+        if "eyes" in self.retargeted:  # shut when the driver's are, as usual when the driver's are
+            reached = wide + eyes - eyes_then if relative else eyes
+            moved = moved + retargeted_eyes(self.stitching, still, own[:2], reached, wide * eyes / self.awake)
         if "lips" in self.retargeted:  # as far open as the driver's
-            reached = (own[2] + lips - lips_then).clamp(min=0) if relative else lips
-            moved = moved + retargeted_lips(self.stitching, still, own[2:], reached, lips)
-        placed = stitched(self.stitching, still, moved, self.rules)
-        if not relative or "lips" in self.retargeted or self.rules.region not in SPEAKING or lips_then >= OPEN_LIPS:
-            return placed
-        return placed + closed_lips(self.stitching, still, own[2:])  # or they would be parted throughout
+            moved = moved + retargeted_lips(self.stitching, still, own[2:], own[2] + lips - lips_then, lips)
+        besides: Tensor | float = 0.0
+        if relative and self.rules.region in MOVING["lips"] and "lips" not in self.retargeted and lips_then < OPEN_LIPS:
+            besides = closed_lips(self.stitching, still, own[2:])  # or they would be parted throughout
+        return stitched(self.stitching, still, moved, self.rules, besides)
 
     def motion(self, readings: Tensor) -> Tensor:
         """The same as our motion vectors, as far as those can say it. [T, N] -> [T, 63]"""
@@ -68,10 +69,19 @@ class Imitator(DrivenFace):
 
 
 def imitator(face: DrivenFace, readings: Tensor, anchor: str) -> Imitator:
-    """A portrait ready to be moved by readings [T, N], measured from the `first` of them or from the `quiet` one."""
-    moves, _, lips = unpack(readings)
-    frame = quiet_frame(moves, lips) if anchor == "quiet" else 0
-    return Imitator(**{one.name: getattr(face, one.name) for one in fields(DrivenFace)}, anchor=readings[frame])
+    """A portrait ready to be moved by readings [T, N], measured from the `first` of them or from the `quiet` one.
+
+    Raises InputError where lips are to be retargeted in absolute driving.
+    """
+    if "lips" in face.retargeted and not face.rules.relative:
+        raise InputError(
+            "absolute driving found with lips retargeted, which open as far as the driver's by themselves; expected "
+            "relative driving, or only the eyes"
+        )
+    moves, eyes, lips = unpack(readings)
+    frame = {"first": 0, "quiet": quiet_frame(moves, eyes, lips)}[anchor]
+    own = {one.name: getattr(face, one.name) for one in fields(DrivenFace)}
+    return Imitator(**own, anchor=readings[frame], awake=eyes.median().clamp(min=CLOSED_EYES))
 
 
 @torch.no_grad()

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from ...geometry.head_model import landmarks, load_head_model
 from ...motion_space import EXPRESSION, INDEX, SIZE
-from .driving import eye_ratios, lip_ratio
 
 PARTS = ("eyes", "lips")
 LIDS = ("eyeBlink", "eyeWide", "eyeSquint")
 JAW = ("jawOpen", "mouthClose")
 LIPS = ("mouthLowerDown", "mouthUpperUp")
 ALMOST = 0.005  # ratio that is as good as shut
-WIDEST = 0.8  # ratio up to which the public networks are asked
+ACROSS = {"eyes": ((36, 39), (42, 45)), "lips": ((48, 54),)}  # of the 68: corners of each opening
+APART = {"eyes": (((37, 41), (38, 40)), ((43, 47), (44, 46))), "lips": (((62, 66),),)}  # upper, lower, of each opening
 
 
 def handed_over(motion: Tensor, reference: Tensor, parts: tuple[str, ...]) -> Tensor:
@@ -36,10 +36,18 @@ def handed_over(motion: Tensor, reference: Tensor, parts: tuple[str, ...]) -> Te
 
 
 def openness(part: str, motion: Tensor) -> Tensor:
-    """The ratio to which the mean head opens its eyes, on average, or its lips. [T, 63] -> [T]"""
+    """The ratio to which the mean head opens its eyes, on average, or its lips: height over width, beyond shut. What
+    presses on shut lids and lips moves them past each other, and opens nothing. [T, 63] -> [T]"""
+    return (_heights(part, motion) - _heights(part, _shut(part)[None]).clamp(min=0)).clamp(min=0).mean(1)
+
+
+def _heights(part: str, motion: Tensor) -> Tensor:
+    """Of each opening, over its width; below 0 where the lower edge is above the upper one. [T, 63] -> [T, 1 or 2]"""
     still, per_unit = _landmarks()
     points = still + torch.einsum("te,ekc->tkc", motion[:, EXPRESSION], per_unit)
-    return eye_ratios(points).mean(-1) if part == "eyes" else lip_ratio(points)
+    width = torch.stack([(points[:, a] - points[:, b]).norm(dim=1) for a, b in ACROSS[part]], 1)
+    high = [sum(points[:, up, 1] - points[:, low, 1] for up, low in pairs) / len(pairs) for pairs in APART[part]]
+    return torch.stack(high, 1) / width
 
 
 def wanted(part: str, own: Tensor, motion: Tensor, reference: Tensor) -> Tensor:
@@ -48,10 +56,9 @@ def wanted(part: str, own: Tensor, motion: Tensor, reference: Tensor) -> Tensor:
     Wider than in the photo by as much as the mean head; closing in proportion, so that what is shut is shut whatever
     the shape of these eyes.
     """
-    shut = openness(part, _shut(part)[None])
-    open_to, still = openness(part, motion) - shut, openness(part, reference[None]) - shut
-    share = (open_to + ALMOST) / (still + ALMOST).clamp(min=ALMOST / 2)
-    return torch.where(open_to >= still, own + open_to - still, own * share.clamp(0, 1)).clamp(0, WIDEST)
+    open_to, still = openness(part, motion), openness(part, reference[None])
+    share = (open_to + ALMOST) / (still + ALMOST)
+    return torch.where(open_to >= still, own + open_to - still, own * share.clamp(max=1))
 
 
 def _shut(part: str) -> Tensor:

@@ -152,18 +152,30 @@ def test_the_first_frame_need_not_be_neutral(source):
     spoken[12, 2] = 0.2  # ... with the brows up
     count = torch.ones(20)
     performance = Driving(torch.eye(3).expand(20, 3, 3), spoken, count, torch.zeros(20, 3))
-    frame = driving.quiet_frame(performance, lips)
-    assert frame in (7, 15)
+    eyes = torch.full((20,), 0.3)
+    eyes[7] = 0.05  # ... or in a blink
+    frame = driving.quiet_frame(performance, eyes, lips)
+    assert frame == 15
     moved = driven(source, performance, performance[frame : frame + 1], Rules())
     torch.testing.assert_close(moved.expression[7] - source.expression[0], rest[0])
-    assert driving.quiet_frame(performance) not in (7, 12, 15)  # without lips: the most usual frame
+    assert driving.quiet_frame(performance, eyes, torch.zeros(20)) not in (7, 12, 15)  # the most usual frame
 
 
 def test_the_order_of_the_frames_does_not_choose_the_anchor(performance):
     lips = torch.tensor([0.3, 0.02, 0.2, 0.01, 0.4, 0.0])
+    eyes = torch.tensor([0.3, 0.3, 0.31, 0.29, 0.3, 0.0])
     order = torch.tensor([4, 2, 0, 5, 1, 3])
-    frame = driving.quiet_frame(performance, lips)
-    assert int(order[driving.quiet_frame(performance[order], lips[order])]) == frame
+    frame = driving.quiet_frame(performance, eyes, lips)
+    assert frame in (1, 3)
+    assert int(order[driving.quiet_frame(performance[order], eyes[order], lips[order])]) == frame
+
+
+def test_sleepers_have_a_quiet_frame(performance):
+    """All eyes closed, and the lips closed only where one of them is tighter still."""
+    frame = driving.quiet_frame(
+        performance, torch.tensor([0.02, 0.02, 0.0, 0.02, 0.02, 0.02]), torch.tensor([0.3, 0.1, 0.0, 0.3, 0.3, 0.3])
+    )
+    assert frame == 1
 
 
 # --- stitching and the multiplier -------------------------------------------------------------------------------------
@@ -183,6 +195,10 @@ def test_the_multiplier_scales_what_moves(stitching, source, performance):
     )
     torch.testing.assert_close(half, whole / 2, atol=1e-6, rtol=0)
     assert not none.any()
+    lips = 0.01 * torch.ones(1, K, 3)
+    added = driving.stitched(stitching, still, moved, Rules(multiplier=0.5), lips) - still
+    torch.testing.assert_close(added, half + lips / 2, atol=1e-5, rtol=0)
+    assert not (driving.stitched(stitching, still, moved, Rules(multiplier=0.0), lips) - still).any()
 
 
 # --- retargeting ------------------------------------------------------------------------------------------------------
@@ -203,6 +219,9 @@ def test_retargeting_adds_to_the_motion(stitching, source, performance):
     moved = drive(source, performance, performance[:1], Rules())
     own, reached, shut = torch.tensor([0.3, 0.32]), torch.full((6,), 0.3), torch.zeros(6)
     change = driving.retargeted_eyes(stitching, still, own, reached, shut)
+    torch.testing.assert_close(driving.retargeted_eyes(stitching, still, own, reached, shut - 1), change)
+    asked = (driving.retargeted_eyes(stitching, still, own, reached, shut + wide) for wide in (0.8, 3.0))
+    assert torch.equal(*asked)  # no more than the networks know
     expected = stitching.eye_change(still, torch.tensor([[0.3, 0.32, 0.0]]))
     expected = expected - stitching.eye_change(still, torch.tensor([[0.3, 0.32, 0.3]]))
     torch.testing.assert_close(change, expected.expand_as(moved))
