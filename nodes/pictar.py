@@ -68,7 +68,9 @@ class Render(io.ComfyNode):
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
         sound = None if audio is None else to_waveform(audio)
         with drawing(head):
-            video = written(head.grant, lambda path, tell: write_video(head, performance, path, sound, tell))
+            video = written(
+                head.grant, lambda path, tell: write_video(head, performance, path, sound, tell), performance.use
+            )
         return io.NodeOutput(video)
 
 
@@ -139,7 +141,9 @@ class Deform(io.ComfyNode):
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
         with memory_advice():
             chosen = excerpt(performance.motion, start_frame, frames)
-            bent = pose(lifted(volume), chosen, NodeProgress("frame"))
+            head = lifted(volume)
+            head.grant.require(performance.use)
+            bent = pose(head, chosen, NodeProgress("frame"))
             return io.NodeOutput(bent, to_image(draw_mesh(bent, NodeProgress("frame"))))
 
 

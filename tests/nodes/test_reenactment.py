@@ -1,5 +1,6 @@
 """Motion From Video: a driving video moves a portrait whose consent allows it."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -38,6 +39,25 @@ def test_a_video_moves_a_portrait(run_node, volume, driving, pack):
     assert yaw[2] > 3
     (video,) = run_node("NEO_Render", volume=head, motion=motion).result
     assert video.get_frame_count() == 5
+
+
+@pytest.fixture
+def speaker(volume, pack):
+    """The same portrait, which may speak and nothing else."""
+    grant, gate = volume[1].grant, pack("neo_core.governance.gate")
+    grant = replace(grant, scope=("talking-head",))
+    return replace(volume[1], grant=replace(grant, seal=gate._seal(grant)))
+
+
+def test_who_may_only_speak_is_moved_by_no_video(run_node, volume, speaker, driving, pack):
+    with pytest.raises(Exception, match="covers talking-head; expected reenactment"):
+        run_node("NEO_MotionFromVideo", models=volume[0], volume=speaker, video=driving)
+    motion = pack("neo_core.data_types").MotionLatents(speaker.reference[None], Fraction(25), use="reenactment")
+    (edited,) = run_node("NEO_EditExpression", motion=motion, keyframes="", preset="happy").result
+    for node in ("NEO_Render", "NEO_Deform"):
+        with pytest.raises(Exception, match="covers talking-head; expected reenactment"):
+            run_node(node, volume=speaker, motion=edited)
+        run_node(node, volume=speaker, motion=replace(edited, use="talking-head"))
 
 
 def test_without_consent_to_it_nothing_moves(run_node, driving, volume):
