@@ -16,7 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     with ProgressBar("reading") as progress:
         report = calibrate(arguments.checkpoint, progress)
-    told = f"{report['probes']} readings, of which it explains {report['explained']:.0%}"
-    told += f" (the sliders: {report['explained_by_sliders']:.0%})"
-    print(json.dumps(report) if arguments.json else f"{report['bridge']}: {told}")
+    print(json.dumps(report) if arguments.json else told(report))
     return 0
+
+
+def told(report: dict) -> str:
+    """For people: what counts is how well those are told who were not learnt from."""
+    shares = (report[name] for name in ("explained_of_others", "sliders_of_others", "turns_of_others"))
+    learnt, sliders, turns = (f"{round(share, 2) + 0:.0%}" for share in shares)
+    lines = [
+        f"{report['probes']} readings; of people that were not learnt from,",
+        f"  expression: {learnt} explained, {sliders} by the published sliders",
+        f"  turns: {turns} explained of what geometry leaves over",
+    ]
+    kept = f"{report['bridge']}: {' and '.join(report['learnt'])}"
+    return "\n".join([*lines, kept if report["learnt"] else "nothing was written: the sliders tell them better"])

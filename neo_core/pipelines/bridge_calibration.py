@@ -2,84 +2,145 @@
 read by the checkpoint's own motion extractor (`pictar.volumetric.calibration`)."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ..data_types import Progress, silent
 from ..governance import TALKING_HEAD, authorise, fingerprint
+from ..media.destination import check_writable
 from ..pictar.geometric import render
 from ..pictar.head_crop import HeadCrop, crop_head
-from ..pictar.volumetric.calibration import Readings, explained, learn, probes, save_bridge
+from ..pictar.volumetric.calibration import (
+    FILE,
+    Readings,
+    Turns,
+    explained,
+    explained_turns,
+    learn,
+    learn_turns,
+    probes,
+    save_bridge,
+    turned,
+)
+from ..pictar.volumetric.driven_face import NEAR, on_cpu
+from ..pictar.volumetric.driving import Driving, driving_of
 from ..pictar.volumetric.family import Renderer
 from ..pictar.volumetric.lift import read_picture
-from ..pictar.volumetric.motion_bridge import Bridge
+from ..pictar.volumetric.motion_bridge import ANGLES, Bridge, Sight, beyond_geometry, look_at
 from .live_portrait import LivePortrait, load_public
 from .portrait import open_portrait
 from .talking_head import Avatar, Models, enrol, load_models
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PEOPLE = ("portrait.jpg", "painting.jpg")
+Parts = TypeVar("Parts")
 Draw = Callable[[Iterable[Tensor]], Iterator[Tensor]]
-Read = Callable[[Tensor], Tensor]
+Read = Callable[[Tensor], Driving]
+See = Callable[[Tensor], Sight]  # from where the renderer finds the face, [2]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One person, read."""
+
+    readings: Readings
+    turns: Turns
 
 
 def calibrate(folder: Path, progress: Progress = silent) -> dict:
-    """Learn the bridge of a checkpoint and keep it in its folder; returns a report of plain values."""
+    """Learn the bridge of a checkpoint and keep it in its folder, where it tells people better that it was not learnt
+    from; returns a report of plain values."""
     public = load_public(LivePortrait(folder), calibrated=False)
+    check_writable(folder / FILE, (Path(FILE).suffix,))
     models = load_models()
-    seen: list[Readings] = []
+    seen: list[Seen] = []
     for number, name in enumerate(PEOPLE):
         avatar, landmarks68 = _enrolled(models, SAMPLES / name)
         seen.append(observe_avatar(avatar, landmarks68, public.renderer, number, _part(progress, number)))
-    together = Readings(*(torch.cat([getattr(one, name) for one in seen]) for name in ("changes", "expression")))
-    bridge = learn(together, public.bridge)
+    bridge, report = settled(seen, public.bridge)
+    written = save_bridge(folder, bridge, {"people": list(PEOPLE), **report}) if bridge.calibrated else None
+    return {"bridge": written and str(written), **report}
+
+
+def settled(seen: list[Seen], prior: Bridge) -> tuple[Bridge, dict]:
+    """The bridge to use, and how well it tells the readings: what is learnt from some people has to tell the others
+    better than sliders and geometry do, or these stay."""
+    readings, turns = _joined(Readings, [one.readings for one in seen]), _joined(Turns, [one.turns for one in seen])
+    learnt, found = learn(readings, prior), learn_turns(turns)
+    held = [(one, [other for other in seen if other is not one]) for one in seen]
     report = {
-        "probes": len(together.changes),
-        "explained_by_sliders": round(explained(public.bridge, together), 4),
-        "explained": round(explained(bridge, together), 4),
-        "explained_of_others": round(_held_out(seen, public.bridge), 4),
+        "probes": len(readings.changes) + len(turns.angles),
+        "explained_by_sliders": explained(prior, readings),
+        "explained": explained(learnt, readings),
+        "sliders_of_others": _mean(explained(prior, one.readings) for one in seen),
+        "explained_of_others": _mean(
+            explained(learn(_joined(Readings, [x.readings for x in others]), prior), one.readings)
+            for one, others in held
+        ),
+        "turns_of_others": _mean(
+            explained_turns(learn_turns(_joined(Turns, [x.turns for x in others])), one.turns) for one, others in held
+        ),
     }
-    return {"bridge": str(save_bridge(folder, bridge, {"people": list(PEOPLE), **report})), **report}
+    kept = {
+        "expression": report["explained_of_others"] > report["sliders_of_others"],
+        "turns": found is not None and report["turns_of_others"] > 0,
+    }
+    bridge = replace(learnt if kept["expression"] else prior, calibrated=any(kept.values()))
+    bridge = replace(bridge, turns=found) if kept["turns"] else bridge
+    told = {name: round(value, 4) if isinstance(value, float) else value for name, value in report.items()}
+    return bridge, {**told, "learnt": [name for name, better in kept.items() if better]}
 
 
 def observe_avatar(
     avatar: Avatar, landmarks68: Tensor, renderer: Renderer, seed: int, progress: Progress = silent
-) -> Readings:
+) -> Seen:
     """What a renderer's motion extractor sees of an avatar at each probe; `landmarks68` [68, 2] in its frames."""
-    square = crop_head(avatar.volume.photo, landmarks68, renderer.config.side)
+    square, bust = crop_head(avatar.volume.photo, landmarks68, renderer.config.side), avatar.volume.bust
 
-    def read(frame: Tensor) -> Tensor:
+    def read(frame: Tensor) -> Driving:
         crop = HeadCrop(frame, square.square, square.size)
-        return read_expression(renderer, read_picture(crop.image, renderer.config.appearance.side))
+        return read_driving(renderer, read_picture(crop.image, renderer.config.appearance.side))
 
-    return observe(avatar.identity.reference, lambda vectors: render(avatar.volume, vectors), read, seed, progress)
+    def see(place: Tensor) -> Sight:
+        return look_at(bust.camera, square.to_square, place, NEAR @ bust.model.eye_center, bust.model.pivot)
+
+    return observe(avatar.identity.reference, see, lambda x: render(avatar.volume, x), read, seed, progress)
 
 
 @torch.no_grad()
-def read_expression(renderer: Renderer, picture: Tensor) -> Tensor:
-    """The expression that a motion extractor, wherever it lives, reads of a picture [1, 3, S, S]. [K, 3]"""
+def read_driving(renderer: Renderer, picture: Tensor) -> Driving:
+    """What a motion extractor, wherever it lives, reads of a picture [1, 3, S, S]."""
     device = next(renderer.motion.parameters()).device
-    return renderer.motion(picture.to(device)).expression[0].cpu().float()
+    return driving_of(on_cpu(renderer.motion(picture.to(device))))
 
 
-def observe(reference: Tensor, draw: Draw, read: Read, seed: int, progress: Progress = silent) -> Readings:
+def observe(reference: Tensor, see: See, draw: Draw, read: Read, seed: int, progress: Progress = silent) -> Seen:
     """Readings of frames drawn at probes around a vector [63], against what is read at that vector itself."""
-    vectors = probes(reference, seed)
-    answers = []
-    for frame in draw([reference, *vectors]):
-        progress(len(answers), len(vectors) + 1, frame)
+    moves, turns = probes(reference, seed), turned(reference)
+    vectors = torch.cat([reference[None], moves, turns])
+    answers: list[Driving] = []
+    for frame in draw(vectors):
+        progress(len(answers), len(vectors), frame)
         answers.append(read(frame))
-    progress(len(answers), len(answers), None)
-    expression = torch.stack(answers)
-    return Readings(vectors - reference, expression[1:] - expression[:1])
+    progress(len(answers), len(vectors), None)
+    seen = _joined(Driving, answers)
+    rest, speaking, aside = seen[:1], seen[1 : 1 + len(moves)], seen[1 + len(moves) :]
+    beyond = beyond_geometry(see(rest.translation[0, :2]), turns, aside, rest)
+    return Seen(Readings(moves - reference, speaking.expression - rest.expression), Turns(turns[:, ANGLES], beyond))
 
 
-def _held_out(seen: list[Readings], prior: Bridge) -> float:
-    """How well people are told by what was learnt from the others, on average."""
-    shares = [explained(learn(other, prior), one) for one, other in zip(seen, reversed(seen), strict=True)]
-    return sum(shares) / len(shares)
+def _joined(kind: type[Parts], several: list[Parts]) -> Parts:
+    """Dataclasses of tensors, end to end."""
+    return kind(*(torch.cat([getattr(one, field.name) for one in several]) for field in fields(kind)))
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)
 
 
 def _enrolled(models: Models, path: Path) -> tuple[Avatar, Tensor]:

@@ -1,7 +1,8 @@
 """The bridge between VOCAL's motion and a public renderer's numbers, both ways.
 
     expression, gaze  63 numbers @ directions [63, 21, 3] -> what is added to the expression of each keypoint
-    pose              degrees and head units -> a rotation, a scale and a translation, as the photo's camera sees them
+    pose              degrees and head units -> a rotation, a scale and a translation, as the photo's camera sees them,
+                      and what the checkpoint reads of a turn beyond that
 
 A neutral motion vector is a driving of no expression, no turn and scale 1; the performance is measured from there, or
 from the portrait's own vector, by relative driving (`driving`).
@@ -19,7 +20,7 @@ Letters: T frames, K keypoints.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -80,7 +81,10 @@ WHOLE = {  # what of the sliders is a channel at its end; of those with sides, o
     "gaze_pitch": {"look_up": -15 / 30},
 }
 FLIP = torch.tensor([1.0, -1.0, -1.0])  # one kind of axes to the other
+ANGLES = slice(POSE.start, POSE.start + 3)
+BEYOND = ("pitch", "yaw", "roll", "x", "y", "size")  # degrees, of the square from -1 to 1, logarithm
 ROUNDS = 12  # in which weights that leave their range are found
+BLOCK = 256  # frames for which they are found at once
 LOOSE = 1e-4  # of the strongest channel's pull: what holds all of them at rest
 
 
@@ -89,6 +93,7 @@ class Bridge:
     """What each channel of the motion space adds to the expression of each keypoint."""
 
     directions: Tensor  # [63, K, 3] per unit of the channel; those of the pose are zero
+    turns: Tensor = field(default_factory=lambda: torch.zeros(3, len(BEYOND)))  # [3, 6] per degree, beyond geometry
     calibrated: bool = False  # learnt with the checkpoint it serves
 
     def __repr__(self) -> str:
@@ -136,15 +141,17 @@ def look_at(camera: Camera, to_square: Tensor, translation: Tensor, near: Tensor
 def to_driving(bridge: Bridge, sight: Sight, motion: Tensor) -> Driving:
     """A performance [T, 63] as driving."""
     pose = motion[:, POSE]
+    beyond = pose[:, :3] @ bridge.turns
     turn = rotation_matrix(*pose[:, :3].unbind(1))
+    shown = rotation_matrix(*(pose[:, :3] + beyond[:, :3]).unbind(1))
     arm = sight.origin - sight.pivot
     seen = project(sight.camera, turn @ arm + sight.pivot + pose[:, 3:])
     still = project(sight.camera, sight.origin)
-    place = _to_square(sight.to_square, seen[:, :2])
+    place = _to_square(sight.to_square, seen[:, :2]) + beyond[:, 3:5]
     return Driving(
-        _between_axes(turn).mT,
+        _between_axes(shown).mT,
         expression_of(bridge, motion),
-        still[2] / seen[:, 2],
+        still[2] / seen[:, 2] * beyond[:, 5].exp(),
         torch.cat([place, torch.zeros_like(place[:, :1])], 1),
     )
 
@@ -157,16 +164,33 @@ def expression_of(bridge: Bridge, motion: Tensor) -> Tensor:
 def to_motion(bridge: Bridge, sight: Sight, driving: Driving, anchor: Driving, reference: Tensor) -> Tensor:
     """The performance [T, 63] that a driving is, measured from an anchor [1 frame] that shows the vector `reference`
     [63]. The pose comes back exactly, of the expression what the channels can say within their ranges."""
-    turn = _between_axes((driving.rotation @ anchor.rotation.mT).mT)
-    depth = project(sight.camera, sight.origin)[2] * anchor.scale / driving.scale
+    angles = turn_since(driving, anchor) @ torch.linalg.inv(torch.eye(3) + bridge.turns[:, :3])
+    beyond, turn = angles @ bridge.turns, rotation_matrix(*angles.unbind(1))
+    depth = project(sight.camera, sight.origin)[2] * anchor.scale / driving.scale * beyond[:, 5].exp()
     place = _to_square(sight.to_square, project(sight.camera, sight.origin)[:2])
-    place = place + driving.translation[:, :2] - anchor.translation[:, :2]
+    place = place + driving.translation[:, :2] - anchor.translation[:, :2] - beyond[:, 3:5]
     seen = _unprojected(sight.camera, _from_square(sight.to_square, place), depth)
     arm = sight.origin - sight.pivot
     shift = (seen - sight.camera.translation) @ sight.camera.rotation - sight.pivot - (turn @ arm)
     motion = reference + weights_of(bridge, driving.expression - anchor.expression, reference)
-    motion[:, POSE] = torch.cat([rotation_angles(turn), shift], 1)
+    motion[:, POSE] = torch.cat([angles, shift], 1)
     return motion_space.clamp(motion)
+
+
+def turn_since(driving: Driving, anchor: Driving) -> Tensor:
+    """How far a driving has turned since an anchor [1 frame]: pitch, yaw, roll in our axes. [T, 3]"""
+    return rotation_angles(_between_axes((driving.rotation @ anchor.rotation.mT).mT))
+
+
+def beyond_geometry(sight: Sight, motion: Tensor, driving: Driving, anchor: Driving) -> Tensor:
+    """What a driving shows of a performance's pose [T, 63] that the head's turn about the neck, before the camera, does
+    not explain; the anchor [1 frame] is its rest. [T, 6] as `BEYOND`"""
+    expected, still = (to_driving(slider_bridge(), sight, x) for x in (motion, torch.zeros_like(motion[:1])))
+    moved, told = (
+        (one.translation - before.translation)[:, :2] for one, before in ((driving, anchor), (expected, still))
+    )
+    size = (driving.scale / anchor.scale).log() - (expected.scale / still.scale).log()
+    return torch.cat([turn_since(driving, anchor) - motion[:, ANGLES], moved - told, size[:, None]], 1)
 
 
 def weights_of(bridge: Bridge, expression: Tensor, reference: Tensor) -> Tensor:
@@ -176,6 +200,11 @@ def weights_of(bridge: Bridge, expression: Tensor, reference: Tensor) -> Tensor:
     Of channels that do the same the stronger ones do the work: weights are counted in ranges of their channels and held
     at rest a little. Weights that would leave their range are kept at its end, and the others solved for anew.
     """
+    return torch.cat([_weights(bridge, some, reference) for some in expression.split(BLOCK)])
+
+
+def _weights(bridge: Bridge, expression: Tensor, reference: Tensor) -> Tensor:
+    """The same for so few frames that a system for each of them finds room."""
     reach = reference.new_tensor(motion_space.HIGH)
     low, high = ((reference.new_tensor(bound) - reference) / reach for bound in (motion_space.LOW, motion_space.HIGH))
     matrix = bridge.directions.flatten(1) * reach[:, None]

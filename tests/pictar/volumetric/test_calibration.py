@@ -7,16 +7,22 @@ from neo_core import motion_space
 from neo_core.data_types import InputError
 from neo_core.motion_space import INDEX, POSE
 from neo_core.pictar.volumetric.calibration import (
+    BEYOND_APART,
     CHANNELS,
     FILE,
+    FULL_TURN,
     Readings,
+    Turns,
     explained,
+    explained_turns,
     learn,
+    learn_turns,
     load_bridge,
     probes,
     save_bridge,
+    turned,
 )
-from neo_core.pictar.volumetric.motion_bridge import Bridge, slider_bridge
+from neo_core.pictar.volumetric.motion_bridge import ANGLES, Bridge, slider_bridge
 
 
 @pytest.fixture
@@ -40,6 +46,13 @@ def read(truth: Bridge, noise: float = 0.0, seeds: tuple[int, ...] = (1, 2)) -> 
     changes = torch.cat([probes(reference(seed), seed) - reference(seed) for seed in seeds])
     seen = torch.einsum("nc,ckx->nkx", changes, truth.directions)
     return Readings(changes, seen + noise * torch.randn(seen.shape, generator=torch.Generator().manual_seed(7)))
+
+
+def read_turns(truth: torch.Tensor, noise: float = 0.0, seed: int = 7) -> Turns:
+    """A head turned; the extractor adds noise, so much of what may well lie beyond geometry."""
+    angles = turned(torch.zeros(63))[:, ANGLES]
+    random = torch.randn(len(angles), 6, generator=torch.Generator().manual_seed(seed))
+    return Turns(angles, angles @ truth + noise * BEYOND_APART * random)
 
 
 def miss(bridge: Bridge, truth: Bridge) -> float:
@@ -100,6 +113,48 @@ def test_a_wrong_bridge_explains_nothing(truth):
     assert 0 < explained(slider_bridge(), readings) < explained(learn(readings, slider_bridge()), readings)
 
 
+# --- turns ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beyond():
+    """Some checkpoint's: it reads nine tenths of a yaw, and of its way aside half."""
+    turns = torch.zeros(3, 6)
+    turns[1, 1], turns[1, 3], turns[0, 4] = -0.1, -0.006, 0.002
+    return turns
+
+
+def test_turns_go_both_ways_about_one_axis_with_the_portraits_own_expression():
+    own = reference(3)
+    own[POSE] = 2.0
+    moves = turned(own)
+    angles = moves[:, ANGLES]
+    assert torch.equal(moves[:, :53], own[:53].expand(len(moves), -1))
+    assert not angles.sum(0).any()
+    assert ((angles != 0).sum(1) == 1).all()
+    assert not moves[:, POSE][:, 3:].any()
+
+
+def test_what_is_read_of_turns_is_recovered(beyond):
+    found = learn_turns(read_turns(beyond))
+    torch.testing.assert_close(found, beyond, atol=1e-6, rtol=0)
+    assert explained_turns(found, read_turns(beyond)) == pytest.approx(1)
+    assert explained_turns(None, read_turns(beyond)) == explained_turns(torch.zeros(3, 6), read_turns(beyond)) == 0
+    assert explained_turns(-beyond, read_turns(beyond)) < -2
+
+
+def test_noise_is_no_turn(beyond):
+    drowned = learn_turns(read_turns(torch.zeros(3, 6), noise=20.0))
+    assert (drowned / BEYOND_APART * FULL_TURN).abs().max() < 0.3
+    learnt = learn_turns(read_turns(beyond, noise=0.1))
+    assert explained_turns(learnt, read_turns(beyond)) > 0.7
+
+
+def test_an_extractor_that_hardly_sees_turns_is_not_believed():
+    """Keypoints that turned as little as it reads would leave the portrait looking ahead."""
+    assert learn_turns(read_turns(-0.9 * torch.eye(3, 6))) is None
+
+
 def test_too_few_readings(truth):
     readings = read(truth)
     with pytest.raises(InputError, match="57 readings found; expected more than 57"):
@@ -116,9 +171,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_bridge_comes_back(folder, truth):
+def test_a_bridge_comes_back(folder, truth, beyond):
     assert load_bridge(folder) is None
-    assert save_bridge(folder, truth, {"portraits": 2}) == folder / FILE
+    assert save_bridge(folder, Bridge(truth.directions, beyond), {"portraits": 2}) == folder / FILE
+    assert torch.equal(load_bridge(folder).turns, beyond)
     assert torch.equal(load_bridge(folder).directions, truth.directions)
     assert load_bridge(folder).calibrated
     assert not slider_bridge().calibrated

@@ -7,15 +7,18 @@ from neo_core import motion_space
 from neo_core.geometry.camera import Camera, project, rotation_matrix
 from neo_core.geometry.head_model import landmarks, load_head_model
 from neo_core.motion_space import INDEX, POSE
+from neo_core.pictar.volumetric import motion_bridge
 from neo_core.pictar.volumetric.driving import Driving, Rules, driven, driving_of, placed
 from neo_core.pictar.volumetric.keypoints import FaceMotion, rotation
 from neo_core.pictar.volumetric.motion_bridge import (
     Bridge,
+    beyond_geometry,
     expression_of,
     look_at,
     slider_bridge,
     to_driving,
     to_motion,
+    turn_since,
     weights_of,
 )
 
@@ -52,24 +55,38 @@ def sight(camera, to_square):
     return look_at(camera, to_square, torch.tensor([-0.05, 0.08]), head.eye_center.mean(0), head.pivot)
 
 
-def test_directions_are_the_published_sliders():
-    bridge, motion = slider_bridge(), torch.zeros(4, 63)
-    motion[0, INDEX["jawOpen"]] = 0.5
-    motion[1, [INDEX["mouthSmile_L"], INDEX["mouthSmile_R"]]] = 1.0
-    motion[2, [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]] = 1.0
-    motion[3, 59:63] = torch.tensor([35.0, 0.0, 35.0, 0.0])
-    moved = expression_of(bridge, motion)
-    expected = torch.zeros(4, 21, 3)
-    expected[0, 19, 1], expected[0, 19, 2], expected[0, 17, 1] = 0.06, 0.006, -0.006  # aaa 60
-    for k, axis, amount in (  # smile 1
-        *((20, 1, -0.01), (14, 1, -0.02), (17, 1, 0.0065), (17, 2, 0.003)),
-        *((13, 1, -0.00275), (16, 1, -0.00275), (3, 1, -0.0035), (7, 1, -0.0035)),
-    ):
-        expected[1, k, axis] = amount
-    for k, amount in ((11, 0.02), (13, -0.006), (15, 0.02), (16, -0.006), (1, 0.005), (2, -0.005)):  # blink -20
-        expected[2, k, 1] = amount
-    expected[3, [11, 15], 0] = 15 * 0.00085  # pupil_x 15
-    torch.testing.assert_close(moved, expected)
+PUBLISHED = {  # `reference/pictar.md` 10: channels at their ends: what a slider at this value adds, keypoint.axis
+    "jawOpen": "19.y 120, 19.z 12, 17.y -12",  # aaa 120
+    "mouthClose": "19.y -110, 19.z -11, 17.y 11",
+    "jawLeft": "19.x 50",  # pouting
+    "mouthLeft": "19.x 90",
+    "mouthRight": "19.x -90",
+    "mouthSmile": "20.y -10, 14.y -20, 17.y 6.5, 17.z 3, 13.y -2.75, 16.y -2.75, 3.y -3.5, 7.y -3.5",  # smile 1
+    "mouthFrown": "20.y 3, 14.y 6, 17.y -1.95, 17.z -0.9",  # smile -0.3, without the cheeks
+    "cheekSquint": "13.y -2.75, 16.y -2.75, 3.y -3.5, 7.y -3.5",
+    "mouthPucker": "14.y 15, 3.y -7.5, 7.y -7.5, 17.z -7.5",  # woo 15
+    "mouthStretch": "20.z -15, 20.y -15, 14.y -15",  # eee 15
+    "mouthUpperUp": "20.z -15, 20.y -15, 14.y -15",
+    "eyeBlink": "11.y 20, 13.y -6, 15.y 20, 16.y -6, 1.y 5, 2.y -5",  # blink -20
+    "eyeWide": "11.y -5, 13.y 1.5, 15.y -5, 16.y 1.5, 1.y -1.25, 2.y 1.25",  # blink 5
+    "browInnerUp": "1.y 7.5, 2.y -7.5",  # eyebrow 15 with both halves of a brow
+    "browOuterUp": "1.y 7.5, 2.y -7.5",
+    "browDown": "1.x 10, 2.x -10, 1.y -3, 2.y 3",  # eyebrow -10
+    "gaze_yaw": "11.x 12.75, 15.x 12.75",  # pupil_x 15, inwards and outwards as one
+    "gaze_pitch": "11.y 7.5, 13.y 2.25, 15.y 7.5, 16.y 2.25",  # pupil_y -15, which lowers the lids by half: looks down
+}
+
+
+@pytest.mark.parametrize("stem", PUBLISHED)
+def test_directions_are_the_published_sliders(stem):
+    motion, expected = torch.zeros(1, 63), torch.zeros(21, 3)
+    sides = [name for name in (stem, f"{stem}_L", f"{stem}_R") if name in INDEX]
+    motion[0, [INDEX[name] for name in sides]] = torch.tensor([motion_space.HIGH[INDEX[name]] for name in sides])
+    for entry in PUBLISHED[stem].split(", "):
+        place, amount = entry.split()
+        k, axis = place.split(".")
+        expected[int(k), "xyz".index(axis)] = float(amount) / 1000
+    torch.testing.assert_close(expression_of(slider_bridge(), motion)[0], expected)
 
 
 def test_sides_are_the_subjects():
@@ -151,6 +168,36 @@ def test_there_and_back(sight):
     again = expression_of(bridge, back)
     assert (again - moves.expression).norm() < 0.02 * moves.expression.norm()
     assert torch.equal(motion_space.clamp(back), back)
+
+
+def test_what_a_checkpoint_reads_of_a_turn_is_drawn_and_taken_back(sight):
+    """... on top of the geometry: a head that is read to turn less and to stay nearer to its place."""
+    turns = torch.zeros(3, 6)
+    turns[0, 0], turns[1, 1], turns[1, 0], turns[1, 3], turns[0, 4], turns[2, 5] = -0.2, 0.1, 0.05, 0.004, -0.002, 1e-3
+    bridge, motion = Bridge(slider_bridge().directions, turns), performance(2)
+    motion[:, POSE] *= 0.5
+    moves, plain = (to_driving(one, sight, motion) for one in (bridge, slider_bridge()))
+    yaw, pitch = motion[:, INDEX["yaw"]], motion[:, INDEX["pitch"]]
+    torch.testing.assert_close((moves.translation - plain.translation)[:, 0], 0.004 * yaw, atol=1e-5, rtol=0)
+    torch.testing.assert_close((moves.translation - plain.translation)[:, 1], -0.002 * pitch, atol=1e-5, rtol=0)
+    rest = to_driving(bridge, sight, torch.zeros(1, 63))
+    torch.testing.assert_close(turn_since(moves, rest)[:, 1], 1.1 * yaw, atol=1e-3, rtol=0)
+    torch.testing.assert_close(turn_since(moves, rest)[:, 0], 0.8 * pitch + 0.05 * yaw, atol=1e-3, rtol=0)
+    back = to_motion(bridge, sight, moves, rest, torch.zeros(63))
+    torch.testing.assert_close(back[:, POSE], motion[:, POSE], atol=3e-3, rtol=0)
+    beyond = beyond_geometry(sight, motion, moves, rest)
+    torch.testing.assert_close(beyond, motion[:, POSE][:, :3] @ turns, atol=1e-3, rtol=0)
+
+
+def test_long_performances_are_told_in_blocks(monkeypatch):
+    """An hour of them at once would take gigabytes."""
+    seen, whole = [], motion_bridge._weights
+    expression = expression_of(slider_bridge(), performance(5, 10))
+    expected = weights_of(slider_bridge(), expression, torch.zeros(63))
+    monkeypatch.setattr(motion_bridge, "BLOCK", 4)
+    monkeypatch.setattr(motion_bridge, "_weights", lambda *x: seen.append(len(x[1])) or whole(*x))
+    torch.testing.assert_close(weights_of(slider_bridge(), expression, torch.zeros(63)), expected, atol=1e-3, rtol=0)
+    assert seen == [4, 4, 2]
 
 
 def test_back_from_an_anchor_that_is_not_at_rest(sight):
