@@ -9,18 +9,20 @@ from comfy_api.v0_0_2 import io
 from ..neo_core.data_types import InputError
 from ..neo_core.pictar.geometric import Volume
 from ..neo_core.pictar.volumetric.calibration import FILE
-from ..neo_core.pictar.volumetric.checkpoints import FILES, checkpoint_file
+from ..neo_core.pictar.volumetric.checkpoints import FILES, FOLDERS, checkpoint_file
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
-from ..neo_core.pictar.volumetric.driving import REGIONS, Rules
+from ..neo_core.pictar.volumetric.driving import REGIONS, RELATIONS, Rules
 from ..neo_core.pictar.volumetric.openness import PARTS
 from ..neo_core.pipelines.live_portrait import PRECISIONS, LivePortrait
 from .folders import FileState, states
-from .inputs import chosen, number
-from .model_patcher import host_renderer, with_renderer
+from .inputs import chosen, number, switch
+from .model_patcher import HostedRenderer, host_renderer, with_renderer
 from .sockets import NeoRenderer
 
 FOLDER = "liveportrait"  # where other packs keep the checkpoint, too
 HERE = f"models/{FOLDER}"
+EMBEDDED = "embedded"  # NEO's own head, which needs no checkpoint
+PARTS_OF_ONE = {Path(below).name for below in FOLDERS}  # folders of one checkpoint, not one each
 RETARGETED = {"none": (), "eyes": ("eyes",), "lips": ("lips",), "eyes and lips": PARTS}
 MULTIPLIERS = (0.0, 3.0)
 AUTOMATIC = "automatic"
@@ -41,16 +43,23 @@ class LoadLivePortrait(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
-                    options=[HERE, *(name for name in checkpoint_folders() if name != HERE)],
+                    options=[HERE, *(name for name in checkpoint_folders() if name != HERE), EMBEDDED],
                     default=HERE,
                     tooltip="The folder with the checkpoint's five files, .safetensors or .pth: models/liveportrait or "
-                    "one in it",
+                    "one in it. embedded: no checkpoint, NEO's own 3D head",
                 ),
                 io.Combo.Input(
                     "region",
                     options=list(REGIONS),
                     default=REGIONS[0],
                     tooltip="What of the performance it takes; everything else stays as photographed",
+                ),
+                io.Combo.Input(
+                    "relation",
+                    options=list(RELATIONS),
+                    default="relative",
+                    tooltip="relative: what changes is added to what the photo shows; absolute: expression and "
+                    "direction of the performance take the place of the photo's",
                 ),
                 io.Combo.Input(
                     "retarget",
@@ -72,6 +81,11 @@ class LoadLivePortrait(io.ComfyNode):
                     default=True,
                     tooltip="Keep neck and shoulders where the photo has them, so that the rim of the crop fits",
                 ),
+                io.Boolean.Input(
+                    "keep_size",
+                    default=False,
+                    tooltip="The face neither grows nor shrinks: sizes read off a video wobble",
+                ),
                 io.Combo.Input(
                     "precision",
                     options=[AUTOMATIC, *PRECISIONS],
@@ -79,30 +93,68 @@ class LoadLivePortrait(io.ComfyNode):
                     tooltip="Of its numbers. Automatic: float16 on a GPU, else float32, which cards that show black "
                     "squares in half precision want",
                 ),
+                io.Boolean.Input(
+                    "dynamic_roi",
+                    default=False,
+                    tooltip="Between keyframes compute eyes and mouth only: faster, not quite the same pixels",
+                ),
+                io.Boolean.Input(
+                    "compiled",
+                    default=False,
+                    tooltip="torch.compile its networks and keep what is faster: takes minutes first, pays for long "
+                    "videos on a GPU",
+                ),
             ],
             outputs=[NeoRenderer.Output("renderer", tooltip="The checkpoint, for Enrol From Photo")],
         )
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint, **_):
-        return checkpoint_state(checkpoint).edition  # ComfyUI keeps this in the prompt
+        return EMBEDDED if checkpoint == EMBEDDED else checkpoint_state(checkpoint).edition  # kept in the prompt
 
     @classmethod
-    def execute(cls, checkpoint, region, retarget, multiplier, stitching, precision=AUTOMATIC):
-        strength = number(multiplier, MULTIPLIERS, "multiplier")
-        rules = Rules(region=region, multiplier=strength, stitch=bool(stitching))
-        numbers = chosen(precision, (AUTOMATIC, *PRECISIONS), "precision")
+    def execute(
+        cls, checkpoint, region, relation, retarget, multiplier, stitching, keep_size, precision, dynamic_roi, compiled
+    ):
+        rules = Rules(
+            relative=chosen(relation, tuple(RELATIONS), "relation") == "relative",
+            region=region,
+            multiplier=number(multiplier, MULTIPLIERS, "multiplier"),
+            stitch=switch(stitching, "stitching"),
+            resize=not switch(keep_size, "keep_size"),
+        )
         parts = RETARGETED[chosen(retarget, tuple(RETARGETED), "retarget")]
-        files, chosen_precision = checkpoint_state(checkpoint), None if numbers == AUTOMATIC else numbers
-        return io.NodeOutput(host_renderer(files, LivePortrait(Path(files.path), rules, parts, chosen_precision)))
+        numbers = chosen(precision, (AUTOMATIC, *PRECISIONS), "precision")
+        speed = (
+            None if numbers == AUTOMATIC else numbers,
+            switch(dynamic_roi, "dynamic_roi"),
+            switch(compiled, "compiled"),
+        )
+        return io.NodeOutput(hosted(checkpoint, rules, parts, *speed))
+
+
+def hosted(name: str, *driven: object) -> HostedRenderer | None:
+    """The checkpoint of the chosen folder, driven so; None for NEO's own head."""
+    if name == EMBEDDED:
+        return None
+    files = checkpoint_state(name)
+    return host_renderer(files, LivePortrait(Path(files.path), *driven))
 
 
 def checkpoint_folders() -> dict[str, Path]:
     """The folders that hold a checkpoint: models/liveportrait, and those right in it. Name -> place"""
-    roots = [Path(root) for root in folder_paths.folder_names_and_paths[FOLDER][0] if Path(root).is_dir()]
+    roots = [Path(root) for root in folder_paths.folder_names_and_paths[FOLDER][0]]
     places = [(HERE, root) for root in roots]
-    places += [(place.name, place) for root in roots for place in sorted(root.iterdir()) if place.is_dir()]
+    places += [(place.name, place) for root in roots for place in _folders_in(root)]
     return {name: place for name, place in places if _has_one(place)}
+
+
+def _folders_in(root: Path) -> list[Path]:
+    """None for a place that is not there, or not ours to read."""
+    try:
+        return sorted(place for place in root.iterdir() if place.name not in PARTS_OF_ONE and place.is_dir())
+    except OSError:
+        return []
 
 
 def checkpoint_state(name: str) -> FileState:
@@ -121,7 +173,7 @@ def checkpoint_state(name: str) -> FileState:
 def _has_one(place: Path) -> bool:
     try:
         return checkpoint_file(place, FILES["motion"]).is_file()
-    except InputError:
+    except (InputError, OSError):
         return False
 
 

@@ -6,7 +6,7 @@ from ..neo_core.governance import require_grant
 from ..neo_core.pipelines.talking_head import speak
 from . import inputs
 from .media import to_waveform
-from .model_patcher import on_device
+from .model_patcher import on_device, renderer_on_device
 from .portraits import enrolled
 from .video import written
 from .vocal import performance
@@ -33,17 +33,30 @@ class TalkingHead(io.ComfyNode):
                 inputs.guidance(),
                 inputs.models(optional=True),
                 inputs.emotion(),
+                inputs.renderer(),
             ],
             outputs=[io.Video.Output("video", tooltip="The person speaking, with the sound; connect Save Video")],
         )
 
     @classmethod
     def execute(
-        cls, photo, audio, seed, framing, size, fps, face, consent=None, guidance=None, models=None, emotion=None
+        cls,
+        photo,
+        audio,
+        seed,
+        framing,
+        size,
+        fps,
+        face,
+        consent=None,
+        guidance=None,
+        models=None,
+        emotion=None,
+        renderer=None,
     ):
         grant = require_grant(consent)
         sound, settings = to_waveform(audio), performance(seed, fps, guidance, emotion)
-        with on_device(models) as engine:
-            avatar = enrolled(engine, photo, framing, size, face, grant)
+        with on_device(models) as engine, renderer_on_device(renderer) as public:
+            avatar = enrolled(engine, photo, framing, size, face, grant, renderer=public)
             video = written(grant, lambda path, tell: speak(engine, avatar, sound, path, settings, tell))
         return io.NodeOutput(video)

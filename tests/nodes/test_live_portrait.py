@@ -41,12 +41,54 @@ def checkpoint(pack, family, folders, loaded, monkeypatch):
 
 
 def test_folders_with_a_checkpoint_can_be_chosen(node_classes, checkpoint):
-    choice = node_classes["NEO_LoadLivePortrait"].GET_SCHEMA().inputs[0]
-    assert list(choice.options) == ["models/liveportrait", "mine"]
-    for file in checkpoint.glob("*.safetensors"):
+    def options() -> list[str]:
+        return list(node_classes["NEO_LoadLivePortrait"].GET_SCHEMA().inputs[0].options)
+
+    assert options() == ["models/liveportrait", "mine", "embedded"]
+    (checkpoint / "base_models").mkdir()
+    for file in checkpoint.glob("*.safetensors"):  # the original layout: half of one checkpoint is none
+        file.rename(checkpoint / "base_models" / file.name)
+    assert options() == ["models/liveportrait", "mine", "embedded"]
+    for file in (checkpoint / "base_models").iterdir():
         file.unlink()
-    choice = node_classes["NEO_LoadLivePortrait"].GET_SCHEMA().inputs[0]
-    assert list(choice.options) == ["models/liveportrait", "mine"]  # the place itself, to say what belongs there
+    assert options() == ["models/liveportrait", "mine", "embedded"]  # the place itself, to say what belongs there
+
+
+def test_a_folder_that_may_not_be_read_hides_no_node(node_classes, checkpoint, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(checkpoint), "iterdir", refuse)
+    monkeypatch.setattr(type(checkpoint), "is_file", refuse)
+    assert list(node_classes["NEO_LoadLivePortrait"].GET_SCHEMA().inputs[0].options) == [
+        "models/liveportrait",
+        "embedded",
+    ]
+
+
+def test_without_a_checkpoint_neos_own_head_is_drawn(run_node, node_classes):
+    """A template with this node in it runs before there are any weights."""
+    assert run_node("NEO_LoadLivePortrait", checkpoint="embedded").result == (None,)
+    assert node_classes["NEO_LoadLivePortrait"].fingerprint_inputs(checkpoint="embedded") == "embedded"
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_one_node_draws_by_it_too(run_node, pack, monkeypatch):
+    module, asked = pack("nodes.talking_head"), []
+
+    def enrolled(*_, renderer):
+        asked.append(renderer)
+        raise pack("neo_core.data_types").InputError("far enough")
+
+    monkeypatch.setattr(module, "enrolled", enrolled)
+    (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
+    (sound, _) = run_node("NEO_SampleSpeech").result
+    (consent,) = run_node("NEO_Consent", photo=photo).result
+    (renderer,) = run_node("NEO_LoadLivePortrait").result
+    for given in (renderer, None):
+        with pytest.raises(Exception, match="far enough"):
+            run_node("NEO_TalkingHead", photo=photo, audio=sound, consent=consent, renderer=given)
+    assert asked == [renderer, None]
 
 
 def test_a_checkpoint_draws_the_portrait(run_node, checkpoint, pack):
@@ -73,10 +115,13 @@ def test_a_checkpoint_draws_the_portrait(run_node, checkpoint, pack):
 
 def test_the_same_files_are_loaded_once_and_leave_with_their_last_user(run_node, checkpoint):
     (one,) = run_node("NEO_LoadLivePortrait").result
-    (two,) = run_node("NEO_LoadLivePortrait", region="lips", retarget="eyes and lips", stitching=False).result
+    given = {"region": "expression", "relation": "absolute", "retarget": "eyes and lips", "stitching": False}
+    (two,) = run_node("NEO_LoadLivePortrait", **given, keep_size=True, dynamic_roi=True).result
     assert one.public.renderer is two.public.renderer
     assert two.choice.retargeted == ("eyes", "lips")
-    assert (two.choice.rules.region, two.choice.rules.stitch) == ("lips", False)
+    assert (two.choice.rules.region, two.choice.rules.stitch) == ("expression", False)
+    assert (two.choice.rules.relative, two.choice.rules.resize, two.choice.dynamic_roi) == (False, False, True)
+    assert (one.choice.rules.relative, one.choice.rules.resize, one.choice.dynamic_roi) == (True, True, False)
     (checkpoint / "spade_generator.safetensors").touch()
     (again,) = run_node("NEO_LoadLivePortrait").result
     assert again.public.renderer is not one.public.renderer
@@ -104,6 +149,9 @@ def test_a_calibration_is_noticed(run_node, node_classes, checkpoint, pack):
         ({"region": "nose"}, "region 'nose' is unknown, expected one of all"),
         ({"retarget": "nose"}, "retarget is 'nose'; expected one of none, eyes"),
         ({"multiplier": 9.0}, "multiplier is 9.0; expected"),
+        ({"relation": "mixed"}, "relation is 'mixed'; expected one of relative, absolute"),
+        ({"stitching": "false"}, "stitching is 'false'; expected true or false"),
+        ({"region": "lips", "retarget": "eyes"}, "region lips leaves the eyes as photographed, and they are to be ret"),
     ],
     ids=str,
 )
