@@ -30,4 +30,7 @@ def told(report: dict) -> str:
         f"  turns: {turns} explained of what geometry leaves over",
     ]
     kept = f"{report['bridge']}: {' and '.join(report['learnt'])}"
-    return "\n".join([*lines, kept if report["learnt"] else "nothing was written: the sliders tell them better"])
+    if not report["learnt"]:
+        kept = "nothing was written: the sliders tell them better"
+        kept += f"; remove {report['bridge']}, made before, to use them" if report["bridge"] else ""
+    return "\n".join([*lines, kept])

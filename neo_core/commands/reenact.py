@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from ..data_types import InputError
@@ -11,12 +10,13 @@ from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pictar.lost_faces import POLICIES
 from ..pictar.transfer import REGION, RELATIONS
+from ..pictar.volumetric.driving import require_moved
 from ..pipelines import motion_file
 from ..pipelines.imitation import ANCHORS, make_imitation
 from ..pipelines.live_portrait import LivePortrait
 from ..pipelines.reenactment import Reenactment, make_reenactment
 from . import options
-from .progress import ProgressBar, clock
+from .progress import ProgressBar, clock, tell_lost
 
 DEFAULTS = Reenactment()
 READERS = ("analysis", "checkpoint")
@@ -71,7 +71,7 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         sound = "with the video's sound" if report["sound"] else "without sound"
         print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])} {sound}")
-        _tell_lost(report)
+        tell_lost(report)
     return 0
 
 
@@ -82,7 +82,8 @@ def _imitation(arguments: argparse.Namespace) -> dict:
 
 
 def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) -> None:
-    """Raise InputError for options that the chosen reader has no use for."""
+    """Raise InputError for options that the chosen reader has no use for, or that contradict each other."""
+    require_moved(arguments.move, arguments.retarget)
     if arguments.read_by == READERS[0]:
         if arguments.anchor:
             raise InputError(f"--anchor found with --read-by {READERS[0]}, expected --read-by {READERS[1]}")
@@ -98,14 +99,6 @@ def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) ->
     for name in ("amplitude", "unsteadied"):
         if getattr(arguments, name):
             raise InputError(f"--{name} found with --read-by {READERS[1]}, expected --read-by {READERS[0]}")
-
-
-def _tell_lost(report: dict) -> None:
-    """On stderr: where the face was not seen, and what was done."""
-    for run in report["lost"]:
-        first, last = run["frames"]
-        frames = f"frame {first}" if first == last else f"frames {first} to {last}"
-        print(f"neo: no face in {frames} ({run['seconds'][0]:.2f} s): {run['done']}", file=sys.stderr)
 
 
 def _listed(choices: dict[str, str]) -> str:

@@ -55,15 +55,16 @@ def calibrate(folder: Path, progress: Progress = silent) -> dict:
     """Learn the bridge of a checkpoint and keep it in its folder, where it tells people better that it was not learnt
     from; returns a report of plain values."""
     public = load_public(LivePortrait(folder), calibrated=False)
-    check_writable(folder / FILE, (Path(FILE).suffix,))
+    path = check_writable(folder / FILE, (Path(FILE).suffix,))
     models = load_models()
     seen: list[Seen] = []
     for number, name in enumerate(PEOPLE):
         avatar, landmarks68 = _enrolled(models, SAMPLES / name)
         seen.append(observe_avatar(avatar, landmarks68, public.renderer, number, _part(progress, number)))
     bridge, report = settled(seen, public.bridge)
-    written = save_bridge(folder, bridge, {"people": list(PEOPLE), **report}) if bridge.calibrated else None
-    return {"bridge": written and str(written), **report}
+    if bridge.calibrated:
+        save_bridge(folder, bridge, {"people": list(PEOPLE), **report})
+    return {"bridge": str(path) if path.exists() else None, **report}  # perhaps one of before
 
 
 def settled(seen: list[Seen], prior: Bridge) -> tuple[Bridge, dict]:

@@ -21,7 +21,7 @@ from ..pictar.head_crop import crop_head
 from ..pictar.volumetric.calibration import FILE, load_bridge
 from ..pictar.volumetric.checkpoints import FILES, checkpoint_file, load_renderer
 from ..pictar.volumetric.driven_face import lift_face
-from ..pictar.volumetric.driving import MOVING, Rules
+from ..pictar.volumetric.driving import Rules, require_moved
 from ..pictar.volumetric.dynamic_roi import Focus
 from ..pictar.volumetric.family import Renderer
 from ..pictar.volumetric.motion_bridge import Bridge, slider_bridge
@@ -44,13 +44,7 @@ class LivePortrait:
     compiled: bool = False  # by torch.compile, where that is measured to be faster
 
     def __post_init__(self) -> None:
-        region = self.rules.region
-        still = next((part for part in self.retargeted if region not in MOVING[part]), None)
-        if still:
-            raise InputError(
-                f"region {region} leaves the {still} as photographed, and they are to be retargeted; expected a region "
-                f"with them ({', '.join(MOVING[still])}), or no retargeting of the {still}"
-            )
+        require_moved(self.rules.region, self.retargeted)
 
     def files(self) -> list[Path]:
         """What is read of the folder, as far as it is there."""

@@ -47,6 +47,7 @@ def test_the_checkpoint_reads(asked, tmp_path):
         ((*PUBLIC, "--read-by", "checkpoint", "--unsteadied"), "--unsteadied found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--amplitude", "head 1"), "--amplitude found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--relation", "mixed"), "--relation mixed found with --read-by check"),
+        ((*PUBLIC, "--move", "pose", "--retarget", "lips"), "lips to be retargeted found with region pose, which leav"),
         (
             (*PUBLIC, "--read-by", "checkpoint", "--relation", "absolute", "--retarget", "lips"),
             "--retarget lips found with --relation absolute and --read-by checkpoint, where lips open",

@@ -39,7 +39,9 @@ def test_a_public_checkpoint_and_how_it_is_driven():
         "--no-stitching",
         "--keep-size",
     )
-    with pytest.raises(InputError, match="region lips leaves the eyes as photographed, and they are to be retargeted"):
+    with pytest.raises(
+        InputError, match="eyes to be retargeted found with region lips, which leaves them as photographed"
+    ):
         asked("--renderer", "liveportrait", "--checkpoint", "lp", *given)
     given = ("--region", "expression", *given[2:], "--relation", "absolute")
     given = (*given, "--precision", "bfloat16", "--dynamic-roi", "--compile")

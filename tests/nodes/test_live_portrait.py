@@ -151,7 +151,7 @@ def test_a_calibration_is_noticed(run_node, node_classes, checkpoint, pack):
         ({"multiplier": 9.0}, "multiplier is 9.0; expected"),
         ({"relation": "mixed"}, "relation is 'mixed'; expected one of relative, absolute"),
         ({"stitching": "false"}, "stitching is 'false'; expected true or false"),
-        ({"region": "lips", "retarget": "eyes"}, "region lips leaves the eyes as photographed, and they are to be ret"),
+        ({"region": "lips", "retarget": "eyes"}, "eyes to be retargeted found with region lips, which leaves them"),
     ],
     ids=str,
 )

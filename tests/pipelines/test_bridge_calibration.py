@@ -145,6 +145,19 @@ def test_the_command_keeps_what_it_learnt(checkpoint, models, portrait, monkeypa
     torch.testing.assert_close(used.directions, plain.directions / 2, atol=1e-5, rtol=1e-3)
 
 
+def test_what_was_not_learnt_is_told():
+    shares = {"explained_of_others": 0.1, "sliders_of_others": 0.25, "turns_of_others": -0.001}
+    report = {"probes": 210, **shares, "learnt": [], "bridge": None}
+    assert command.told(report).splitlines()[1:] == [
+        "  expression: 10% explained, 25% by the published sliders",
+        "  turns: 0% explained of what geometry leaves over",
+        "nothing was written: the sliders tell them better",
+    ]
+    assert command.told({**report, "bridge": "lp/neo_bridge.safetensors"}).endswith(
+        "the sliders tell them better; remove lp/neo_bridge.safetensors, made before, to use them"
+    )
+
+
 def test_a_folder_that_takes_no_file_is_told_before_the_work(checkpoint, monkeypatch):
     monkeypatch.setattr(bridge_calibration, "load_models", lambda: pytest.fail("went to work"))
     (checkpoint / "neo_bridge.safetensors").mkdir()

@@ -10,7 +10,7 @@ source with itself and is one. Numbers of keypoints are those of the public chec
 Letters: T frames, K keypoints.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -69,6 +69,16 @@ class Rules:
     def __post_init__(self) -> None:
         if self.region not in REGIONS:
             raise InputError(f"region {self.region!r:.40} is unknown, expected one of {', '.join(REGIONS)}")
+
+
+def require_moved(region: str, parts: Iterable[str]) -> None:
+    """Raise InputError where parts are to be retargeted that a region leaves as they are."""
+    for part in parts:
+        if region not in MOVING[part]:
+            raise InputError(
+                f"{part} to be retargeted found with region {region}, which leaves them as photographed; expected a "
+                f"region with them ({', '.join(MOVING[part])}), or no retargeting of the {part}"
+            )
 
 
 def driving_of(face: FaceMotion) -> Driving:
