@@ -1,6 +1,7 @@
 """Shared fixtures: one thread, fixed seeds, and consent for made-up pictures in a throw-away ledger."""
 
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -25,11 +26,11 @@ def ledger(tmp_path):
     return ConsentLedger(tmp_path / "neo")
 
 
-@pytest.fixture
-def grant_for(ledger):
-    """A function (image u8 [H, W, 3], landmarks68 [68, 2], use) -> Grant for talking heads, or another use."""
+@pytest.fixture(scope="session")
+def grant_in():
+    """A function (ledger, image u8 [H, W, 3], landmarks68 [68, 2], use) -> Grant by a record that it writes."""
 
-    def grant(image, landmarks68, use="talking-head"):
+    def grant(ledger, image, landmarks68, use="talking-head"):
         portrait = fingerprint(image, landmarks68)
         scope = NEEDED.get(use, (use,))
         record = new_record("synthetic", "nobody", portrait, adult=True, issued=int(time.time()), scope=scope)
@@ -37,3 +38,9 @@ def grant_for(ledger):
         return authorise(portrait, use, source="picture.png", ledger=ledger)
 
     return grant
+
+
+@pytest.fixture
+def grant_for(ledger, grant_in):
+    """A function (image u8 [H, W, 3], landmarks68 [68, 2], use) -> Grant for talking heads, or another use."""
+    return partial(grant_in, ledger)

@@ -9,6 +9,7 @@ from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.geometry.camera import Camera, project
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, vertex_normals
 from neo_core.geometry.rasteriser import interpolate, rasterise
+from neo_core.governance import ConsentLedger
 from neo_core.neo2.dit import DiT, DiTConfig
 from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.pictar.analysis import Face
@@ -35,11 +36,15 @@ def portrait() -> Portrait:
     return Portrait((drawn.clamp(0, 1) * 255).byte(), face)
 
 
+def drawn_person(portrait: Portrait) -> torch.Tensor:
+    """All that is not the grey behind. [H, W]"""
+    return (portrait.photo != portrait.photo[0, 0]).any(-1).float()
+
+
 @pytest.fixture
 def models(monkeypatch, portrait) -> talking_head.Models:
     """The real head model; every network tiny and untrained."""
-    person = (portrait.photo != portrait.photo[0, 0]).any(-1).float()
-    monkeypatch.setattr(talking_head, "person_mask", lambda *_: person)
+    monkeypatch.setattr(talking_head, "person_mask", lambda *_: drawn_person(portrait))
     encoder = EmbeddedEncoder(AudioEncoderConfig(width=16, inner=16, dilations=(1, 2)))
     config = UnifiedConfig(encoder.config.layers, 16, width=32, depth=2, heads=2, rotary=4, residual_stride=1)
     vocal = UnifiedMMDiT(config)
@@ -49,10 +54,21 @@ def models(monkeypatch, portrait) -> talking_head.Models:
     return talking_head.Models(None, load_head_model(), encoder.eval(), vocal.eval())
 
 
+@pytest.fixture(scope="session")
+def enrolled(portrait, grant_in, tmp_path_factory) -> talking_head.Avatar:
+    """Enrolled once for all tests: nothing writes into an avatar."""
+    picture, ledger = (portrait.photo, portrait.face.landmarks68), ConsentLedger(tmp_path_factory.mktemp("neo"))
+    models = talking_head.Models(None, load_head_model(), None, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(talking_head, "person_mask", lambda *_: drawn_person(portrait))
+        return talking_head.enrol(models, portrait, None, grant=grant_in(ledger, *picture))
+
+
 @pytest.fixture
-def avatar(models, portrait, grant_for) -> talking_head.Avatar:
+def avatar(enrolled, portrait, grant_for) -> talking_head.Avatar:
+    """With consent of the test's own ledger."""
     grant = grant_for(portrait.photo, portrait.face.landmarks68)
-    return talking_head.enrol(models, portrait, None, grant=grant)
+    return replace(enrolled, volume=replace(enrolled.volume, grant=grant))
 
 
 @pytest.fixture(scope="session")
