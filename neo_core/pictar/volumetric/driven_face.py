@@ -106,8 +106,7 @@ class DrivenFace:
     def _opened(self, part: str, still: Tensor, left: Tensor, motion: Tensor) -> Tensor:
         """What leads from where the motion `left` to the bridge opens a part to where the whole motion does."""
         own = self.ratios[:2] if part == "eyes" else self.ratios[2:]
-        shut = part == "lips" and not self.rules.relative  # at rest, whatever the photo's are
-        begun = torch.zeros(()) if shut else own.mean()
+        begun = openness.wanted(part, own.mean(), self.begun[None], self.reference)[0]  # relative driving: own
         reached, wanted = (openness.wanted(part, begun, moves, self.begun) for moves in (left, motion))
         change = retargeted_eyes if part == "eyes" else retargeted_lips
         return change(self.stitching, still, own, reached, wanted)

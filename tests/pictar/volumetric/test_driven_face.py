@@ -63,17 +63,25 @@ def test_absolute_driving_takes_expression_and_turn_as_they_are(portrait):
     torch.testing.assert_close(moved[..., 2], expected[..., 2], atol=1e-5, rtol=0)
 
 
-def test_absolute_lips_are_retargeted_from_where_rest_has_them(portrait):
-    """A neutral face has its lips closed, whatever the photo's: to that nothing is added, to an open jaw what leads
-    there."""
-    plain, asked = portrait(ABSOLUTE, (), 0.3, smiling()), portrait(ABSOLUTE, ("lips",), 0.3, smiling())
-    motion = torch.zeros(2, 63)
+def test_absolute_parts_are_retargeted_from_where_rest_has_them(portrait):
+    """A neutral face has its lips closed and its eyes open, whatever the photo's are: to that nothing is added, to an
+    open jaw and a blink what leads there."""
+    own = torch.zeros(63)
+    own[[INDEX[name] for name in ("jawOpen", "eyeBlink_L", "eyeBlink_R")]] = torch.tensor([0.3, 0.5, 0.5])
+    plain, *asked = (portrait(ABSOLUTE, parts, 0.3, own) for parts in ((), ("lips",), ("eyes",)))
+    motion, still = torch.zeros(3, 63), place(plain.source)
     motion[1, INDEX["jawOpen"]] = 0.4
-    change = asked.keypoints(motion) - plain.keypoints(motion * 0)
-    opened = openness.openness("lips", motion)
-    assert not change[0].any()
-    to, since = (
-        plain.stitching.lip_change(place(plain.source), torch.stack([torch.tensor(0.3), ratio])[None])
-        for ratio in opened.flip(0)
-    )
-    torch.testing.assert_close(change[1], (to - since)[0], atol=1e-5, rtol=0)
+    motion[2, [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]] = 1.0
+    spoken, blinked = (one.keypoints(motion) - plain.keypoints(motion * 0) for one in asked)
+    assert not spoken[0].any()
+    assert not blinked[0].any()
+    lips = float(openness.wanted("lips", torch.tensor(0.3), motion[:1] * 0, own))
+    eyes = float(openness.wanted("eyes", torch.tensor(0.31), motion[:1] * 0, own))
+    assert lips < 0.03  # of parted ones
+    assert eyes > 0.4  # of half closed ones
+    opened = lips + float(openness.openness("lips", motion)[1])
+    asks = [plain.stitching.lip_change(still, torch.tensor([[0.3, ratio]])) for ratio in (opened, lips)]
+    torch.testing.assert_close(spoken[1], (asks[0] - asks[1])[0], atol=1e-4, rtol=0)
+    shut = [plain.stitching.eye_change(still, torch.tensor([[0.3, 0.32, ratio]])) for ratio in (0.02 * eyes, eyes)]
+    torch.testing.assert_close(blinked[2], (shut[0] - shut[1])[0], atol=1e-2, rtol=0)
+    assert (shut[0] - shut[1]).abs().max() > 0.03
