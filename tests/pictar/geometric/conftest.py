@@ -1,10 +1,14 @@
 """A made-up portrait: a noisy picture and the head model standing in it."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 import torch
 
 from neo_core.geometry.camera import Camera, project, rotation_matrix
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, turn_eyes
+from neo_core.governance import ConsentLedger
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.fit import HeadFit
@@ -18,7 +22,7 @@ def model():
     return load_head_model()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fit(model):
     """A head of about 80 pixels, turned a little, its mouth a little open, with a residual of a pixel or so."""
     generator = torch.Generator().manual_seed(3)
@@ -33,8 +37,8 @@ def fit(model):
     return HeadFit(identity, expression, gaze, camera, residual, torch.zeros(len(model.landmark_triangle)))
 
 
-@pytest.fixture
-def volume(model, fit, grant_for):
+@pytest.fixture(scope="session")
+def lifted_once(model, fit, grant_in, tmp_path_factory):
     """The portrait, lifted; its person covers an ellipse and the lower edge of the picture."""
     generator = torch.Generator().manual_seed(5)
     coarse = torch.rand(1, 3, 20, 20, generator=generator)
@@ -44,4 +48,12 @@ def volume(model, fit, grant_for):
     mask = (((x - 80) / 42) ** 2 + ((y - 80) / 60) ** 2 < 1) | ((y > 130) & ((x - 80).abs() < 70))
     vertices = turn_eyes(model, shape(model, fit.identity, fit.expression), fit.identity, fit.gaze)
     landmarks68 = landmarks(model, project(fit.camera, vertices)[:, :2] + fit.residual)[:68]
-    return lift(whole(photo), fit, mask.float(), grant=grant_for(photo, landmarks68), model=model)
+    grant = grant_in(ConsentLedger(tmp_path_factory.mktemp("neo")), photo, landmarks68)
+    return lift(whole(photo), fit, mask.float(), grant=grant, model=model), landmarks68
+
+
+@pytest.fixture
+def volume(lifted_once, grant_for):
+    """A copy of it, with consent of the test's own ledger."""
+    volume, landmarks68 = lifted_once
+    return replace(deepcopy(volume), grant=grant_for(volume.photo, landmarks68))
