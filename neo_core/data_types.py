@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch loads for a second and a half; the command line shows
     from torch import Tensor
 
 GEOMETRY_SIZE = 60  # identity coefficients of the head model
-STYLE_SIZE = 16  # a speaker's habits: see `training/synthetic/speakers.py`
+STYLE_SIZE = 16  # a speaker's habits: `vocal.habits.STYLE_NAMES`, as `training/synthetic/speakers.py` acts them
 EMOTIONS = ("neutral", "happy", "serious", "surprised", "explaining", "laughing")  # NEO post, "Expression Range"
 
 Progress = Callable[[int, int, "Tensor | None"], None]

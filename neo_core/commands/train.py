@@ -15,6 +15,7 @@ RECIPES = {  # name -> module below `training`
     "identity-exam": "identity_truth",
     "guidance-exam": "guidance_sweep",
     "emotion-exam": "emotion_exam",
+    "habits-exam": "habits_exam",
     "live-exam": "live_exam",
     "refiner": "refiner",
     "neo2-motion": "motion_codec",
@@ -25,6 +26,7 @@ RECIPES = {  # name -> module below `training`
     "continuum-grid": "continuum_grid",
     "age": "age",
     "age-exam": "age_exam",
+    "enrolment-exam": "enrolment_truth",
     "sample-consent": "sample_consent",
 }
 

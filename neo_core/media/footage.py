@@ -20,6 +20,7 @@ from ..timebase import MAX_DENOMINATOR, MAX_FPS, MIN_FPS, MOTION_RATE, parse_fps
 from .audio import Sound, inspect_sound, read_waveform
 from .video import opened
 
+VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # how files are named that hold one
 UNEVEN = Fraction(1, 2)  # of a frame's time: what comes early or late by more is no rounding
 Item = TypeVar("Item")
 TICKS = 100  # moments per frame's time, where frames come unevenly

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,12 +12,14 @@ import torch
 from ..data_types import Identity, MotionLatents, Progress
 from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
+from ..media.footage import VIDEOS
 from ..neo2.chunk_executor import Processes
 from ..pictar.volumetric.driven_face import DrivenFace
+from .footage_enrolment import enrol_footage, inspect_for_enrolment
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
-from .live_portrait import LivePortrait, enrol_public, load_public
+from .live_portrait import LivePortrait, PublicRenderer, enrol_public, load_public
 from .motion_file import save_motion
-from .portrait import Portrait, open_portrait
+from .portrait import Portrait, choose_face, open_clip, open_portrait
 from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
 
 Weights = tuple[Path | None, Path | None]  # of the audio encoder and of VOCAL
@@ -139,13 +142,34 @@ def enrol_photo(
     public: LivePortrait | None = None,
     use: str = TALKING_HEAD,
 ) -> Avatar:
-    """Find the face, ask for consent to a use, lift: onto our head, or into the renderer of a public checkpoint."""
+    """Find the face, ask for consent to a use, lift: onto our head, or into the renderer of a public checkpoint. In the
+    place of a photo there may be a video of the person (`footage_enrolment`)."""
     renderer = load_public(public) if public else None
+    if photo.suffix.lower() in VIDEOS:
+        return _enrol_clip(models, photo, face, size, renderer, public, use)
     portrait = open_portrait(models.analyser, photo, face)
     grant = _permission(portrait, use, photo, face)
     if renderer:
         return enrol_public(models, renderer, portrait, size, public, grant=grant)
     return enrol(models, portrait, size, grant=grant)
+
+
+def _enrol_clip(
+    models: Models,
+    clip: Path,
+    face: int | None,
+    size: int | None,
+    renderer: PublicRenderer | None,
+    public: LivePortrait | None,
+    use: str,
+) -> Avatar:
+    """The same from footage; the consent is that for the clip, as `redub` asks for it."""
+    footage = inspect_for_enrolment(clip)
+    portrait = open_clip(models.analyser, clip, face)
+    grant = _permission(portrait, use, clip, face)
+    choose = partial(choose_face, name=clip, number=face)
+    more = {"grant": grant, "public": renderer, "choice": public}
+    return enrol_footage(models, footage, portrait, size, choose, **more).avatar
 
 
 def _permission(portrait: Portrait, scope: str, photo: Path, face: int | None) -> Grant:
@@ -165,4 +189,5 @@ def describe(avatar: Avatar) -> dict:
         "eye_distance": round(avatar.eye_distance, 1),
         "region": round(avatar.volume.region, 4),
         **drawn,
+        **avatar.noticed,
     }

@@ -8,7 +8,7 @@ before the next, so ten hours take no more memory than ten seconds. `hear`, `gen
 stage by stage, with the whole of each result in between. A `progress` that raises stops any of them and leaves no file.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -40,7 +40,7 @@ from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, Face, load_analyser, person_mask
 from ..pictar.crop import Framing, square_around, whole
 from ..pictar.expression import amplify
-from ..pictar.fit import fit_head
+from ..pictar.fit import FitSettings, HeadFit, fit_head, refit_head
 from ..pictar.geometric import DRAWN, ROUGH, Volume, lift, render
 from ..pictar.volumetric.driven_face import DrivenFace, render_face
 from ..runtime.threads import one_thread
@@ -80,6 +80,7 @@ class Avatar:
     identity: Identity
     eye_distance: float  # pixels in the frame
     person: Tensor  # [h, w] 0..1 what of the frame is drawn as the person
+    noticed: Mapping[str, object] = field(default_factory=dict)  # of the footage it was enrolled from, for a report
 
 
 def load_models(audio_encoder: Path | None = None, vocal: Path | None = None) -> Models:
@@ -98,11 +99,13 @@ def enrol(
     *,
     grant: Grant,
     person: Tensor | None = None,
+    known: HeadFit | None = None,
     progress: Progress = silent,
 ) -> Avatar:
     """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square.
 
-    `person` [H, W] in 0..1 says which pixels of the photo are the person, and is taken as it is; without it,
+    `known` is a head of this person in another picture of the same camera and size: its shape and its lens are taken
+    over. `person` [H, W] in 0..1 says which pixels of the photo are the person, and is taken as it is; without it,
     `person_mask` tells roughly and the renderer brings that to the picture's edges.
     """
     grant.require(TALKING_HEAD)
@@ -117,7 +120,7 @@ def enrol(
         sigma=portrait.face.sigma * framing.scale[0],
     )
     progress(0, 3, None)
-    fit = fit_head(models.head, face.landmarks, face.sigma, tuple(framing.image.shape[:2]))
+    fit = _fitted(models.head, face, framing, known)
     progress(1, 3, None)
     mask = person_mask(models.analyser, framing.image, face) if person is None else _drawn(framing, person, face)
     progress(2, 3, None)
@@ -127,6 +130,16 @@ def enrol(
     progress(3, 3, None)
     eyes = face.landmarks68[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
     return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()), _final(mask, volume))
+
+
+def _fitted(head: HeadModel, face: Face, framing: Framing, known: HeadFit | None) -> HeadFit:
+    """The head in the frame's pixels, of a shape and before a lens that are known or not."""
+    height, width = framing.image.shape[:2]
+    if known is None:
+        return fit_head(head, face.landmarks, face.sigma, (height, width))
+    camera = known.camera
+    seen = replace(camera, focal=camera.focal * framing.scale[0], center=camera.center.new_tensor([width, height]) / 2)
+    return refit_head(head, face.landmarks, face.sigma, replace(known, camera=seen), FitSettings())
 
 
 def _drawn(framing: Framing, person: Tensor, face: Face) -> Tensor:

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from neo_core.data_types import Emotion
 from neo_core.flow.guidance import Guidance
+from neo_core.pipelines import clip
 from neo_core.pipelines.clip import _report
+from neo_core.pipelines.portrait import Portrait
 from neo_core.pipelines.talking_head import Settings
 
-AVATAR = SimpleNamespace(volume=SimpleNamespace(photo=torch.zeros(4, 6, 3), region=0.5), eye_distance=3.0)
+VOLUME = SimpleNamespace(photo=torch.zeros(4, 6, 3), region=0.5)
+AVATAR = SimpleNamespace(volume=VOLUME, eye_distance=3.0, noticed={"footage_seconds": 3.6})
 
 
 def told(settings: Settings) -> dict:
@@ -32,3 +36,29 @@ def test_without_a_wish_the_report_says_so():
     report = told(Settings())
     assert (report["emotion"], report["emotion_strength"], report["amplitudes"]) == (None, None, {})
     assert (report["width"], report["height"]) == (6, 4)
+
+
+def test_the_report_tells_what_was_noticed_of_footage():
+    assert told(Settings())["footage_seconds"] == 3.6
+
+
+@pytest.mark.parametrize(("name", "way"), [("me.mp4", "footage"), ("me.MOV", "footage"), ("me.png", "photo")])
+def test_a_video_in_the_place_of_a_photo_is_enrolled_as_footage(monkeypatch, name, way):
+    portrait, asked = Portrait(None, None), {}
+
+    def authorised(_portrait, scope, source, face):
+        asked.update(scope=scope, source=source, face=face)
+        return "grant"
+
+    def enrolled(kind):
+        return lambda *_, grant, **__: SimpleNamespace(avatar=(kind, grant)) if kind == "footage" else (kind, grant)
+
+    monkeypatch.setattr(clip, "inspect_for_enrolment", lambda path: path)
+    monkeypatch.setattr(clip, "open_clip", lambda *_: portrait)
+    monkeypatch.setattr(clip, "open_portrait", lambda *_: portrait)
+    monkeypatch.setattr(clip, "_permission", lambda p, scope, path, face: authorised(p, scope, path, face))
+    monkeypatch.setattr(clip, "enrol_footage", enrolled("footage"))
+    monkeypatch.setattr(clip, "enrol", enrolled("photo"))
+    models = SimpleNamespace(analyser=None)
+    assert clip.enrol_photo(models, Path(name), 2, None, use="reenactment") == (way, "grant")
+    assert asked == {"scope": "reenactment", "source": Path(name), "face": 2}

@@ -15,6 +15,7 @@ from .light import relight
 from .neck import as_sheet, neck_flow
 from .patch import facing
 from .sampling import blur, dilate, erode, fill, resize
+from .views import carried, needed
 
 SHINE = 3.0  # flow samples over which the change of light is smoothed: noses are not cut from paper
 EDGE = 2.5  # flow samples over which what an expression adds is carried on beside the mesh
@@ -39,6 +40,9 @@ class Field:
     flank: Tensor  # [h, w] 1 where the neck's outline has come into view, and nothing but the neck is seen
     behind: Tensor  # [2, h, w] pixels, for the neck behind the head
     seen: Tensor  # [h, w] 1 where that may be seen
+    views: tuple[
+        tuple[int, Tensor], ...
+    ] = ()  # other pictures that show something: `views.carried` [6, h, w]
 
 
 def deform(volume: Volume, motion: Tensor) -> Deformation:
@@ -84,7 +88,8 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
         ],
         1,
     )
-    mesh = interpolate(fragments, triangles, values).permute(2, 0, 1)
+    count, (used, others) = values.shape[1], _elsewhere(volume, now, shown)
+    mesh = interpolate(fragments, triangles, torch.cat([values, *others], 1)).permute(2, 0, 1)
     covered = (fragments.triangle >= 0).float()
     shine = _smooth(mesh[2], covered, SHINE) * covered
     extra = _beyond(mesh[3:5] * covered, erode(covered, 1), float(now.unit) / volume.step)
@@ -94,9 +99,29 @@ def photo_flow(volume: Volume, now: Deformation) -> Field:
     behind = neck_flow(mesh[9:12], covered * (mesh[12] > 0.5))
     planes = torch.cat([skin, beside, shine[None], mesh[6:9], behind])
     planes = resize(planes, window.height, window.width).mul_(volume.rim)
+    inside = erode(covered, 1)
     carried = covered * (1 - mesh[8])
     cover = smoothstep(resize(blur(carried[None], 0.9), window.height, window.width)[0], 0.25, 0.75)
-    return Field(planes[:2], planes[2:4], cover, planes[4].exp_(), *planes[5:8], planes[8:10], planes[10])
+    views = tuple(
+        (k, resize(_share_within(mesh[first : first + 6], inside), window.height, window.width))
+        for k, first in zip(used, range(count, len(mesh), 6), strict=True)
+    )
+    return Field(planes[:2], planes[2:4], cover, planes[4].exp_(), *planes[5:8], planes[8:10], planes[10], views)
+
+
+def _elsewhere(volume: Volume, now: Deformation, shown: Tensor) -> tuple[list[int], list[Tensor]]:
+    """Which views show something of the head as it stands, and what each vertex has there. [V, 6] each"""
+    used = [k for k, view in enumerate(volume.views) if needed(view, shown)]
+    if not used:
+        return [], []
+    corner = now.screen.new_tensor([volume.window.left, volume.window.top])
+    normal = mesh_normals(now, volume.bust.model)
+    return used, [carried(volume.views[k], corner, now, normal, volume.normal, volume.light, shown) for k in used]
+
+
+def _share_within(planes: Tensor, inside: Tensor) -> Tensor:
+    """Planes of a view [6, r, c] whose share ends with the mesh."""
+    return torch.cat([planes[:2], (planes[2] * inside)[None], planes[3:]])
 
 
 def _coming_into_view(volume: Volume, turn: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from .patch import Window, facing
 from .refine import Refiner, load_refiner
 from .sampling import dilate, distance, erode, fill, resize
 from .skin import Skin, even_skin, look_at_skin, skin_colour
+from .views import View
 
 FLOW_SIDE = 232  # samples of the flow along the region's longer side, at most one per pixel
 GRID_CELL = 4  # flow samples per cell of the follow grid
@@ -84,6 +85,7 @@ class Volume:
     mouth: Mouth
     eyes: tuple[Eye, Eye]
     refiner: Refiner
+    views: tuple[View, ...] = ()  # other pictures of the person: `footage_enrolment`
 
     def __repr__(self) -> str:
         return f"Volume({self.photo.shape[1]} x {self.photo.shape[0]} pixels)"
@@ -178,6 +180,21 @@ def dress(
         eyes=tuple(build_eye(bust, start, picture, window, side, worn, light) for side in (0, 1)),
         refiner=refiner,
     )
+
+
+def look_at_mouth(bust: Bust, picture: Tensor) -> tuple[Mouth, Tensor]:
+    """The mouth of a bust as another picture [3, H, W] 0..1 of the person shows it, and what white looks like there
+    [3]."""
+    model, start = bust.model, move(bust, bust.reference)
+    window = _region_window(start, model, *picture.shape[1:])
+    step = max(1.0, max(window.height, window.width) / FLOW_SIDE)
+    drawn, front = _draw_source(start, model, window, step)
+    skin = front[_worn(start, model, drawn, front, window)]
+    worn = torch.zeros(len(model.triangles), dtype=torch.bool).index_fill(0, skin, True)
+    carrying = model.triangles[skin].unique()
+    light = estimate_light(picture, start.screen[carrying, :2], mesh_normals(start, model)[carrying])
+    white = white_light(picture[:, window.rows, window.columns], drawn, model, front)
+    return build_mouth(bust, start, picture, window, white, light, worn), white
 
 
 def _reach(moving: Tensor, background: Tensor) -> Reach:

@@ -36,6 +36,15 @@ CLEAR = (0.35, 0.7)  # gap between the lips, head units, from which the photo sh
 
 
 @dataclass(frozen=True)
+class Teeth:
+    """The person's own, as another picture shows them."""
+
+    picture: Tensor  # [3, h, w] 0..1, in the light of the photo
+    place: Tensor  # [V, 3] the mesh in it: pixels, depth
+    seen: Tensor  # [2, h, w] where it shows the lower and the upper row clearly
+
+
+@dataclass(frozen=True)
 class Mouth:
     """What a lifted portrait knows of its mouth; pictures cover `window` of the photo."""
 
@@ -51,6 +60,7 @@ class Mouth:
     lower: Tensor  # [V] 1 on the lower lip
     lip_shade: Tensor  # [V] 1 on the lips, less behind their seam
     lip_source: Tensor  # [V, 2] photo position of the lips' skin; hidden skin takes its neighbours'
+    teeth: tuple[Teeth, ...] = ()  # those that are told best come last
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,8 @@ def draw_mouth(mouth: Mouth, bust: Bust, source: Tensor, now: Deformation, photo
             mouth.inside, now.screen, unit, gap.window, mouth.light, mouth.palette.shade, tongue_way(now.motion), source
         )
         teeth[gap.place] = drawn.teeth
-        painted = _stretched(mouth, bust, source, now, photo, gap, _painted(mouth, gap, drawn, unit))
+        painted = _with_teeth(mouth, now, gap, _painted(mouth, gap, drawn, unit))
+        painted = _stretched(mouth, bust, source, now, photo, gap, painted)
         colour = _with_own(mouth, photo, gap, drawn, painted, change)
         inside[(slice(None), *gap.place)] = torch.cat([colour, gap.alpha[None]])
     inner_lip = change * (1 - layers.skin_values[3]) * (layers.skin > 0)
@@ -279,6 +290,22 @@ def _with_own(mouth: Mouth, photo: Tensor, gap: Gap, drawn: Drawn, painted: Tens
     seen = sample_linear(mouth.seen, at - torch.tensor([mouth.window.left, mouth.window.top]))
     kept = torch.maximum((seen * drawn.owner).sum(0), 1 - change)
     return painted + kept * (sample(photo, at) - painted) if kept.any() else painted
+
+
+def _with_teeth(mouth: Mouth, now: Deformation, gap: Gap, painted: Tensor) -> Tensor:
+    """The inside with the teeth that other pictures show, moved with skull and jaw. [3, h, w]"""
+    unit, corner = float(now.unit), torch.tensor([gap.window.left, gap.window.top])
+    for teeth in mouth.teeth:
+        drawn = draw_inside(
+            mouth.inside, now.screen, unit, gap.window, mouth.light, mouth.palette.shade, tongue_way(now.motion),
+            teeth.place,
+        )  # fmt: skip
+        flow = drawn.flow / drawn.owner.sum(0).clamp(min=1e-3)
+        at = pixel_centres(gap.window.height, gap.window.width) + corner + flow.permute(1, 2, 0)
+        share = (sample_linear(teeth.seen, at) * drawn.owner).sum(0)
+        if share.any():
+            painted = painted + share * (sample(teeth.picture, at) - painted)
+    return painted
 
 
 def _between_lips(bust: Bust, source: Tensor, now: Deformation, window: Window) -> Tensor:

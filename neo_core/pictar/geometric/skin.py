@@ -66,7 +66,7 @@ def look_at_skin(
 ) -> Skin:
     """Read the skin of a photo [3, H, W] with person mask alpha [H, W]. start: the mesh in it, normal [V, 3] in view
     axes; met [V] 1 where the mesh ends where skin ends before the background"""
-    edges, hidden = both_ways(model.triangles[model.triangle_part < 2]), _hidden(model, start.screen)
+    edges, hidden = both_ways(model.triangles[model.triangle_part < 2]), concealed(model, start.screen)
     at = start.screen[:, :2] - _inset(normal, start.unit, met)
     inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
     seen = _seen(model, normal, hidden) & inside
@@ -161,7 +161,7 @@ def _neck(model: HeadModel) -> Tensor:
     return smoothstep(above_eyes(model), *NAPE[0]) * smoothstep(model.template[:, 2], *NAPE[1])
 
 
-def _hidden(model: HeadModel, screen: Tensor) -> Tensor:
+def concealed(model: HeadModel, screen: Tensor) -> Tensor:
     """Vertices that lie behind another part of the head. bool [V]"""
     low, high = screen[:, :2].amin(0), screen[:, :2].amax(0)
     local = torch.cat([(screen[:, :2] - low) * (DEPTH_SIDE / (high - low).amax()), screen[:, 2:]], 1)
@@ -221,7 +221,7 @@ def skin_colour(model: HeadModel, start: Deformation, normal: Tensor, picture: T
     """`Skin.colour` alone, of a mesh that need not meet the photo's outline. [3]"""
     at = start.screen[:, :2] - _inset(normal, start.unit, torch.zeros(len(normal)))
     inside = sample_linear(alpha[None], at[None])[0, 0] > 0.5
-    seen = _seen(model, normal, _hidden(model, start.screen)) & inside
+    seen = _seen(model, normal, concealed(model, start.screen)) & inside
     return _middle_colour(model, sample_linear(picture, at[None])[:, 0], seen)
 
 

@@ -19,6 +19,7 @@ from .mouth import draw_mouth
 from .patch import Layers, Window, feather
 from .refine import Spot, mend
 from .sampling import sample, sample_linear, window_mean
+from .views import lay_view
 
 STRANGE = (0.15, 0.5)  # difference of borrowed skin from its surroundings, logarithm of light, that is no skin
 FRINGE = (0.75, 0.999)  # share of the person above which its soft edge stands before the neck behind it ...
@@ -89,6 +90,8 @@ def _composed(volume: Volume, field: Field, unit: float) -> Tensor:
         layer.index_add_(1, some, share.index_select(0, some) * sample(source, at.T[None])[:, 0])
     _lay_behind(volume, field, layer, max(1, round(SOFT * unit)))
     _even_out(volume, layer, lent, reach.centre + skin)
+    for k, planes in field.views:
+        lay_view(volume.views[k], planes, reach.number, reach.centre, layer)
     shown = layer[:3] * to_light(shine) + (1 - layer[3:]) * reach.behind
     view.view(3, -1).index_copy_(1, reach.number, shown)
     return view

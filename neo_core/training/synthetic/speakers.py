@@ -28,12 +28,8 @@ from torch import Tensor
 
 from ...data_types import GEOMETRY_SIZE, STYLE_SIZE
 from ...motion_space import GAZE, INDEX, rest
+from ...vocal.habits import STYLE_NAMES
 
-STYLE_NAMES = (
-    "jaw_range", "lip_spread", "lip_rounding", "closure_firmness", "mouth_asymmetry", "smile_rest", "blink_rate",
-    "gaze_wander", "nod_gain", "sway_range", "tilt_bias", "brow_gain", "tempo_lag", "emphasis_gain", "squint_rest",
-    "upper_lip",
-)  # fmt: skip
 LIMIT = 2.2  # habits and shapes beyond this are drawn back: caricatures teach nothing
 
 
