@@ -40,6 +40,12 @@ def grant_in():
     return grant
 
 
+@pytest.fixture(scope="session")
+def grant_once(grant_in, tmp_path_factory):
+    """The same in one ledger, for what many tests share."""
+    return partial(grant_in, ConsentLedger(tmp_path_factory.mktemp("neo")))
+
+
 @pytest.fixture
 def grant_for(ledger, grant_in):
     """A function (image u8 [H, W, 3], landmarks68 [68, 2], use) -> Grant for talking heads, or another use."""

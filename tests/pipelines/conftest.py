@@ -9,7 +9,6 @@ from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.geometry.camera import Camera, project
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, vertex_normals
 from neo_core.geometry.rasteriser import interpolate, rasterise
-from neo_core.governance import ConsentLedger
 from neo_core.neo2.dit import DiT, DiTConfig
 from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.pictar.analysis import Face
@@ -55,13 +54,13 @@ def models(monkeypatch, portrait) -> talking_head.Models:
 
 
 @pytest.fixture(scope="session")
-def enrolled(portrait, grant_in, tmp_path_factory) -> talking_head.Avatar:
+def enrolled(portrait, grant_once) -> talking_head.Avatar:
     """Enrolled once for all tests: nothing writes into an avatar."""
-    picture, ledger = (portrait.photo, portrait.face.landmarks68), ConsentLedger(tmp_path_factory.mktemp("neo"))
+    grant = grant_once(portrait.photo, portrait.face.landmarks68)
     models = talking_head.Models(None, load_head_model(), None, None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(talking_head, "person_mask", lambda *_: drawn_person(portrait))
-        return talking_head.enrol(models, portrait, None, grant=grant_in(ledger, *picture))
+        return talking_head.enrol(models, portrait, None, grant=grant)
 
 
 @pytest.fixture

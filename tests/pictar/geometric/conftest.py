@@ -8,7 +8,6 @@ import torch
 
 from neo_core.geometry.camera import Camera, project, rotation_matrix
 from neo_core.geometry.head_model import landmarks, load_head_model, shape, turn_eyes
-from neo_core.governance import ConsentLedger
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
 from neo_core.pictar.fit import HeadFit
@@ -38,7 +37,7 @@ def fit(model):
 
 
 @pytest.fixture(scope="session")
-def lifted_once(model, fit, grant_in, tmp_path_factory):
+def lifted_once(model, fit, grant_once):
     """The portrait, lifted; its person covers an ellipse and the lower edge of the picture."""
     generator = torch.Generator().manual_seed(5)
     coarse = torch.rand(1, 3, 20, 20, generator=generator)
@@ -48,8 +47,7 @@ def lifted_once(model, fit, grant_in, tmp_path_factory):
     mask = (((x - 80) / 42) ** 2 + ((y - 80) / 60) ** 2 < 1) | ((y > 130) & ((x - 80).abs() < 70))
     vertices = turn_eyes(model, shape(model, fit.identity, fit.expression), fit.identity, fit.gaze)
     landmarks68 = landmarks(model, project(fit.camera, vertices)[:, :2] + fit.residual)[:68]
-    grant = grant_in(ConsentLedger(tmp_path_factory.mktemp("neo")), photo, landmarks68)
-    return lift(whole(photo), fit, mask.float(), grant=grant, model=model), landmarks68
+    return lift(whole(photo), fit, mask.float(), grant=grant_once(photo, landmarks68), model=model), landmarks68
 
 
 @pytest.fixture

@@ -41,19 +41,19 @@ def lifted(model, fit, photo, grant_for):
     return lift(whole(photo), fit, torch.ones(photo.shape[:2]), grant=grant_for(photo, at), model=model)
 
 
-@pytest.fixture
-def open_mouthed(model, fit, grant_for):
+@pytest.fixture(scope="module")
+def open_mouthed(model, fit, grant_once):
     """A plain face whose wide open mouth is green inside."""
     expression = fit.expression.clone()
     for name, value in OPEN.items():
         expression[INDEX[name]] = value
     fit = replace(fit, expression=expression)
     photo = torch.tensor(SKIN, dtype=torch.uint8).expand(160, 160, 3).clone()
-    volume = lifted(model, fit, photo, grant_for)
+    volume = lifted(model, fit, photo, grant_once)
     now = mouth_now(volume, moved(volume))
     green = now.inside[3] > 0.5
     photo[now.window.rows, now.window.columns][green] = torch.tensor(LEAF, dtype=torch.uint8)
-    return lifted(model, fit, photo, grant_for)
+    return lifted(model, fit, photo, grant_once)
 
 
 def greenness(frame):
@@ -104,14 +104,14 @@ SMILE = {"jawOpen": 0.12, **{f"{name}_{side}": value for side in "LR" for name, 
          (("mouthSmile", 0.7), ("mouthUpperUp", 0.3), ("mouthLowerDown", 0.25))}}  # fmt: skip
 
 
-@pytest.fixture(params=[{"jawOpen": 0.08}, SMILE], ids=["parted", "smiling"])
-def portrait(request, model, fit, grant_for):
+@pytest.fixture(params=[{"jawOpen": 0.08}, SMILE], ids=["parted", "smiling"], scope="module")
+def portrait(request, model, fit, grant_once):
     """A plain face whose photo has parted lips, or smiles with its teeth."""
     expression = fit.expression.clone()
     for name, value in request.param.items():
         expression[INDEX[name]] = value
     photo = torch.tensor(SKIN, dtype=torch.uint8).expand(160, 160, 3).clone()
-    return lifted(model, replace(fit, expression=expression), photo, grant_for)
+    return lifted(model, replace(fit, expression=expression), photo, grant_once)
 
 
 @pytest.mark.parametrize("phone", ["P", "B", "M"])

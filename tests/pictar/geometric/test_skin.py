@@ -17,14 +17,14 @@ SKIN = torch.tensor([0.85, 0.62, 0.5])
 WALL = torch.tensor([0.1, 0.3, 0.6])
 
 
-@pytest.fixture
-def plain(model, fit, grant_for):
+@pytest.fixture(scope="module")
+def plain(model, fit, grant_once):
     """A head of one skin colour before a blue wall, without hair."""
     bust = build_bust(model, fit)
     start = move(bust, bust.reference)
     head = (rasterise(start.screen, model.triangles[model.triangle_part < 2], SIZE, SIZE).triangle >= 0).float()
     photo = (torch.where(head[..., None] > 0, SKIN, WALL) * 255).to(torch.uint8)
-    return lift(whole(photo), fit, head, grant=grant_for(photo, landmarks(model, start.screen)[:68, :2]), model=model)
+    return lift(whole(photo), fit, head, grant=grant_once(photo, landmarks(model, start.screen)[:68, :2]), model=model)
 
 
 def cheeks(model):
