@@ -7,6 +7,7 @@ from .audio import EncodeAudio
 from .audio_encoders import LoadAudioEncoder
 from .emotion import EmotionState
 from .expression import EditExpression
+from .footage import EnrolFromFootage, FaceInFootage
 from .full_body import ChunkDenoiser, ContinuumSync, DecodeVideo, EncodeAnchor, LoadNeo2
 from .governance import Consent
 from .live_portrait import LoadLivePortrait
@@ -52,6 +53,8 @@ NODES: list[type[io.ComfyNode]] = [
     SeamReport,
     LoadLivePortrait,
     MotionFromVideo,
+    FaceInFootage,
+    EnrolFromFootage,
 ]
 
 

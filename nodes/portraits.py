@@ -1,6 +1,7 @@
 """From the inputs photo, framing, size, face and consent to a portrait that may be moved."""
 
 import logging
+from functools import partial
 
 from torch import Tensor
 
@@ -8,9 +9,10 @@ from ..neo_core.data_types import InputError
 from ..neo_core.governance import Grant
 from ..neo_core.pictar.geometric import Posed, Volume, pose
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
+from ..neo_core.pipelines.footage_enrolment import Enrolment, enrol_footage, inspect_for_enrolment
 from ..neo_core.pipelines.full_body import Anchor, FullBodyModels, encode_anchor
 from ..neo_core.pipelines.live_portrait import enrol_public
-from ..neo_core.pipelines.portrait import Portrait, find_portrait
+from ..neo_core.pipelines.portrait import Portrait, choose_face, find_portrait, open_clip
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
 from .inputs import FACES, FRAMINGS, SIDES, chosen, within
 from .media import to_mask, to_photo
@@ -18,7 +20,7 @@ from .model_patcher import HostedRenderer
 from .progress import NodeProgress
 from .sockets import genuine
 
-NAME = "the photo"  # pictures in a graph have no other
+NAME, FOOTAGE = "the photo", "the footage"  # pictures in a graph have no other
 LITTLE = 0.005  # of a picture that is made up: not worth a word
 EXCERPT = (1, 256)  # frames that are held in memory at once
 log = logging.getLogger(__name__)
@@ -52,6 +54,29 @@ def enrolled(
     return enrol(
         engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
     )
+
+
+def first_face(engine: Models, path: str, face: int) -> Portrait:
+    """The first frame of a video that shows a face, and the one in it that is meant."""
+    return open_clip(engine.analyser, path, within(face, FACES, "face") or None)
+
+
+def enrolled_from(
+    engine: Models,
+    path: str,
+    framing: str,
+    size: int,
+    face: int,
+    grant: Grant,
+    renderer: HostedRenderer | None = None,
+) -> Enrolment:
+    """The person in a video, ready to be moved, and what was noticed."""
+    square = chosen(framing, FRAMINGS, "framing") == FRAMINGS[0]
+    side, number = within(size, SIDES, "size") if square else None, within(face, FACES, "face") or None
+    footage, choose = inspect_for_enrolment(path), partial(choose_face, name=FOOTAGE, number=number, option="face")
+    shared = {"public": renderer.public, "choice": renderer.choice} if renderer else {}
+    portrait = first_face(engine, path, face)
+    return enrol_footage(engine, footage, portrait, side, choose, grant=grant, progress=NodeProgress("frame"), **shared)
 
 
 def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> Anchor:
