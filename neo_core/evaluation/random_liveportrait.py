@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..pictar.volumetric.checkpoints import FILES, public_layout
 from ..pictar.volumetric.family import Renderer, RendererConfig
+from ..weights import safetensors_io
 
 ROUNDS = 3  # of the power iteration that spectral norms keep the result of
 GAINS = (  # of weights, by the first of these that is part of the name
@@ -35,25 +35,24 @@ GAINS = (  # of weights, by the first of these that is part of the name
     (".conv2.weight", 0.3),
 )
 SPREADS = {"fc_kp.bias": (0.0, 0.6), "fc_scale.bias": (1.3, 0.1)}  # middle and half the range
-ROUGH = 0.5  # of a kernel: what it has besides its mean
+ROUGH = 0.5  # of a smooth kernel: what it has besides its mean
 RELU_GAIN = math.sqrt(2)
 
 
-def random_tensors(config: RendererConfig, seed: int) -> dict[str, dict[str, Tensor]]:
-    """One mapping per network, as `checkpoints.FILES` names them."""
+def random_tensors(config: RendererConfig, seed: int, *, smooth: bool = True) -> dict[str, dict[str, Tensor]]:
+    """One mapping per network, as `checkpoints.FILES` names them; not `smooth`: kernels of white noise."""
     with torch.device("meta"):
         layout = public_layout(Renderer(config))
-    return {part: dict(_tensors(part, shapes, seed)) for part, shapes in layout.items()}
+    return {part: dict(_tensors(part, shapes, seed, smooth)) for part, shapes in layout.items()}
 
 
 def write_random_checkpoint(folder: Path, config: RendererConfig, seed: int) -> None:
-    """The five files, as safetensors."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """The five files, as safetensors that say so."""
     for part, tensors in random_tensors(config, seed).items():
-        save_file(tensors, str(folder / f"{FILES[part]}.safetensors"))
+        safetensors_io.save(folder / f"{FILES[part]}.safetensors", tensors, {}, made={"random": seed})
 
 
-def _tensors(part: str, shapes: dict[str, tuple[int, ...]], seed: int) -> Iterator[tuple[str, Tensor]]:
+def _tensors(part: str, shapes: dict[str, tuple[int, ...]], seed: int, smooth: bool) -> Iterator[tuple[str, Tensor]]:
     norms = {name.rpartition(".")[0] for name in shapes if name.endswith(".running_mean")}
     for name, shape in shapes.items():
         stem, _, kind = name.rpartition(".")
@@ -61,7 +60,7 @@ def _tensors(part: str, shapes: dict[str, tuple[int, ...]], seed: int) -> Iterat
         if kind in ("weight_u", "weight_v"):
             continue  # with their weight
         if x.ndim >= 2 and kind in ("weight", "weight_orig"):
-            x = _smoothed(x) * (_gain(name) * math.sqrt(3 / x.shape[1]))
+            x = _kernel(x, smooth) * (_gain(name) * math.sqrt(3 / x.shape[1]))
         elif kind in ("running_var", "weight"):  # of norms
             x = 1 + 0.3 * x
         else:
@@ -82,12 +81,15 @@ def _draw(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
     return torch.rand(shape, generator=dice) * 2 - 1
 
 
-def _smoothed(weight: Tensor) -> Tensor:
-    """Kernels whose taps agree with one another, as trained ones mostly do, for inputs that are smooth themselves:
-    what rounding adds is not, and is averaged out. [O, I, ...]"""
+def _kernel(weight: Tensor, smooth: bool) -> Tensor:
+    """Kernels [O, I, ...] that keep the size of what they read. Smooth ones have taps that agree with one another, for
+    inputs that are smooth themselves: what rounding adds to those is not, and is averaged out. How smooth trained
+    kernels are is not known."""
     if weight.ndim < 4 or weight[0, 0].numel() == 1:
         return weight
     taps = weight[0, 0].numel()
+    if not smooth:
+        return weight / math.sqrt(taps)
     mean = weight.flatten(2).mean(2).view(*weight.shape[:2], *[1] * (weight.ndim - 2))
     return (math.sqrt(taps) * mean + ROUGH * weight) / (math.sqrt(taps) * (math.sqrt(taps) + ROUGH))
 

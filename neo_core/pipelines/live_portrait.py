@@ -63,19 +63,21 @@ class PublicRenderer:
     bridge: Bridge
 
 
-def load_public(choice: LivePortrait, device: str | None = None, *, calibrated: bool = True) -> PublicRenderer:
+def load_public(
+    choice: LivePortrait, device: str | None = None, *, calibrated: bool = True, tensor_cores: bool | None = None
+) -> PublicRenderer:
     """The networks of a checkpoint, and the bridge that `calibrate` made for it; without that, or not `calibrated`, the
-    published sliders. They come to the GPU if there is one, or to a `device` in the precision that is then chosen.
-    Raises InputError naming what is missing."""
+    published sliders. They come to the GPU if there is one, or to a `device` in the precision that is then chosen,
+    laid out for `tensor_cores` if they are to move on to those. Raises InputError naming what is missing."""
     if not choice.checkpoint.is_dir():
         found = "a file" if choice.checkpoint.is_file() else "nothing"
         raise InputError(f"{found} found at {choice.checkpoint}; expected the folder of a LivePortrait checkpoint")
     own = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     given = choice.precision if device else None  # whoever names a device knows what will compute there in the end
     dtype = PRECISIONS[given or precision_on(own, choice)]
-    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=own)
+    renderer = load_renderer(choice.checkpoint, dtype=dtype, device=own, tensor_cores=tensor_cores)
     if choice.compiled:
-        renderer.compile_where_it_pays()
+        renderer.compile_where_it_pays(windows=choice.dynamic_roi)
     learnt = load_bridge(choice.checkpoint) if calibrated else None
     return PublicRenderer(renderer, learnt or slider_bridge())
 

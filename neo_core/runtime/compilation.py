@@ -3,19 +3,29 @@ answers the same.
 """
 
 import logging
-import statistics
-import time
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from .timing import Clock, medians, wall_clock
 
 ROUNDS = 10
 GAIN = 0.95  # of the time: what is hardly faster is not worth the minute that compiling took
 log = logging.getLogger(__name__)
 
 Function = Callable[..., Tensor]
-Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far an answer may be off, as a share of its largest value."""
+
+    most: float = math.inf  # anywhere
+    mean: float = math.inf
 
 
 def compiled(function: Function) -> Function:
@@ -28,45 +38,34 @@ def faster(
     name: str,
     function: Function,
     inputs: Sequence[Tensor],
-    tolerance: float,
+    tolerance: Tolerance,
     compiler: Callable[[Function], Function] = compiled,
     clock: Clock | None = None,
 ) -> Function:
-    """The function or, where that is faster on these inputs and differs by at most `tolerance` of the largest value,
-    what a compiler makes of it; which of them is logged under a name.
+    """The function or, where that is faster on these inputs and answers the same, what a compiler makes of it; which of
+    them is logged under a name.
 
     A compiler that this machine lacks (torch's wants Triton or a C++ compiler) is told as a warning.
     """
-    clock, other = clock or _clock_of(inputs[0].device), compiler(function)
+    other = compiler(function)
+    expected = function(*inputs).float()
     try:
         found = other(*inputs)
     except (RuntimeError, ImportError, OSError) as error:  # torch's own errors of compiling are RuntimeErrors
-        log.warning("%s stays as it is: it cannot be compiled here (%s)", name, str(error).splitlines()[0])
+        log.warning("%s stays as it is: it cannot be compiled here (%s)", name, reason(error))
         return function
-    expected = function(*inputs).float()
-    apart = float((found.float() - expected).abs().max() / expected.abs().max())
-    before, after = _medians((function, other), inputs, clock)
-    if apart <= tolerance and after < GAIN * before:
+    apart = (found.float() - expected).abs() / expected.abs().max()
+    most, mean = float(apart.max()), float(apart.mean())
+    runs = [partial(each, *inputs) for each in (function, other)]
+    before, after = medians(runs, ROUNDS, clock or wall_clock(inputs[0].device))
+    if most <= tolerance.most and mean <= tolerance.mean and after < GAIN * before:
         log.info("%s compiled: %.2f times as fast", name, before / after)
         return other
-    log.info("%s stays as it is: compiled it takes %.2f of the time, and differs by %.2g", name, after / before, apart)
+    told = "%s stays as it is: compiled it takes %.2f of the time, and differs by at most %.2g, by %.2g in the mean"
+    log.info(told, name, after / before, most, mean)
     return function
 
 
-def _medians(functions: Sequence[Function], inputs: Sequence[Tensor], clock: Clock) -> list[float]:
-    """Seconds of each, taken in turns."""
-    seconds: list[list[float]] = [[] for _ in functions]
-    for _ in range(ROUNDS):
-        for function, taken in zip(functions, seconds, strict=True):
-            begun = clock()
-            function(*inputs)
-            taken.append(clock() - begun)
-    return [statistics.median(taken) for taken in seconds]
-
-
-def _clock_of(device: torch.device) -> Clock:
-    def after_the_device() -> float:
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    return after_the_device if device.type == "cuda" else time.perf_counter
+def reason(error: Exception) -> str:
+    """The first line of what an error says; its kind, where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from .compilation import reason
+
 log = logging.getLogger(__name__)
 WARM_UPS = 3  # what libraries set up or choose on first use must not be in the graph
 Result = TypeVar("Result")
@@ -23,7 +25,7 @@ def record(function: Callable[[], Result]) -> tuple[Callable[[], object], Result
     """What replays a function on the current CUDA device, and the result that every replay fills anew."""
     stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
     stream.wait_stream(torch.cuda.current_stream())
-    with _fastest_kernels():
+    with fastest_kernels():
         with torch.cuda.stream(stream):
             for _ in range(WARM_UPS):
                 function()
@@ -34,7 +36,7 @@ def record(function: Callable[[], Result]) -> tuple[Callable[[], object], Result
 
 
 @contextmanager
-def _fastest_kernels() -> Iterator[None]:
+def fastest_kernels() -> Iterator[None]:
     """Convolutions try out which kernel is fastest for their sizes."""
     before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
     try:
@@ -54,7 +56,7 @@ class Recorded(Generic[Result]):
     """A function of tensors, one recording for every set of sizes it is called with.
 
     A result is filled anew by the next call with equal sizes: use it, or copy it, before. Where recording fails, a
-    warning tells so and the function is called as it is from then on.
+    warning tells so and the function is called as it is from then on; what is wrong with the function is raised.
     """
 
     def __init__(self, function: Callable[..., Result], device: torch.device, recorder: Recorder | None = None) -> None:
@@ -70,11 +72,7 @@ class Recorded(Generic[Result]):
     def __call__(self, *inputs: Tensor) -> Result:
         sizes = tuple((x.shape, x.dtype) for x in inputs)
         if sizes not in self._recordings and not self._fails:
-            try:
-                self._recordings[sizes] = self._recording(inputs)
-            except RuntimeError as error:  # what CUDA and torch raise, whatever the reason
-                log.warning("frames are drawn without a CUDA graph: %s", str(error).splitlines()[0])
-                self._fails = True
+            self._begin(sizes, tuple(x.to(self._device, copy=True) for x in inputs))
         if self._fails:
             return self._function(*(x.to(self._device) for x in inputs))
         recording = self._recordings[sizes]
@@ -83,9 +81,16 @@ class Recorded(Generic[Result]):
         recording.replay()
         return recording.result
 
-    def _recording(self, inputs: tuple[Tensor, ...]) -> _Recording[Result]:
-        own = tuple(x.to(self._device, copy=True) for x in inputs)
-        return _Recording(own, *self._record(lambda: self._function(*own)))
+    def _begin(self, sizes: tuple, own: tuple[Tensor, ...]) -> None:
+        """Record for these inputs, once the function is known to work on them."""
+        self._function(*own)
+        try:
+            self._recordings[sizes] = _Recording(own, *self._record(lambda: self._function(*own)))
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # what CUDA and torch raise, whatever the reason
+            log.warning("frames are drawn without a CUDA graph: %s", reason(error))
+            self._fails = True
 
 
 def recorded(function: Callable[..., Result], device: torch.device) -> Callable[..., Result]:

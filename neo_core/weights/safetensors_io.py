@@ -92,14 +92,19 @@ def require_fit(
     expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor], source: str | Path, kind: str
 ) -> None:
     """Raise InputError unless the tensors of `source` are those, and of the shapes, that a `kind` has."""
-    shared = expected.keys() & tensors.keys()
+    shapes = {name: (tuple(tensors[name].shape), tuple(expected[name])) for name in expected.keys() & tensors.keys()}
+    wrong = [f"{name} ({_sizes(a)}, expected {_sizes(b)})" for name, (a, b) in shapes.items() if a != b]
     faults = [
         _listing("missing", expected.keys() - tensors.keys()),
         _listing("unexpected", tensors.keys() - expected.keys()),
-        _listing("of another shape", [k for k in shared if tuple(expected[k]) != tuple(tensors[k].shape)]),
+        _listing("of another shape", wrong),
     ]
     if any(faults):
         raise InputError(f"{source} does not fit {kind}: {'; '.join(f for f in faults if f)}")
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one number"
 
 
 def tensor_names(path: str | Path) -> list[str]:

@@ -309,7 +309,9 @@ def test_no_frame_without_consent(models, portrait, checkpoint, grant_for):
 
 def test_networks_are_compiled_where_it_is_asked_for(checkpoint, monkeypatch):
     asked = []
-    monkeypatch.setattr(Renderer, "compile_where_it_pays", lambda renderer: asked.append(renderer))
+    monkeypatch.setattr(Renderer, "compile_where_it_pays", lambda self, *, windows: asked.append((self, windows)))
     load_public(LivePortrait(checkpoint))
     assert asked == []
-    assert load_public(LivePortrait(checkpoint, compiled=True)).renderer is asked[0]
+    for windows in (False, True):
+        found = load_public(LivePortrait(checkpoint, compiled=True, dynamic_roi=windows)).renderer
+        assert asked.pop() == (found, windows)

@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from neo_core.runtime.compilation import faster
+from neo_core.runtime.compilation import Tolerance, faster
 
 INPUTS = (torch.arange(4.0),)
 
@@ -32,8 +32,11 @@ class Machine:
         return run
 
 
-def chosen(machine, compiler=None):
-    return faster("it", machine.plain, INPUTS, 1e-3, compiler or machine.compiled, lambda: machine.now)
+CLOSE = Tolerance(most=1e-3)
+
+
+def chosen(machine, compiler=None, tolerance=CLOSE):
+    return faster("it", machine.plain, INPUTS, tolerance, compiler or machine.compiled, lambda: machine.now)
 
 
 def test_what_is_faster_is_taken(caplog):
@@ -54,6 +57,26 @@ def test_what_answers_otherwise_is_not(caplog):
     with caplog.at_level(logging.INFO):
         assert chosen(machine) == machine.plain
     assert "stays as it is" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [0.0, float("nan")], ids=["off", "no number"])
+def test_one_wrong_answer_is_seen_by_its_most_and_hardly_in_the_mean(wrong):
+    one = torch.where(INPUTS[0] == 3, 0.9 + wrong, 1.0)
+    machine = Machine(0.5, lambda x: double(x) * one)
+    assert chosen(machine, tolerance=Tolerance(most=0.05)) == machine.plain
+    assert (chosen(machine, tolerance=Tolerance(mean=0.05)) == machine.plain) is (wrong != 0)
+
+
+def test_a_compiler_that_says_nothing_is_told_too(caplog):
+    def broken(_function):
+        def run(_x):
+            raise RuntimeError
+
+        return run
+
+    machine = Machine()
+    assert chosen(machine, broken) == machine.plain
+    assert "cannot be compiled here (RuntimeError)" in caplog.text
 
 
 def test_a_compiler_that_is_not_there_is_told(caplog):

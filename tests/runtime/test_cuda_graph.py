@@ -80,6 +80,23 @@ def test_what_cannot_be_recorded_is_called_and_told(caplog):
     assert caplog.messages == ["frames are drawn without a CUDA graph: operation not permitted when capturing"]
 
 
+def test_what_is_wrong_with_the_function_is_raised(tape, caplog):
+    """A mistake in what is drawn is no lack of graphs."""
+    wrong = Recorded(lambda x: x.view(7), CPU, tape)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="shape"):
+            wrong(torch.zeros(2))
+    assert not caplog.messages
+
+
+def test_memory_that_is_not_there_is_raised():
+    def full(_function):
+        raise torch.cuda.OutOfMemoryError("no memory")
+
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        Recorded(lambda x: x, CPU, full)(torch.zeros(2))
+
+
 def test_nothing_is_recorded_where_there_are_no_graphs():
     def function(x):
         return x

@@ -15,7 +15,7 @@ from torch import Size, Tensor, nn
 
 from ...data_types import InputError
 from ...weights import safetensors_io
-from .family import FAMILY, Renderer, RendererConfig
+from .family import FAMILY, Renderer, RendererConfig, member
 from .spade_generator import GeneratorConfig
 
 FILES = {
@@ -47,15 +47,49 @@ RETARGETING = re.compile(r"^(?:retarget_)?(shoulder|mouth|eye)(?:_module)?\.(?:m
 
 
 def load_renderer(
-    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+    folder: str | Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    tensor_cores: bool | None = None,
 ) -> Renderer:
-    """A renderer with the public weights in a folder, ready to answer; `dtype` is that of warping and generator.
+    """A renderer with the weights in a folder, ready to answer; `dtype` is that of warping and generator,
+    `tensor_cores` as in `Renderer.ready`. Which of the family it is, the shapes of its tensors say.
 
     Raises InputError when a file is missing or holds other tensors than it should, with their names.
     """
     files = {part: checkpoint_file(Path(folder), stem) for part, stem in FILES.items()}
     tensors = {part: read_tensors(path) for part, path in files.items()}
-    return build_renderer(FAMILY["liveportrait"], tensors, files).ready(dtype, device)
+    config = FAMILY[_nearest(tensors, Path(folder))]
+    return build_renderer(config, tensors, files).ready(dtype, device, tensor_cores=tensor_cores)
+
+
+def _nearest(tensors: Mapping[str, Mapping[str, Tensor]], folder: Path) -> str:
+    """The member of the family that has the most of these tensors. Raises InputError for files of several members."""
+    fitting: dict[str, dict[str, float]] = {part: {} for part in FILES}  # part: member: share of its tensors
+    for name, config in FAMILY.items():
+        with torch.device("meta"):
+            layout = public_layout(Renderer(config))
+        for part, shapes in layout.items():
+            found = _known(part, tensors[part])
+            fits = [key in found and found[key].shape == shape for key, shape in shapes.items()]
+            fitting[part][name] = sum(fits) / len(fits)
+    nearest = max(FAMILY, key=lambda name: sum(shares[name] for shares in fitting.values()))
+    others = {part: name for part, shares in fitting.items() for name in FAMILY if shares[name] == 1 > shares[nearest]}
+    if others:
+        listed = ", ".join(f"{FILES[part]} of {others.get(part, nearest)}" for part in FILES)
+        raise InputError(f"{folder} holds {listed}; expected five files of one renderer")
+    return nearest
+
+
+def making(folder: str | Path) -> str:
+    """How the weights in a folder came to be, as far as their files say: "trained", "random" or "unknown" (public ones
+    say nothing). Raises InputError when a file is missing."""
+    paths = [checkpoint_file(Path(folder), stem) for stem in FILES.values()]
+    notes = [safetensors_io.load_made(path) if path.suffix == ".safetensors" else {} for path in paths]
+    if any("random" in note for note in notes):
+        return "random"
+    return "trained" if all("recipe" in note for note in notes) else "unknown"
 
 
 def build_renderer(
@@ -67,7 +101,7 @@ def build_renderer(
     layout = public_layout(renderer)
     for part, stem in FILES.items():
         found = {name: x for name, x in _known(part, tensors[part]).items() if not name.endswith(COUNTER)}
-        safetensors_io.require_fit(layout[part], found, files[part], stem)
+        safetensors_io.require_fit(layout[part], found, files[part], f"{stem} of {member(config)}")
         found = {name: x.float() for name, x in found.items()}
         _fill(part, renderer, found)
     return renderer

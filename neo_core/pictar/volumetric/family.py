@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...runtime.compilation import Function, compiled, faster
+from ...runtime.compilation import Function, Tolerance, compiled, faster
 from .appearance_extractor import AppearanceConfig, AppearanceExtractor
 from .motion_extractor import MotionConfig, MotionExtractor
 from .settling import fold_norms, settle
@@ -14,7 +14,8 @@ from .spade_generator import GeneratorConfig, SpadeGenerator
 from .stitching import Stitching, StitchingConfig
 from .warping_module import WarpingConfig, WarpingModule
 
-SAME = (1e-3, 2e-2)  # how far compiled networks may be off, of the largest value: in float32, and in half of it
+SAME = Tolerance(most=2e-4)  # compiled networks in float32
+ALIKE = Tolerance(mean=0.5 / 255)  # ... in half precision
 TENSOR_CORES = 8  # channels that they want a multiple of
 
 
@@ -84,6 +85,11 @@ FAMILY = {
 }
 
 
+def member(config: RendererConfig) -> str:
+    """Which of the family has these sizes."""
+    return next((name for name, known in FAMILY.items() if known == config), "a renderer of other sizes")
+
+
 class Renderer(nn.Module):
     """The five networks of one checkpoint."""
 
@@ -101,9 +107,12 @@ class Renderer(nn.Module):
         """What the generator makes of features [B, F, g, g], compiled where that pays. [B, 3, S, S] in 0..1"""
         return (self._painter or self.generator)(features)
 
-    def compile_where_it_pays(self, compiler: Callable[[Function], Function] = compiled) -> "Renderer":
+    def compile_where_it_pays(
+        self, compiler: Callable[[Function], Function] = compiled, *, windows: bool = False
+    ) -> "Renderer":
         """Compile what takes the most time and is a function of one tensor, once it is `ready`; what is not faster, or
-        cannot be compiled here, stays."""
+        cannot be compiled here, stays. For a renderer that draws `windows` (`dynamic_roi`), which read the generator
+        layer by layer, that stays as it is."""
         warping, generator, grid = self.config.warping, self.generator, self.config.appearance.grid
         hourglass = self.warping.hourglass
         first, device = hourglass.down[0].conv, self.generator.fc.weight.device
@@ -112,19 +121,29 @@ class Renderer(nn.Module):
         def example(channels: int, dtype: torch.dtype, layout: torch.memory_format, *size: int) -> Tensor:
             return torch.randn(1, channels, *size, generator=dice).to(device, dtype, memory_format=layout)
 
-        dtype = first.weight.dtype
-        seen = example(first.in_channels, dtype, torch.channels_last_3d, warping.depth, grid, grid)
+        def same(layer: nn.Module) -> Tolerance:
+            return SAME if layer.weight.dtype is torch.float32 else ALIKE
+
+        seen = example(first.in_channels, first.weight.dtype, torch.channels_last_3d, warping.depth, grid, grid)
         features = example(warping.features, torch.float32, torch.channels_last, grid, grid)
-        same = SAME[dtype is not torch.float32]
-        hourglass.forward = faster("the hourglass", hourglass.forward, (seen,), same, compiler)
-        self._painter = faster("the generator", generator.forward, (features,), same, compiler)
+        hourglass.forward = faster("the hourglass", hourglass.forward, (seen,), same(first), compiler)
+        if not windows:
+            close = same(generator.rising[0].conv_0)
+            self._painter = faster("the generator", generator.forward, (features,), close, compiler)
         return self
 
-    def ready(self, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu") -> "Renderer":
+    def ready(
+        self,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+        *,
+        tensor_cores: bool | None = None,
+    ) -> "Renderer":
         """Settled, on a device; warping and generator in a precision of their own. The extractors, which see a source
-        once, and the small networks on keypoints stay float32."""
+        once, and the small networks on keypoints stay float32. `tensor_cores`: it will run on those (by default, if
+        the device has them), which want channels in eights."""
         fold_norms(self)
-        if torch.device(device).type == "cuda":
+        if torch.device(device).type == "cuda" if tensor_cores is None else tensor_cores:
             self.warping.align(TENSOR_CORES)
         settle(self).to(device)
         self.warping.narrow(dtype)

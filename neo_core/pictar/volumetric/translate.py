@@ -36,17 +36,17 @@ def drawing(volume: Volume, finish: Finish) -> Callable[[Tensor], Tensor]:
     """From keypoints [K, 3] to what `finish` makes of their picture, where the renderer is; the next call may fill the
     same memory."""
 
+    @torch.no_grad()
     def drawn(keypoints: Tensor) -> Tensor:
-        warp = deform(volume, keypoints)
-        return finish(volume.renderer.paint(warp.features)[0])
+        return finish(translate(volume, deform(volume, keypoints)))
 
-    return torch.no_grad()(recorded(drawn, volume.source.volume.device))
+    return recorded(drawn, volume.source.volume.device)
 
 
 @torch.no_grad()
 def translate(volume: Volume, warp: Warp) -> Tensor:
-    """The frame of a deformation. u8 [S, S, 3] on the CPU"""
-    return pack(volume.renderer.generator(warp.features)[0]).cpu()
+    """The picture of a deformation. [3, S, S] in 0..1, where the renderer is"""
+    return volume.renderer.paint(warp.features)[0]
 
 
 def pack(picture: Tensor) -> Tensor:

@@ -191,13 +191,11 @@ class WarpingModule(nn.Module):
         self.fourth = nn.Conv2d(config.features, config.features, 1)
 
     def narrow(self, dtype: torch.dtype) -> None:
-        """Compute convolutions in another precision; places and the weights of proposals stay float32. With the eight
-        bits of bfloat16 not those of the features, which everything after them builds on."""
-        parts = [self.hourglass, self.mask, self.occlusion]
+        """Compute convolutions in another precision; places and the weights of proposals stay float32. The eight bits
+        of bfloat16 are too few: what is a little out of place shows more than all that the generator rounds."""
         if dtype is not torch.bfloat16:
-            parts += [self.third, self.fourth]
-        for part in parts:
-            part.to(dtype)
+            for part in (self.hourglass, self.mask, self.occlusion, self.third, self.fourth):
+                part.to(dtype)
 
     @torch.no_grad()
     def align(self, multiple: int) -> None:

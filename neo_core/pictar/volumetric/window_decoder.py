@@ -20,6 +20,7 @@ Letters: g cells of the features across and down, p pixels per cell, C channels,
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -99,16 +100,18 @@ class _Window(WholePicture):
         self._statistics, self._norms = given.statistics, 0
         self._grid, self._corner, self._size = grid, corner, size
         self._read: Iterator[Tensor] = iter(given.read.split(1))
-        self._known: Iterator[Tensor] = iter((*given.middle.split(1), *given.rising))
+        middle = ((x, 1) for x in given.middle.split(1))
+        rising = ((x, x.shape[-1] // size[1]) for x in given.rising)
+        self._known: Iterator[tuple[Tensor, int]] = chain(middle, rising)  # and the pixels of a cell
         self.at = corner  # of what is being decoded
 
     def normed(self, x: Tensor) -> Tensor:
         begun, self._norms = self._norms, self._norms + x.shape[1]
         mean, variance = self._statistics[:, begun : self._norms].view(2, 1, -1, 1, 1)
-        x, known = x.float(), next(self._known).float()
-        inside, pixels = x, 1
+        known, pixels = next(self._known)
+        x, known = x.float(), known.float()
+        inside = x
         if known.shape != x.shape:  # the rim of what rising blocks decode is spoiled
-            pixels = known.shape[-1] // self._size[1]
             inside = cut(x, self._corner - self.at, self._size, pixels)
         count = (pixels * self._grid) ** 2
         change = (inside - known).sum((2, 3), keepdim=True) / count

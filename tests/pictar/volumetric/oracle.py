@@ -110,7 +110,8 @@ class Hourglass(nn.Module):
 
 def grid(size, like: Tensor) -> Tensor:
     depth, height, width = size
-    x, y, z = (2 * (torch.arange(n, dtype=like.dtype) / (n - 1)) - 1 for n in (width, height, depth))
+    steps = (torch.arange(n, dtype=like.dtype, device=like.device) / (n - 1) for n in (width, height, depth))
+    x, y, z = (2 * step - 1 for step in steps)
     shape = (depth, height, width)
     return torch.stack(
         [x.view(1, 1, -1).expand(shape), y.view(1, -1, 1).expand(shape), z.view(-1, 1, 1).expand(shape)], -1

@@ -1,6 +1,7 @@
 """Public checkpoints in their layouts; what does not fit is named."""
 
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from torch.torch_version import TorchVersion
 from neo_core.data_types import InputError
 from neo_core.evaluation.random_liveportrait import random_tensors, write_random_checkpoint
 from neo_core.pictar.volumetric import checkpoints
-from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer, load_renderer, public_layout
-from neo_core.pictar.volumetric.family import FAMILY, Renderer
+from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer, load_renderer, making, public_layout
+from neo_core.pictar.volumetric.family import FAMILY, Renderer, member
+from neo_core.weights import safetensors_io
 
 from .tiny_renderer import TINY
 
@@ -115,6 +117,54 @@ def test_the_original_layout(tmp_path, tensors, renderer, above):
     assert same(load_renderer(tmp_path), renderer)
 
 
+SMALLER = replace(TINY, warping=replace(TINY.warping, most=8), generator=replace(TINY.generator, width=24, blocks=2))
+
+
+@pytest.fixture
+def _two(monkeypatch):
+    monkeypatch.setitem(checkpoints.FAMILY, "mini", SMALLER)
+
+
+@pytest.mark.usefixtures("_two")
+@pytest.mark.parametrize(("config", "name"), [(TINY, "liveportrait"), (SMALLER, "mini")])
+def test_the_shapes_say_which_of_the_family_it_is(tmp_path, config, name):
+    write_random_checkpoint(tmp_path, config, 1)
+    loaded = load_renderer(tmp_path)
+    assert loaded.config == config
+    assert member(loaded.config) == name
+    assert same(loaded, build_renderer(config, random_tensors(config, 1), FILES).ready())
+
+
+@pytest.mark.usefixtures("_two")
+def test_one_that_is_nearly_the_smaller_is_told_what_it_lacks_of_that(tmp_path):
+    write_random_checkpoint(tmp_path, SMALLER, 1)
+    tensors = random_tensors(SMALLER, 1)["generator"]
+    tensors["fc.weight"] = torch.zeros(25, 16, 3, 3)
+    save_file(tensors, str(tmp_path / "spade_generator.safetensors"))
+    told = r"spade_generator of mini: of another shape fc\.weight \(25 x 16 x 3 x 3, expected 24 x 16 x 3 x 3\)$"
+    with pytest.raises(InputError, match=told):
+        load_renderer(tmp_path)
+
+
+@pytest.mark.usefixtures("_two")
+def test_files_of_two_renderers(tmp_path):
+    write_random_checkpoint(tmp_path, TINY, 1)
+    save_file(random_tensors(SMALLER, 1)["generator"], str(tmp_path / "spade_generator.safetensors"))
+    with pytest.raises(InputError, match=r"spade_generator of mini, .*; expected five files of one renderer$"):
+        load_renderer(tmp_path)
+
+
+def test_weights_say_how_they_were_made_if_anyone_does(tmp_path):
+    def write(**made):
+        for part, tensors in random_tensors(TINY, 1).items():
+            safetensors_io.save(tmp_path / f"{FILES[part]}.safetensors", tensors, {}, made=made)
+        return making(tmp_path)
+
+    assert [write(), write(recipe="mini", seed=3), write(random=1)] == ["unknown", "trained", "random"]
+    write_random_checkpoint(tmp_path, TINY, 1)
+    assert making(tmp_path) == "random"
+
+
 def test_halves_are_read_as_what_they_say(folder):
     rewrite(folder, "appearance", lambda tensors: tensors.update({k: x.half() for k, x in tensors.items()}))
     assert load_renderer(folder).appearance.second.weight.dtype == torch.float32
@@ -139,13 +189,13 @@ def test_a_file_that_is_not_there(folder):
 )
 def test_faults_are_named_as_published(folder, part, name):
     rewrite(folder, part, lambda tensors: tensors.pop(name))
-    with pytest.raises(InputError, match=f"does not fit {FILES[part]}: missing {name}$"):
+    with pytest.raises(InputError, match=f"does not fit {FILES[part]} of liveportrait: missing {name}$"):
         load_renderer(folder)
     rewrite(folder, part, lambda tensors: tensors.update(extra=torch.zeros(1)))
     with pytest.raises(InputError, match=r"unexpected extra$"):
         load_renderer(folder)
     rewrite(folder, part, lambda tensors: tensors.update({name: torch.zeros(1, 2)}))
-    with pytest.raises(InputError, match=f"of another shape {name}$"):
+    with pytest.raises(InputError, match=rf"of another shape {name} \(\d.*, expected \d.*\)$"):
         load_renderer(folder)
 
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from neo_core.evaluation.pictar_speed import multiplications
+from neo_core.pictar.volumetric import family
+from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
 from neo_core.pictar.volumetric.family import FAMILY
+from neo_core.runtime.compilation import Tolerance
+
+from .tiny_renderer import TINY
 
 FEATURES = torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(4))
 
@@ -33,7 +38,7 @@ def test_nothing_is_allocated_to_count():
 def test_compiled_networks_are_used_where_they_are_faster(renderer, monkeypatch, speed):
     """A stand-in for the compiler, which counts calls; what it makes is told to be faster or slower."""
     seconds = [1.0, 0.5] if speed == "faster" else [0.5, 1.0]
-    monkeypatch.setattr("neo_core.runtime.compilation._medians", lambda *_: seconds)
+    monkeypatch.setattr("neo_core.runtime.compilation.medians", lambda *_: seconds)
     calls = []
     with torch.no_grad():
         expected = renderer.paint(FEATURES)
@@ -42,6 +47,32 @@ def test_compiled_networks_are_used_where_they_are_faster(renderer, monkeypatch,
         assert torch.equal(renderer.paint(FEATURES), expected)
     assert len(calls) == (3 if speed == "faster" else 2)
     assert renderer.generator(FEATURES).shape == expected.shape  # windows go on reading the network itself
+
+
+def test_who_draws_windows_compiles_no_generator(renderer, monkeypatch):
+    """Windows read it layer by layer, and keyframes are to be what a frame without windows is."""
+    monkeypatch.setattr("neo_core.runtime.compilation.medians", lambda *_: [1.0, 0.5])
+    compiled = []
+    renderer.compile_where_it_pays(lambda function: compiled.append(function) or function, windows=True)
+    assert len(compiled) == 1
+    assert renderer._painter is None
+
+
+@pytest.mark.parametrize(("dtype", "narrow"), [(torch.float32, ""), (torch.bfloat16, "g"), (torch.float16, "hg")])
+def test_compiled_networks_may_be_off_as_rewrites_and_precisions_may(tensors, monkeypatch, dtype, narrow):
+    """2e-4 anywhere in float32, half a level of 255 in the mean in less; in bfloat16 only the generator is less."""
+    asked = {}
+    monkeypatch.setattr(family, "faster", lambda name, *given: asked.update({name[len("the ")]: given[2]}))
+    build_renderer(TINY, tensors, FILES).ready(dtype).compile_where_it_pays()
+    exact, half = Tolerance(most=2e-4), Tolerance(mean=0.5 / 255)
+    assert asked == {network: half if network in narrow else exact for network in "hg"}
+
+
+def test_a_renderer_for_tensor_cores_may_wait_on_a_cpu(tensors):
+    plain, waiting = (build_renderer(TINY, tensors, FILES).ready(tensor_cores=x) for x in (None, True))
+    seen = [x.warping.hourglass.down[0].conv.in_channels for x in (plain, waiting)]
+    assert seen[0] % 8 != 0
+    assert seen[1] % 8 == 0
 
 
 def test_the_networks_are_one_graph_each(renderer):

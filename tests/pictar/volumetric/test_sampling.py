@@ -1,9 +1,12 @@
 """Sampling of volumes: equal to grid sampling, with its two conventions of where corners are."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from neo_core.pictar.volumetric import sampling
 from neo_core.pictar.volumetric.sampling import coordinate_grid, gathered, heat, sample_volume, shifted_copies
 
 SIZE = (4, 6, 9)
@@ -43,6 +46,13 @@ def test_heat_has_no_denormal_numbers():
 def test_gathering_equals_grid_sampling():
     volume, grid = torch.randn(2, 3, *SIZE), 1.3 * torch.randn(2, 5, 7, 8, 3)
     assert torch.allclose(gathered(volume, grid), sample_volume(volume, grid), atol=1e-5)
+
+
+def test_a_device_without_a_kernel_gathers(monkeypatch):
+    """The branch alone: nothing ran on such a device."""
+    monkeypatch.setattr(sampling, "gathered", lambda *given: given)
+    volume, grid = SimpleNamespace(device=torch.device("mps")), torch.zeros(1)
+    assert sample_volume(volume, grid) == (volume, grid)
 
 
 def test_x_is_right_y_is_down_z_is_inwards():
