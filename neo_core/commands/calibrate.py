@@ -31,6 +31,6 @@ def told(report: dict) -> str:
     ]
     kept = f"{report['bridge']}: {' and '.join(report['learnt'])}"
     if not report["learnt"]:
-        kept = "nothing was written: the sliders tell them better"
-        kept += f"; remove {report['bridge']}, made before, to use them" if report["bridge"] else ""
+        kept = "nothing was written: it tells them no better than what is published"
+        kept += f"; remove {report['bridge']}, made before, to use that" if report["bridge"] else ""
     return "\n".join([*lines, kept])

@@ -69,7 +69,7 @@ def calibrate(folder: Path, progress: Progress = silent) -> dict:
 
 def settled(seen: list[Seen], prior: Bridge) -> tuple[Bridge, dict]:
     """The bridge to use, and how well it tells the readings: what is learnt from some people has to tell the others
-    better than sliders and geometry do, or these stay."""
+    better than sliders and geometry do, and better than nothing, or these stay."""
     readings, turns = _joined(Readings, [one.readings for one in seen]), _joined(Turns, [one.turns for one in seen])
     learnt, found = learn(readings, prior), learn_turns(turns)
     held = [(one, [other for other in seen if other is not one]) for one in seen]
@@ -87,7 +87,7 @@ def settled(seen: list[Seen], prior: Bridge) -> tuple[Bridge, dict]:
         ),
     }
     kept = {
-        "expression": report["explained_of_others"] > report["sliders_of_others"],
+        "expression": report["explained_of_others"] > max(0.0, report["sliders_of_others"]),
         "turns": found is not None and report["turns_of_others"] > 0,
     }
     bridge = replace(learnt if kept["expression"] else prior, calibrated=any(kept.values()))

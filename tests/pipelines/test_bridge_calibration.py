@@ -99,6 +99,22 @@ def test_what_tells_others_worse_than_sliders_and_geometry_is_left(trust, lost, 
     assert (report["explained_of_others"] > report["sliders_of_others"]) == (trust > 0)
 
 
+def test_what_tells_others_worse_than_nothing_is_left_too():
+    """Readings of two people that have nothing in common, and hardly any size: sliders are off by far, and what was
+    learnt from the other is off as well."""
+    moves, angles = probes(motion_space.rest(), 0), turned(motion_space.rest())[:, ANGLES]
+    seen = []
+    for seed in range(2):
+        dice = torch.Generator().manual_seed(seed)
+        read = 1e-4 * torch.randn(63, 21, 3, generator=dice) / torch.tensor(motion_space.HIGH)[:, None, None]
+        expression = torch.einsum("nc,ckx->nkx", moves, read)
+        seen.append(Seen(Readings(moves, expression), Turns(angles, torch.zeros(len(angles), 6))))
+    bridge, report = settled(seen, slider_bridge())
+    assert report["sliders_of_others"] < report["explained_of_others"] < 0
+    assert report["learnt"] == []
+    assert not bridge.calibrated
+
+
 def test_random_networks_are_told_better_than_by_sliders(avatar, portrait, checkpoint):
     """The extractor is no expert, and yet a straight line through what it says of a moving face foretells what it will
     say of other movements."""
@@ -151,10 +167,10 @@ def test_what_was_not_learnt_is_told():
     assert command.told(report).splitlines()[1:] == [
         "  expression: 10% explained, 25% by the published sliders",
         "  turns: 0% explained of what geometry leaves over",
-        "nothing was written: the sliders tell them better",
+        "nothing was written: it tells them no better than what is published",
     ]
     assert command.told({**report, "bridge": "lp/neo_bridge.safetensors"}).endswith(
-        "the sliders tell them better; remove lp/neo_bridge.safetensors, made before, to use them"
+        "than what is published; remove lp/neo_bridge.safetensors, made before, to use that"
     )
 
 

@@ -146,11 +146,11 @@ def explained(bridge: Bridge, readings: Readings) -> float:
 
 
 def explained_turns(found: Tensor | None, turns: Turns) -> float:
-    """The same of turns, of what lies beyond geometry: 0 for geometry alone, or nothing found."""
-    if found is None:
+    """The same of turns, of what lies beyond geometry: 0 for geometry alone, and where nothing lies beyond it."""
+    if found is None or not turns.beyond.any():
         return 0.0
     left, whole = ((x / BEYOND_APART).square().sum() for x in (turns.beyond - turns.angles @ found, turns.beyond))
-    return 1 - float(left / whole.clamp(min=1e-12))
+    return 1 - float(left / whole)
 
 
 def save_bridge(folder: Path, bridge: Bridge, made: dict) -> Path:
