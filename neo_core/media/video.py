@@ -25,7 +25,13 @@ from .soundtrack import Soundtrack
 SUFFIXES = (".mp4",)
 FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"}
 PLAIN = {"movflags": "faststart"}
-BT709 = 1  # matrix, primaries and transfer curve, as numbered in ITU-T H.273
+BT709, UNSAID = 1, 2  # matrix, primaries and transfer curve, as numbered in ITU-T H.273
+MATRICES = {1: Colorspace.ITU709, 7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}
+HD = (1280, 577)  # width or height from which on a file that says nothing has colours by BT.709, as players have it
+TIMELESS = (
+    "video {} does not say when its frames are shown; expected a file that does, such as MP4: "
+    "ffmpeg -fflags +genpts -i IN -c copy OUT.mp4 makes one of it"
+)
 THREADS = min(4, os.cpu_count() or 1)
 LOOKAHEAD = 10  # frames x264 keeps: few, so that 4K stays small in memory
 
@@ -111,23 +117,59 @@ class VideoWriter:
 
 
 def read_frames(path: str | Path) -> Iterator[tuple[Fraction, Tensor]]:
-    """Every frame with its time in seconds since the first, upright. [H, W, 3] uint8"""
+    """Every frame that can be decoded with its time in seconds since the first, upright and in square pixels.
+    [H, W, 3] uint8
+
+    Raises InputError for a file without times, or one that cannot be read to its end.
+    """
     with opened(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        stretched = pixel_aspect(container.streams.video[0])
         start = None
-        for frame in container.decode(stream):
+        for frame in decoded(container):
             moment = frame.pts * frame.time_base
             start = moment if start is None else start
             quarter_turns = round(frame.rotation / 90)
-            picture = np.rot90(_to_rgb(frame), quarter_turns)
+            picture = np.rot90(_to_rgb(frame, stretched), quarter_turns)
             yield moment - start, torch.from_numpy(np.ascontiguousarray(picture))
 
 
-def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
-    """sRGB bytes by the matrix the frame says it was made with; BT.601 when it says nothing. [H, W, 3]"""
-    matrix = Colorspace.ITU709 if frame.colorspace == BT709 else Colorspace.ITU601
-    return frame.reformat(format="rgb24", src_colorspace=matrix, dst_color_range=ColorRange.JPEG).to_ndarray()
+def decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+    """Frames of a video as they are shown, without those that are damaged."""
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    try:
+        for packet in container.demux(stream):
+            for frame in _undamaged(packet):
+                if frame.pts is None:
+                    raise InputError(TIMELESS.format(container.name))
+                yield frame
+    except av.FFmpegError as error:
+        raise InputError(f"video {container.name} cannot be decoded ({error}); expected a complete file") from error
+
+
+def _undamaged(packet: av.Packet) -> list[av.VideoFrame]:
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:  # who counts frames shows the one before it again: `footage.read_pictures`
+        return []
+
+
+def pixel_aspect(stream: av.VideoStream) -> Fraction:
+    """Width of a pixel over its height."""
+    return stream.sample_aspect_ratio or Fraction(1)
+
+
+def _to_rgb(frame: av.VideoFrame, stretched: Fraction) -> np.ndarray:
+    """sRGB bytes by the matrix the frame says it was made with, or is likely to be. [H, W, 3]"""
+    matrix = MATRICES.get(frame.colorspace, Colorspace.ITU601)
+    if frame.colorspace == UNSAID and (frame.width >= HD[0] or frame.height >= HD[1]):
+        matrix = Colorspace.ITU709
+    width = round(frame.width * stretched)
+    square = frame.reformat(
+        width=width, format="rgb24", src_colorspace=matrix, dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BILINEAR if width == frame.width else Interpolation.BICUBIC,
+    )  # fmt: skip
+    return square.to_ndarray()
 
 
 def opened(path: str | Path) -> av.container.InputContainer:
