@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import motion_space
-from ..geometry.camera import rotation_angles, view
+from ..geometry.camera import rotation_angles, rotation_matrix, view
 from ..geometry.head_model import HeadModel
 from .analysis import Analyser, Face, analyse, follow
 from .fit import FitSettings, HeadFit, fit_head, one_person, refit_head
@@ -26,7 +26,8 @@ FREELY = FitSettings(rounds=8, expression_spread=0.5, shy_spread=0.2)  # a known
 READ, SHUT = 0.35, 0.8  # blinks are read right up to the first; what reads as the second is a shut lid
 BLINKS = [motion_space.INDEX[f"eyeBlink_{side}"] for side in "LR"]
 FAR = 3.0  # face boxes from where it was lost: what is found beyond them is somebody else
-Choice = Callable[[list[Face]], Face]
+WANDERING = 0.2  # face boxes that a lost face may get farther in a frame: in a second or two, anywhere
+Choice = Callable[[list[Face]], Face | None]
 
 
 class Head(NamedTuple):
@@ -39,20 +40,20 @@ class Head(NamedTuple):
 def followed(analyser: Analyser, pictures: Iterable[Tensor], choose: Choice) -> Iterator[Face | None]:
     """One face through pictures u8 [H, W, 3] of one size; None where it is not seen.
 
-    `choose` picks it in the first picture that shows any. A lost face is looked for everywhere; the nearest one to
-    where it was is it.
+    `choose` picks it in the first picture that shows any, or waits for another: None. A lost face is looked for
+    everywhere; the nearest one to where it was is it, unless that is farther than it can have gone meanwhile.
     """
     last: Face | None = None
-    seen, shift = False, None
+    away, shift = 0, None  # frames since it was seen
     for picture in pictures:
-        face = follow(analyser, picture, _place(last)) if last and seen else None
+        face = follow(analyser, picture, _place(last)) if last and not away else None
         if face is None:
             found = analyse(analyser, picture)
-            face = _nearest(found, last) if last else (choose(found) if found else None)
+            face = _nearest(found, last, FAR + WANDERING * away) if last else (choose(found) if found else None)
         if face is not None:
             landmarks, shift = seen_irises(picture, face.landmarks, shift)
             face = replace(face, landmarks=landmarks)
-        seen, last = face is not None, face or last
+        away, last = (away + 1, last) if face is None else (0, face)
         yield face
 
 
@@ -109,8 +110,25 @@ def _place(face: Face) -> Squares:
     return frame_face(face.landmarks68[None])
 
 
-def _nearest(found: list[Face], last: Face) -> Face | None:
-    """Of the faces in a picture the one that the last one has become, if any is near enough."""
+def between(before: Head, after: Head, share: Tensor) -> Head:
+    """A head on its way from one frame to another, a share [] of it behind it."""
+
+    def mixed(one: Tensor, other: Tensor) -> Tensor:
+        return torch.lerp(one, other, share)
+
+    start, end = before.fit, after.fit
+    angles = (rotation_angles(fit.camera.rotation) for fit in (start, end))
+    place = mixed(start.camera.translation, end.camera.translation)
+    camera = replace(start.camera, rotation=rotation_matrix(*mixed(*angles)), translation=place)
+    parts = ("expression", "gaze", "residual", "error")
+    fit = replace(start, camera=camera, **{name: mixed(getattr(start, name), getattr(end, name)) for name in parts})
+    seen = ("box", "landmarks", "sigma", "pose", "expression", "gaze")
+    face = {name: mixed(getattr(before.face, name), getattr(after.face, name)) for name in seen}
+    return Head(replace(before.face, **face), fit)
+
+
+def _nearest(found: list[Face], last: Face, reach: float) -> Face | None:
+    """Of the faces in a picture the one that the last one has become, if any is within so many of its boxes."""
     middle, side = (last.box[:2] + last.box[2:]) / 2, float((last.box[2:] - last.box[:2]).amax())
     away = [float(((face.box[:2] + face.box[2:]) / 2 - middle).norm()) for face in found]
-    return found[away.index(min(away))] if away and min(away) <= FAR * side else None
+    return found[away.index(min(away))] if away and min(away) <= reach * side else None

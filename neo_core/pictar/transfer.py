@@ -65,9 +65,8 @@ def transferred(transfer: Transfer, first: Tensor, seen: Tensor) -> Tensor:
 
 def _pose(transfer: Transfer, first: Tensor, seen: Tensor) -> Tensor:
     """The turn and the shift of the portrait's head. [6] each"""
-    begun, now = rotation_matrix(*first[:3]), rotation_matrix(*seen[:3])
-    turn = (transfer.turned if transfer.relation == "absolute" else begun).T @ now
-    shift = begun.T @ (seen[3:] - first[3:])
+    begun = transfer.turned if transfer.relation == "absolute" else rotation_matrix(*first[:3])
+    turn, shift = begun.T @ rotation_matrix(*seen[:3]), begun.T @ (seen[3:] - first[3:])
     return torch.cat([rotation_angles(turn), _held_back(shift)])
 
 

@@ -16,15 +16,14 @@ from torch import Tensor
 
 from ..data_types import InputError, Progress, silent
 from ..governance import REENACTMENT
-from ..media.footage import Footage, inspect_footage
-from ..media.video import read_frames
+from ..media.footage import Footage, inspect_footage, read_pictures
 from ..pictar.head_crop import HeadCrop
 from ..pictar.head_track import Choice, followed
 from ..pictar.lost_faces import Lost, without_gaps
 from ..pictar.squares import Squares, frame_head
 from ..pictar.volumetric.driven_face import DrivenFace
 from ..pictar.volumetric.family import Renderer
-from ..pictar.volumetric.imitation import imitator, read_head
+from ..pictar.volumetric.imitation import NOBODY, halfway, imitator, read_head
 from .clip import describe, enrol_photo
 from .frame_progress import FrameProgress
 from .live_portrait import LivePortrait
@@ -40,27 +39,32 @@ HEAD, RISE = 2.2, 0.1  # of the square around a driving head, as published
 def read_driving(
     models: Models, renderer: Renderer, footage: Footage, choose: Choice, lost: str, progress: Progress = silent
 ) -> tuple[Tensor, list[Lost]]:
-    """Readings of every frame of a video, those without the face made up by a policy. [T, N]
+    """Readings of every frame of a video, those without the face made up by a policy: `NOBODY` where nothing is to be
+    moved. [T, N]
 
     Raises InputError when no frame shows the face.
     """
     report: list[Lost] = []
-    pictures = (picture for _, picture in read_frames(footage.path))
-    points = [face and face.landmarks68 for face in followed(models.analyser, pictures, choose)]
+    points = [face and face.landmarks68 for face in followed(models.analyser, _pictures(footage, progress), choose)]
     seen = [one for one in points if one is not None]
     if not seen:
         raise InputError(f"no human face found in {footage.path}; expected a video that shows one clearly")
     square = mean_square(torch.stack(seen))
 
     def readings() -> Iterator[Tensor | None]:
-        for done, ((_, picture), landmarks68) in enumerate(zip(read_frames(footage.path), points, strict=True)):
-            progress(done, footage.frames, None)
+        for picture, landmarks68 in zip(_pictures(footage, progress), points, strict=True):
             crop = HeadCrop(picture, square, (renderer.config.side,) * 2)
             yield None if landmarks68 is None else read_head(renderer, crop, landmarks68)
 
-    filled = list(without_gaps(readings(), lost, report, footage.path))
-    first = next(one for one in filled if one is not None)
-    return torch.stack([first if one is None else one for one in filled]), report
+    filled = list(without_gaps(readings(), lost, report, footage.path, halfway))
+    size = next(len(one) for one in filled if one is not None)
+    return torch.stack([torch.full((size,), NOBODY) if one is None else one for one in filled]), report
+
+
+def _pictures(footage: Footage, progress: Progress) -> Iterator[Tensor]:
+    for done, picture in enumerate(read_pictures(footage)):
+        progress(done, footage.frames, None)
+        yield picture
 
 
 def mean_square(landmarks68: Tensor) -> Squares:
@@ -138,7 +142,7 @@ def make_imitation(
         "read_by": "checkpoint",
         "anchor": anchor,
         "lost_policy": lost,
-        "lost": [run.told(footage.fps) for run in report],
+        "lost": [run.told(footage) for run in report],
         **describe(avatar),
         "elapsed": round(time.monotonic() - started, 2),
     }

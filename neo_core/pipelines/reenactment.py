@@ -19,8 +19,7 @@ from torch import Tensor
 from ..data_types import MotionLatents, Progress, silent
 from ..geometry.camera import Camera
 from ..governance import REENACTMENT
-from ..media.footage import Footage, evenly, inspect_footage
-from ..media.video import read_frames
+from ..media.footage import Footage, evenly, inspect_footage, read_pictures
 from ..pictar.expression import amplified
 from ..pictar.geometric import Volume
 from ..pictar.head_track import Choice, followed, heads, sighting
@@ -28,6 +27,7 @@ from ..pictar.lost_faces import Lost, without_gaps
 from ..pictar.smoothing import smooth
 from ..pictar.transfer import Transfer, transferred
 from ..pictar.volumetric.driven_face import DrivenFace
+from ..runtime.threads import one_thread
 from .clip import describe, enrol_photo
 from .frame_progress import FrameProgress
 from .live_portrait import LivePortrait
@@ -75,7 +75,7 @@ def watch(
 
 
 def _pictures(footage: Footage, watched: Watched, progress: Progress) -> Iterator[Tensor]:
-    for _, picture in read_frames(footage.path):
+    for picture in read_pictures(footage):
         progress(watched.frames, footage.frames, None)
         watched.frames += 1
         yield picture
@@ -125,6 +125,7 @@ def reenact(
     return watched
 
 
+@one_thread()
 def motion_of(
     models: Models,
     volume: Volume | DrivenFace,
@@ -152,7 +153,7 @@ def summary(watched: Watched, footage: Footage) -> str:
     if footage.moments:
         lines.append("frames come unevenly; the motion is told evenly")
     for run in watched.lost:
-        lines.append(f"no face in frames {run.first} to {run.last}: {run.done}")
+        lines.append(f"no face in {run.frames}: {run.done}")
     return "\n".join(lines)
 
 
@@ -198,7 +199,7 @@ def make_reenactment(
         "region": settings.region,
         "relation": settings.relation,
         "lost_policy": settings.lost,
-        "lost": [run.told(footage.fps) for run in watched.lost],
+        "lost": [run.told(footage) for run in watched.lost],
         "amplitudes": dict(settings.amplitudes),
         **describe(avatar),
         "elapsed": round(time.monotonic() - started, 2),

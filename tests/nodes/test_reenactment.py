@@ -33,7 +33,7 @@ def test_a_video_moves_a_portrait(run_node, volume, driving, pack):
     models, head = volume
     motion, audio, report = run_node("NEO_MotionFromVideo", models=models, volume=head, video=driving).result
     assert audio is None
-    assert report == "5 frames at 25 fps\nno face in frames 3 to 3: held"
+    assert report == "5 frames at 25 fps\nno face in frame 3: held"
     yaw = motion.motion[:, pack("neo_core.motion_space").INDEX["yaw"]]
     assert yaw[0].abs() < 0.5
     assert yaw[2] > 3

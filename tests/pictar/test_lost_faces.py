@@ -1,6 +1,8 @@
 """Frames without the face: as many frames as before, by each policy, and told."""
 
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neo_core.data_types import InputError
+from neo_core.media.footage import Footage
 from neo_core.pictar.lost_faces import POLICIES, Lost, without_gaps
 
 
@@ -73,13 +76,28 @@ def test_a_face_that_is_away_for_hours_takes_no_memory():
 
     def away():
         yield torch.zeros(1)
-        for _ in range(100_000):
+        for _ in range(10_000):
             yield None
         yield torch.ones(1)
 
     total = sum(1 for _ in without_gaps(away(), "interpolate", []))
-    assert total == 100_002
+    assert total == 10_002
+
+
+def test_only_short_gaps_between_two_faces_are_bridged():
+    """Who knows what a longer one hides."""
+    report = []
+    faces = track(None, 1, None, None, 4, None, None, None, 8, None)
+    out = list(without_gaps(iter(faces), "hold", report, bridges=lambda first, last: last - first < 2))
+    assert [None if one is None else float(one) for one in out] == [None, 1, 1, 1, 4, None, None, None, 8, None]
+    done = [Lost(0, 0, "passed"), Lost(2, 3, "held"), Lost(5, 7, "passed"), Lost(9, 9, "passed")]
+    assert report == done
 
 
 def test_a_report_in_plain_values():
-    assert Lost(5, 9, "held").told(Fraction(25)) == {"frames": [5, 9], "seconds": [0.2, 0.4], "done": "held"}
+    """In the seconds of the video, also where its frames come unevenly."""
+    even = Footage(Path("a.mp4"), (4, 4), 20, Fraction(25), Fraction(0))
+    assert Lost(5, 9, "held").told(even) == {"frames": [5, 9], "seconds": [0.2, 0.4], "done": "held"}
+    uneven = replace(even, frames=4, moments=tuple(map(Fraction, (0, 1, 5, 6))))
+    assert Lost(1, 2, "held").told(uneven)["seconds"] == [1, 6]
+    assert Lost(3, 3, "held").told(uneven)["seconds"] == [6, 6.04]

@@ -83,6 +83,19 @@ def test_frames_without_the_face_are_held(models, star, footage, seen):
     assert [(run.first, run.last) for run in report] == [(0, 0), (3, 3)]
 
 
+def test_frames_without_the_face_may_show_the_photo(models, star, footage, seen, tmp_path):
+    """Whatever the driver began with."""
+    seen(lost=(0, 3))
+    kept = []
+    wishes = {"lost": "pass", "anchor": "quiet", "kept": kept}
+    report = imitate(models, star, footage, tmp_path / "out.mp4", None, **wishes)
+    assert [run.done for run in report] == ["passed", "passed"]
+    frames = [frame.float() for _, frame in read_frames(tmp_path / "out.mp4")]
+    assert len(frames) == FRAMES
+    assert torch.equal(kept[0][3], star.volume.reference)
+    assert (frames[3] - frames[0]).abs().mean() < (frames[3] - frames[4]).abs().mean() / 3
+
+
 def test_one_square_is_read_in_all_frames(models, star, footage, seen, portrait):
     """A head that moves to the right does so in the square, too."""
     seen()

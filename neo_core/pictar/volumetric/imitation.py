@@ -20,6 +20,7 @@ from .driving import (
     Driving,
     closed_lips,
     drive,
+    driven,
     driving_of,
     eye_ratios,
     lip_ratio,
@@ -33,6 +34,7 @@ from .keypoints import place
 from .lift import read_picture
 from .motion_bridge import to_motion
 
+NOBODY = float("nan")  # all numbers of a reading without a face: what is not to be moved
 CLOSED_EYES = 0.1  # usual ratio of a driver whose eyes are taken to be closed throughout
 
 
@@ -45,8 +47,12 @@ class Imitator(DrivenFace):
 
     @torch.no_grad()
     def keypoints(self, motion: Tensor) -> Tensor:
-        """Where readings have them. [T, N] -> [T, K, 3]"""
-        still = place(self.source)
+        """Where readings have them; where there is none (`NOBODY`), as photographed. [T, N] -> [T, K, 3]"""
+        unseen, still = nobody(motion), place(self.source)
+        moved = self._moved(torch.where(unseen[:, None], self.anchor, motion), still)
+        return torch.where(unseen[:, None, None], still, moved)
+
+    def _moved(self, motion: Tensor, still: Tensor) -> Tensor:
         moves, eyes, lips = unpack(motion)
         first, eyes_then, lips_then = unpack(self.anchor[None])
         moved = drive(self.source, moves, first, self.rules)
@@ -62,14 +68,18 @@ class Imitator(DrivenFace):
             besides = closed_lips(self.stitching, still, own[2:])  # or they would be parted throughout
         return stitched(self.stitching, still, moved, self.rules, besides)
 
+    @torch.no_grad()
     def motion(self, readings: Tensor) -> Tensor:
-        """The same as our motion vectors, as far as those can say it. [T, N] -> [T, 63]"""
-        moves, first = unpack(readings)[0], unpack(self.anchor[None])[0]
-        return to_motion(self.bridge, self.sight, moves, first, self.reference)
+        """What the rules make of them as our motion vectors, as far as those can say it. [T, N] -> [T, 63]"""
+        unseen = nobody(readings)
+        moves, first = (unpack(x)[0] for x in (torch.where(unseen[:, None], self.anchor, readings), self.anchor[None]))
+        moved = driven(self.source, moves, first, self.rules)
+        told = to_motion(self.bridge, self.sight, moved, driving_of(self.source), self.reference)
+        return torch.where(unseen[:, None], self.reference, told)
 
 
 def imitator(face: DrivenFace, readings: Tensor, anchor: str) -> Imitator:
-    """A portrait ready to be moved by readings [T, N], measured from the `first` of them or from the `quiet` one.
+    """A portrait ready to be moved by readings [T, N], measured from the first that shows a face or the `quiet` one.
 
     Raises InputError where lips are to be retargeted in absolute driving.
     """
@@ -78,10 +88,11 @@ def imitator(face: DrivenFace, readings: Tensor, anchor: str) -> Imitator:
             "absolute driving found with lips retargeted, which open as far as the driver's by themselves; expected "
             "relative driving, or only the eyes"
         )
-    moves, eyes, lips = unpack(readings)
+    seen = readings[~nobody(readings)]
+    moves, eyes, lips = unpack(seen)
     frame = {"first": 0, "quiet": quiet_frame(moves, eyes, lips)}[anchor]
     own = {one.name: getattr(face, one.name) for one in fields(DrivenFace)}
-    return Imitator(**own, anchor=readings[frame], awake=eyes.median().clamp(min=CLOSED_EYES))
+    return Imitator(**own, anchor=seen[frame], awake=eyes.median().clamp(min=CLOSED_EYES))
 
 
 @torch.no_grad()
@@ -90,6 +101,18 @@ def read_head(renderer: Renderer, crop: HeadCrop, landmarks68: Tensor) -> Tensor
     picture = read_picture(crop.image, renderer.config.appearance.side)
     face = renderer.motion(picture.to(next(renderer.motion.parameters()).device))
     return pack(driving_of(on_cpu(face)), eye_ratios(landmarks68).mean()[None], lip_ratio(landmarks68)[None])[0]
+
+
+def nobody(readings: Tensor) -> Tensor:
+    """Which of them read no face. [T, N] -> bool [T]"""
+    return readings.isnan().any(1)
+
+
+def halfway(before: Tensor, after: Tensor, share: Tensor) -> Tensor:
+    """A reading [N] on its way from one to another: its turn stays a turn, which a mean of two shortens."""
+    mixed = torch.lerp(before, after, share)
+    u, _, v = torch.linalg.svd(mixed[:9].view(3, 3))
+    return torch.cat([(u @ v).flatten(), mixed[9:]])
 
 
 def pack(driving: Driving, eyes: Tensor, lips: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.motion_space import INDEX
+from neo_core.motion_space import EXPRESSION, INDEX, POSE
 from neo_core.pictar.volumetric.driving import Rules, closed_lips, drive, driving_of, stitched
-from neo_core.pictar.volumetric.imitation import imitator, pack, unpack
+from neo_core.pictar.volumetric.imitation import NOBODY, halfway, imitator, pack, unpack
 from neo_core.pictar.volumetric.keypoints import place
 from neo_core.pictar.volumetric.motion_bridge import to_driving
 
@@ -111,6 +111,39 @@ def test_half_of_the_movement_closes_lips_half(portrait, readings):
     change = whole.keypoints(readings) - still
     torch.testing.assert_close(half.keypoints(readings) - still, change / 2, atol=1e-5, rtol=0)
     torch.testing.assert_close(none.keypoints(readings), still.expand(6, -1, -1), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("anchor", ["first", "quiet"])
+def test_where_nobody_was_seen_is_the_photo(portrait, readings, anchor):
+    """And nobody is no frame to measure from."""
+    gap = torch.full((1, readings.shape[1]), NOBODY)
+    for rules in (Rules(), Rules(relative=False)):
+        mirror = imitator(portrait(rules, lips=0.2), torch.cat([gap, readings, gap]), anchor)
+        plain = imitator(portrait(rules, lips=0.2), readings, anchor)
+        moved = mirror.keypoints(torch.cat([gap, readings, gap]))
+        assert torch.equal(moved[[0, -1]], place(mirror.source).expand(2, -1, -1))
+        torch.testing.assert_close(moved[1:-1], plain.keypoints(readings), atol=0, rtol=0)
+        assert torch.equal(mirror.motion(gap)[0], mirror.reference)
+
+
+def test_halfway_between_two_turns_is_a_turn():
+    """A mean of two would shorten the head, by a seventh at 60 degrees."""
+    one, other = (face(1, seed) for seed in (2, 3))
+    one.yaw[:], other.yaw[:] = -30.0, 30.0
+    before, after = (pack(driving_of(x), torch.ones(1), torch.ones(1))[0] for x in (one, other))
+    for share in (0.0, 0.5, 1.0):
+        turn = unpack(halfway(before, after, torch.tensor(share))[None])[0].rotation[0]
+        torch.testing.assert_close(turn @ turn.T, torch.eye(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(halfway(before, after, torch.tensor(1.0)), after, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("region", ["lips", "pose"])
+def test_what_is_told_is_what_was_drawn(portrait, readings, region):
+    """A region that stays as photographed does so in the motion, too."""
+    said = imitator(portrait(Rules(region=region)), readings, "first")
+    moved = (said.motion(readings) - said.reference).abs().amax(0)
+    assert (moved[POSE].max() > 1e-2) == (region == "pose")
+    assert (moved[EXPRESSION].max() > 1e-2) == (region == "lips")
 
 
 def test_it_can_be_told_as_our_motion(portrait):
