@@ -10,10 +10,10 @@ from ..governance import ConsentLedger, ConsentRecord, fingerprint
 from ..governance.public_figures import screen
 from ..governance.record import ADULT, KINDS, SCOPES, day, new_record
 from ..governance.request import end_of_day
+from ..media.footage import VIDEOS
 from ..pictar.analysis import load_analyser
-from ..pipelines.portrait import open_clip, open_portrait
+from ..pipelines.portrait import open_clip, open_portrait, read_mask
 
-VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")  # a record for a clip is one for its first frame with a face
 MEANINGS = {
     "self": "I am the person in this picture",
     "authorised": "the person in this picture has allowed me to animate it",
@@ -31,13 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog="\n".join(["kinds:", *(f"  {kind:12}{meaning}" for kind, meaning in KINDS.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("photo", type=Path, metavar="PHOTO", help="a picture, or a clip for `redub`")
+    add.add_argument("photo", type=Path, metavar="PHOTO", help="a picture, or a clip to `redub` or enrol from")
     add.add_argument("--kind", required=True, choices=tuple(KINDS), help="whose picture it is, explained below")
     add.add_argument("--name", required=True, help="who is seen, or the title of the artwork")
     add.add_argument("--adult", action="store_true", help=ADULT_HELP)
     add.add_argument("--scope", nargs="+", choices=SCOPES, default=[SCOPES[0]], help=f"default: {SCOPES[0]}")
     add.add_argument("--expires", metavar="DATE", help="last day of validity, for example 2030-12-31")
     add.add_argument("--face", type=int, metavar="K", help="which face, when the picture shows several")
+    text = "for a clip: the mask that `redub` gets, in which the person is"
+    add.add_argument("--mask", type=Path, metavar="PICTURE", help=text)
     add.add_argument("--yes", action="store_true", help="do not ask, the statement is true")
     commands.add_parser("list", help="show all records: id, date, validity, kind, scope, name")
     revoke = commands.add_parser("revoke", help="take a record back")
@@ -53,8 +55,14 @@ def _add(arguments: argparse.Namespace) -> int:
     screen(arguments.name)
     issued = int(time.time())
     expires = end_of_day(arguments.expires) if arguments.expires else None
-    opened = open_clip if arguments.photo.suffix.lower() in VIDEOS else open_portrait
-    portrait = opened(load_analyser(), arguments.photo, arguments.face)
+    # a record for a clip is one for its first frame with a face
+    if arguments.photo.suffix.lower() in VIDEOS:
+        mask = read_mask(arguments.mask) if arguments.mask else None
+        portrait = open_clip(load_analyser(), arguments.photo, arguments.face, mask)
+    elif arguments.mask:
+        raise InputError(f"--mask found with the picture {arguments.photo}; expected a clip with it")
+    else:
+        portrait = open_portrait(load_analyser(), arguments.photo, arguments.face)
     record = new_record(
         arguments.kind,
         arguments.name,

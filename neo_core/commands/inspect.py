@@ -1,4 +1,4 @@
-"""`inspect PHOTO`: which human faces a picture shows."""
+"""`inspect PHOTO`: which human faces a picture shows, or the first frame of a video that shows any."""
 
 import argparse
 import json
@@ -10,16 +10,19 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..media.destination import check_writable
+from ..media.footage import VIDEOS
 from ..media.image import WRITABLE, read_photo, write_image
 from ..motion_space import EXPRESSION_NAMES
 from ..pictar.analysis import Face, analyse, load_analyser
+from ..pipelines.portrait import faces_in_clip
 
 GREEN, YELLOW = (40, 220, 90), (250, 210, 40)
 SHOWN = 5  # strongest expressions in the text output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    text = "a picture, or a video: its first frame with a face, in which --face and --driving-face count"
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON line instead of text")
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write the picture with boxes and landmarks")
 
@@ -27,11 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     if arguments.draw:
         check_writable(arguments.draw, WRITABLE, (arguments.photo,))
-    photo = read_photo(arguments.photo)
-    faces = analyse(load_analyser(), photo)
+    if arguments.photo.suffix.lower() in VIDEOS:
+        found = next(faces_in_clip(load_analyser(), arguments.photo), None)
+        if found is None:
+            print(json.dumps({"faces": []}) if arguments.json else "no human face in any frame")
+            return 0
+        moment, photo, faces = found
+        where, told = {"seconds": float(moment)}, f"the first frame with a face, at {float(moment):.2f} s:\n"
+    else:
+        photo = read_photo(arguments.photo)
+        faces, where, told = analyse(load_analyser(), photo), {}, ""
     if arguments.draw:
         write_image(arguments.draw, drawn(photo, faces))
-    print(json.dumps({"faces": [to_json(face) for face in faces]}) if arguments.json else describe(photo, faces))
+    listed = {**where, "faces": [to_json(face) for face in faces]}
+    print(json.dumps(listed) if arguments.json else told + describe(photo, faces))
     return 0
 
 

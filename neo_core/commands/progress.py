@@ -48,6 +48,14 @@ class ProgressBar:
         return f"{clock(elapsed / done * (total - done))} left" if done else "starting"
 
 
+def tell_lost(report: dict) -> None:
+    """On stderr: where the face of a video was not seen, and what was done."""
+    for run in report["lost"]:
+        first, last = run["frames"]
+        frames = f"frame {first}" if first == last else f"frames {first} to {last}"
+        print(f"neo: no face in {frames} ({run['seconds'][0]:.2f} s): {run['done']}", file=sys.stderr)
+
+
 def clock(seconds: float) -> str:
     """75 -> "1:15"."""
     minutes, seconds = divmod(round(seconds), 60)

@@ -2,31 +2,33 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from ..media.destination import check_writable
-from ..media.footage import inspect_footage
 from ..media.video import SUFFIXES
 from ..pictar.redrawn import DETAIL
 from ..pipelines import motion_file
-from ..pipelines.redub import LENIENT, STRICT, make_redub
+from ..pipelines.redub import BRIDGED, LOST, make_redub
 from ..pipelines.talking_head import Settings
 from . import options
-from .progress import ProgressBar, clock
+from .progress import ProgressBar, clock, tell_lost
 
 DEFAULTS = Settings()
+USUAL = next(iter(LOST))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", type=Path, metavar="CLIP", help="a video of one shot with one face (or --face K)")
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="any sound, no longer than CLIP")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
-    text = "which face, when the clip shows several: as `inspect` counts them in its first frame with a face"
+    text = "which face, when the clip shows several: as `inspect CLIP` counts them in its first frame with a face"
     parser.add_argument("--face", type=int, metavar="K", help=text)
-    text = f"frames without the face: {LENIENT}: left as they are; {STRICT}: stop (default: {LENIENT})"
-    parser.add_argument("--lost", choices=(LENIENT, STRICT), default=LENIENT, help=text)
+    text = "a picture as large as CLIP, white where the speaker is: only faces in it count, only pixels in it change"
+    parser.add_argument("--mask", type=Path, metavar="PICTURE", help=text)
+    told = "; ".join(f"{name}: {text}" for name, text in LOST.items())
+    text = f"up to {BRIDGED:g} s without the face, longer gaps are always left as filmed: {told} (default: {USUAL})"
+    parser.add_argument("--lost", choices=tuple(LOST), default=USUAL, help=text)
     text = f"pixels that a face is drawn in, at most, on each side, for 4K (default: {DETAIL})"
     parser.add_argument("--detail", type=options.size, default=DETAIL, metavar="N", help=text)
     options.add_performance(parser, DEFAULTS.steps)
@@ -37,21 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    clip, audio, motion = arguments.clip, arguments.audio, arguments.save_motion
-    output = check_writable(arguments.output, SUFFIXES, (clip, audio))
+    clip, audio, motion, mask = arguments.clip, arguments.audio, arguments.save_motion, arguments.mask
+    sources = [path for path in (clip, audio, mask) if path]
+    output = check_writable(arguments.output, SUFFIXES, sources)
     if motion:
-        check_writable(motion, motion_file.SUFFIXES, (clip, audio))
+        check_writable(motion, motion_file.SUFFIXES, sources)
     wish = {"seed": arguments.seed, "steps": arguments.steps, "amplitudes": arguments.amplitude}
-    settings = replace(DEFAULTS, fps=inspect_footage(clip).fps, emotion=options.emotion(arguments), **wish)
-    chosen = {"face": arguments.face, "lost": arguments.lost, "detail": arguments.detail, "motion": motion}
-    chosen["weights"] = (arguments.audio_encoder, arguments.vocal)
+    settings = replace(DEFAULTS, emotion=options.emotion(arguments), **wish)
+    chosen = {"face": arguments.face, "mask": mask, "lost": arguments.lost, "detail": arguments.detail}
+    chosen |= {"motion": motion, "weights": (arguments.audio_encoder, arguments.vocal)}
     with ProgressBar("rendering") as progress:
         report = make_redub(clip, audio, output, settings, **chosen, progress=progress)
     if arguments.json:
         print(json.dumps(report))
         return 0
     print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])}")
-    missing = sum(run["frames"][1] - run["frames"][0] + 1 for run in report["lost"])
-    if missing:
-        print(f"neo: {missing} frames without the face are as they were", file=sys.stderr)
+    tell_lost(report)
     return 0

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from ..data_types import InputError
@@ -17,7 +16,7 @@ from ..pipelines.imitation import ANCHORS, make_imitation
 from ..pipelines.live_portrait import LivePortrait
 from ..pipelines.reenactment import Reenactment, make_reenactment
 from . import options
-from .progress import ProgressBar, clock
+from .progress import ProgressBar, clock, tell_lost
 
 DEFAULTS = Reenactment()
 READERS = ("analysis", "checkpoint")
@@ -72,7 +71,7 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         sound = "with the video's sound" if report["sound"] else "without sound"
         print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])} {sound}")
-        _tell_lost(report)
+        tell_lost(report)
     return 0
 
 
@@ -100,14 +99,6 @@ def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) ->
     for name in ("amplitude", "unsteadied"):
         if getattr(arguments, name):
             raise InputError(f"--{name} found with --read-by {READERS[1]}, expected --read-by {READERS[0]}")
-
-
-def _tell_lost(report: dict) -> None:
-    """On stderr: where the face was not seen, and what was done."""
-    for run in report["lost"]:
-        first, last = run["frames"]
-        frames = f"frame {first}" if first == last else f"frames {first} to {last}"
-        print(f"neo: no face in {frames} ({run['seconds'][0]:.2f} s): {run['done']}", file=sys.stderr)
 
 
 def _listed(choices: dict[str, str]) -> str:

@@ -23,10 +23,12 @@ from ..data_types import InputError
 from ..this_python import command_line
 from .consent_ledger import ConsentLedger
 from .portrait import (
+    LIKENESS_APART,
     TEMPLATE_APART,
     Portrait,
     difference_hash,
     face_template,
+    likeness_distance,
     pixels_sha256,
     template_distance,
 )
@@ -60,6 +62,7 @@ class Grant:
     scope: tuple[str, ...]
     expires: int | None
     folder: Path  # of the ledger that is asked again while rendering
+    likeness: tuple[float, ...] = ()  # of a clip's person: by it they are known again after a gap
     seal: bytes = b""
 
     def __repr__(self) -> str:
@@ -67,8 +70,7 @@ class Grant:
 
     def require(self, scope: str) -> None:
         """Raise ConsentRequired unless this grant is genuine, covers `scope`, has not expired and was not revoked."""
-        if not hmac.compare_digest(self.seal, _seal(self)):
-            raise ConsentRequired(FORGED)
+        self._require_seal()
         if scope not in self.scope:
             raise ConsentRequired(
                 f"{called(self.record)} covers {', '.join(self.scope)}; expected {scope}: set use of the Consent node "
@@ -78,6 +80,10 @@ class Grant:
             raise ConsentRequired(f"{called(self.record)} has expired; expected one that is still valid: {ANEW}")
         if self.record in ConsentLedger(self.folder).revoked():
             raise ConsentRequired(f"{called(self.record)} was revoked; expected a valid one: {ANEW}")
+
+    def _require_seal(self) -> None:
+        if not hmac.compare_digest(self.seal, _seal(self)):
+            raise ConsentRequired(FORGED)
 
     def require_portrait(self, image: Tensor, landmarks68: Tensor) -> None:
         """Raise ConsentRequired unless this is the very picture, and the face in it, that the grant was given for.
@@ -95,17 +101,36 @@ class Grant:
                 "the same face in the Consent node and here"
             )
 
-    def for_next_frame(self, image: Tensor, landmarks68: Tensor | None) -> "Grant":
-        """The same permission for the next frame of a clip, one frame of which this grant is for. Without the face,
-        `landmarks68` None, the picture alone must go on; the face may then come back in any pose.
-
-        Raises ConsentRequired where the picture or the face jumps: what is cut in needs a record of its own.
-        """
+    def recognising(self, likeness: tuple[float, ...]) -> "Grant":
+        """The same permission, for a person of this likeness (`likeness_distance`), by which they are known again in
+        other frames of a clip. A grant learns it once, from what its own portrait shows."""
         self.require(self.scope[0])
+        if self.likeness:
+            raise ValueError("the grant knows its person already; expected one that does not")
+        grant = replace(self, likeness=tuple(likeness))
+        return replace(grant, seal=_seal(grant))
+
+    def for_next_frame(
+        self, image: Tensor, landmarks68: Tensor | None, likeness: tuple[float, ...] | None = None
+    ) -> "Grant":
+        """The same permission for the next frame of a clip, one frame of which this grant is for. Without the face,
+        `landmarks68` None, the picture alone must go on. When the face comes back, in whichever pose, or leaps to
+        another place, `likeness` must tell that it is the same person's.
+
+        Raises ConsentRequired where the picture or the face jumps: what is cut in needs a record of its own; and so
+        does whoever comes in the person's place. The ledger is not asked for every frame: see `while_allowed`.
+        """
+        self._require_seal()
         before, known = self.portrait, landmarks68 is not None
         now = Portrait(pixels_sha256(image), difference_hash(image), face_template(landmarks68) if known else ())
+        returns = known and (likeness is not None or not before.face_template)
+        if returns and likeness_distance(likeness or (), self.likeness) > LIKENESS_APART:
+            raise ConsentRequired(
+                f"a face found that comes back in the clip and may be another than that of {called(self.record)}; "
+                "expected the same person: divide the clip there and add a record for each part"
+            )
         jumps = (before.perceptual_hash ^ now.perceptual_hash).bit_count() > FRAME_BITS_APART
-        if known and before.face_template:
+        if known and not returns:
             jumps |= template_distance(before.face_template, now.face_template) > FRAME_TEMPLATE_APART
         if jumps:
             raise ConsentRequired(
@@ -165,13 +190,14 @@ def authorise(
     *,
     source: str,
     face: int | None = None,
+    mask: Path | None = None,
     command: str | None = None,
     ledger: ConsentLedger | None = None,
 ) -> Grant:
     """The grant for a use of a portrait, from the user's ledger or the records of the bundled samples.
 
-    `source` is how the user named the picture and `face` the one they chose in it; the refusal prints the command that
-    adds a record for it, or `command` where the command line is run in another way.
+    `source` is how the user named the picture and `face` the one they chose in it, in a `mask` if they gave one; the
+    refusal prints the command that adds a record for it, or `command` where the command line is run in another way.
     Raises ConsentRequired, or LedgerBroken when the ledger cannot be trusted.
     """
     ledger = ledger or ConsentLedger()
@@ -191,7 +217,7 @@ def authorise(
         found = f"{called(withdrawn[0])} for {source} was revoked on {day(revoked[withdrawn[0]])}"
     raise ConsentRequired(
         f"{found}; expected a valid one. If you may use this picture, add one with:\n"
-        f"  {command or _command(source, uses, face)}"
+        f"  {command or _command(source, uses, face, mask)}"
     )
 
 
@@ -211,13 +237,14 @@ def _grant(record: ConsentRecord, portrait: Portrait, folder: Path) -> Grant:
 
 def _seal(grant: Grant) -> bytes:
     picture = [grant.portrait.pixels_sha256, grant.portrait.perceptual_hash, list(grant.portrait.face_template)]
-    fields = [grant.record, picture, list(grant.scope), grant.expires, str(grant.folder)]
+    fields = [grant.record, picture, list(grant.scope), grant.expires, str(grant.folder), list(grant.likeness)]
     return hmac.digest(_PROCESS_SECRET, json.dumps(fields).encode(), hashlib.sha256)
 
 
-def _command(source: str, uses: tuple[str, ...], face: int | None) -> str:
+def _command(source: str, uses: tuple[str, ...], face: int | None, mask: Path | None) -> str:
     extra = "" if uses == (TALKING_HEAD,) else f" --scope {' '.join(uses)}"
     extra += "" if face is None else f" --face {face}"
+    extra += "" if mask is None else f" --mask {shlex.quote(str(mask))}"
     return f'{command_line()} consent add {shlex.quote(source)} --kind KIND --name "NAME"{extra}\n{blanks()}'
 
 

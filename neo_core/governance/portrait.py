@@ -16,6 +16,7 @@ from torch import Tensor
 HASH_BITS_APART = 8  # of 64
 TEMPLATE_APART = 0.05  # mean landmark distance over the distance of the eye centres
 GREY = torch.tensor([0.299, 0.587, 0.114])
+LIKENESS_APART = 0.28  # of two likenesses of one person, made from different moments
 TEMPLATE_STEP = 64  # template units per eye distance
 
 
@@ -74,6 +75,14 @@ def face_template(landmarks68: Tensor) -> tuple[int, ...]:
     turn = points.new_tensor([[cos, -sin], [sin, cos]])
     normal = (points - (left + right) / 2) @ turn / scale
     return tuple((normal * TEMPLATE_STEP).round().to(torch.int64).flatten().tolist())
+
+
+def likeness_distance(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Root mean square difference of two likenesses: numbers that tell the shape of a head whatever its pose, about
+    N(0, 1) each; infinite when one is missing."""
+    if len(a) != len(b) or not a:
+        return math.inf
+    return float((torch.tensor(a) - torch.tensor(b)).square().mean().sqrt())
 
 
 def template_distance(a: tuple[int, ...], b: tuple[int, ...]) -> float:

@@ -30,10 +30,10 @@ def rim_mask(size: int, rim: float = RIM) -> Tensor:
 
 
 @torch.no_grad()
-def paste_back(frame: Tensor, crop: Tensor, square: Squares, mask: Tensor) -> Tensor:
+def paste_back(frame: Tensor, crop: Tensor, square: Squares, mask: Tensor, allowed: Tensor | None = None) -> Tensor:
     """A new picture with the crop in it. frame u8 [H, W, 3], crop [3, n, n] in 0..1 cut by the one `square`, mask
-    [n, n] in 0..1, 0 at its rim -> u8 [H, W, 3]"""
-    return find_seat(frame.shape[:2], square, mask).filled(frame, crop)
+    [n, n] in 0..1, 0 at its rim -> u8 [H, W, 3]. `allowed` [H, W] in 0..1 is how far each pixel may change."""
+    return find_seat(frame.shape[:2], square, mask, allowed).filled(frame, crop)
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,14 @@ class Seat:
 
 
 @torch.no_grad()
-def find_seat(size: tuple[int, int], square: Squares, mask: Tensor) -> Seat:
-    """Where a crop with a mask [n, n] lies in pictures of a size (H, W)."""
+def find_seat(size: tuple[int, int], square: Squares, mask: Tensor, allowed: Tensor | None = None) -> Seat:
+    """Where a crop with a mask [n, n] lies in pictures of a size (H, W), of which `allowed` [H, W] may change."""
     rows, columns = _covered(square, *size)
     at = _crop_coordinates(square, rows, columns)  # [1, h, w, 2]
     soft = _no_finer(mask[None, None], float(square.side[0]))
     share = functional.grid_sample(soft, at, padding_mode="zeros", align_corners=False)[0, 0]
     share = share * (at[0].abs().amax(-1) < 1)  # interpolation reaches half a pixel beyond the crop
+    share = share if allowed is None else share * allowed[rows, columns]
     row, column = torch.nonzero(share > FAINT, as_tuple=True)
     place = at[0, row, column][None, :, None]
     return Seat(row + rows.start, column + columns.start, share[row, column][:, None], place, float(square.side[0]))

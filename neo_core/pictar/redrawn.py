@@ -43,6 +43,7 @@ class Means:
     model: HeadModel
     refiner: Refiner
     detail: int = DETAIL  # pixels of a crop, at most
+    allowed: Tensor | None = None  # [H, W] 0..1 how far each pixel of a frame may change; without it, all may
 
     def __repr__(self) -> str:
         return f"Means(detail={self.detail})"
@@ -81,7 +82,7 @@ def redrawn(frame: Tensor, head: Head, motion: Tensor, inside: Inside, means: Me
     )
     drawn = translate(replace(volume, mouth=painted), deform(volume, moved)).permute(2, 0, 1).float() / 255
     mask = mouth_mask(crop.to_frame(head.face.landmarks68), crop.size[0])
-    return paste_back(frame, drawn, crop.square, mask)
+    return paste_back(frame, drawn, crop.square, mask, means.allowed)
 
 
 def _lifted(frame: Tensor, head: Head, means: Means, grant: Grant) -> tuple[HeadCrop, Volume]:

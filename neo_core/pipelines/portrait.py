@@ -1,6 +1,8 @@
 """A picture and the one face in it that is meant."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from torch import Tensor
@@ -12,6 +14,9 @@ from ..media.video import read_frames
 from ..pictar.age_net import looks_like_a_child
 from ..pictar.analysis import Analyser, Face, analyse
 from ..runtime.threads import one_thread
+
+MOUTH = slice(48, 68)  # of the Multi-PIE 68
+HALF = 0.5  # of a mask: white enough
 
 
 @dataclass(frozen=True)
@@ -28,16 +33,54 @@ def open_portrait(analyser: Analyser, path: str | Path, number: int | None = Non
 
 
 @one_thread()
-def open_clip(analyser: Analyser, path: str | Path, number: int | None = None) -> Portrait:
+def open_clip(
+    analyser: Analyser,
+    path: str | Path,
+    number: int | None = None,
+    mask: Tensor | None = None,
+    progress: Progress = silent,
+) -> Portrait:
     """The first frame of a video that shows a face, and the one in it that is meant, as `find_portrait` finds it: what
-    a consent record for the clip is about."""
-    for _, frame in read_frames(path):
+    a consent record for the clip is about. With a `mask` [H, W] only faces in it are meant, whoever else is there."""
+    for _, frame, faces in faces_in_clip(analyser, path, progress):
+        face = choose_in_clip(faces, path, number, mask)
+        if face is not None:
+            refuse_child(face, path)
+            return Portrait(frame, face)
+    where = "" if mask is None else " where the mask is white"
+    raise InputError(f"no human face found in {path}{where}; expected a video that shows one clearly")
+
+
+def faces_in_clip(
+    analyser: Analyser, path: str | Path, progress: Progress = silent
+) -> Iterator[tuple[Fraction, Tensor, list[Face]]]:
+    """The frames of a video that show faces: seconds since the first frame, picture u8 [H, W, 3], and the faces."""
+    for seconds, frame in read_frames(path):
+        progress(0, 1, None)
         faces = analyse(analyser, frame)
         if faces:
-            portrait = Portrait(frame, choose_face(faces, path, number))
-            refuse_child(portrait.face, path)
-            return portrait
-    raise InputError(f"no human face found in {path}; expected a video that shows one clearly")
+            yield seconds, frame, faces
+
+
+def choose_in_clip(
+    faces: list[Face], name: str | Path, number: int | None = None, mask: Tensor | None = None
+) -> Face | None:
+    """The face of a clip that is meant, of all in a frame; None where nobody's mouth is in the mask [H, W] yet."""
+    if mask is None:
+        return choose_face(faces, name, number)
+    inside = [face for face in faces if _at(mask, face.landmarks68[MOUTH].mean(0)) >= HALF]
+    return choose_face(inside, f"the mask for {name}", number) if inside else None
+
+
+def read_mask(path: str | Path) -> Tensor:
+    """A picture's brightness as a mask. [H, W] 0..1"""
+    return read_photo(path).float().mean(-1) / 255
+
+
+def _at(mask: Tensor, point: Tensor) -> float:
+    """A mask [H, W] at a point [2] x, y in its pixels; 0 beyond it."""
+    column, row = (int(x) for x in point.floor())
+    return float(mask[row, column]) if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1] else 0.0
 
 
 @one_thread()

@@ -1,17 +1,17 @@
 """A clip speaks another sound: the mouth of the person in it follows new speech, and nothing else of it changes.
 
-    clip -> faces -> heads ----------------------+
-    sound -> VOCAL -> motion, its mouth ---------+-> each frame redrawn (pictar/redrawn) -> writer
-    clip, read again -> frames ------------------+
+    clip -> faces -> one person's -> heads, short gaps bridged, steadied --+
+    sound -> VOCAL -> motion, its mouth -----------------------------------+-> frames redrawn (pictar/redrawn) -> writer
+    clip, read again -> frames --------------------------------------------+
 
 The clip is read twice, the first time a little ahead: only landmarks are kept of it, so hours take no more memory than
-seconds. Frames without the face are the clip's own.
+seconds. Frames in which the person is not seen, or may be somebody else, are the clip's own, but for gaps too short for
+anybody to take their place.
 """
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,23 +21,26 @@ from torch import Tensor
 from ..data_types import STYLE_SIZE, Identity, InputError, MotionLatents, Progress, silent
 from ..governance import TALKING_HEAD, Grant, authorise, fingerprint, while_allowed
 from ..media.audio import Sound, inspect_sound
-from ..media.footage import Footage, evenly, inspect_footage
-from ..media.video import VideoWriter, read_frames
+from ..media.footage import Footage, evenly, inspect_pictures, read_pictures
+from ..media.video import VideoWriter
 from ..motion_space import EXPRESSION
+from ..pictar.acquaintance import Acquaintance
 from ..pictar.geometric.refine import load_refiner
-from ..pictar.head_track import Choice, Head, followed, heads, sighting
-from ..pictar.lost_faces import Lost
+from ..pictar.head_track import Choice, Head, between, followed, heads, sighting
+from ..pictar.lost_faces import POLICIES, Lost, without_gaps
 from ..pictar.redrawn import DETAIL, Inside, Means, look_inside, redrawn
+from ..pictar.smoothing import steadied
 from ..runtime.threads import in_order, one_thread
 from ..timebase import frame_count
 from .clip import EMBEDDED, Weights
 from .frame_progress import FrameProgress
 from .hearing import sample_count
 from .motion_file import save_motion
-from .portrait import Portrait, choose_face, open_clip
+from .portrait import Portrait, choose_in_clip, open_clip, read_mask
 from .talking_head import Models, Settings, load_models, perform
 
-STRICT, LENIENT = "error", "pass"  # what to do with frames without the face
+LOST = {name: POLICIES[name] for name in ("interpolate", "hold", "pass", "error")}  # the first is usual
+BRIDGED = 0.5  # seconds without the face between two sights of the person: longer gaps are always passed
 AT_ONCE = 2  # frames drawn side by side, at most
 
 
@@ -62,62 +65,91 @@ def redub(
     choose: Choice,
     *,
     grant: Grant,
-    lost: str = LENIENT,
+    lost: str = next(iter(LOST)),
     detail: int = DETAIL,
+    mask: Tensor | None = None,
     progress: Progress = silent,
     kept: list[Tensor] | None = None,
 ) -> list[Lost]:
-    """Write the clip with its person speaking a sound; returns the frames that did not show the face.
+    """Write the clip, at its own rate whatever the settings say, with its person speaking a sound; returns the frames
+    that did not show them.
 
     `portrait` is the first frame of the clip with the face, which the grant must be for. A list `kept` collects the
-    motion, [63] each. Faces are drawn in at most `detail` pixels.
+    motion, [63] each. Faces are drawn in at most `detail` pixels; nothing changes where a `mask` [H, W] is 0.
     """
     grant.require(TALKING_HEAD)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
-    _check_length(footage, sound)
-    told, report = FrameProgress(progress, footage.frames), []
-    found = _found(models, footage, choose, told)
-    identity, found = _who(models, found)
+    _check(footage, sound, mask)
+    told, report, settings = FrameProgress(progress, footage.frames), [], replace(settings, fps=footage.fps)
+    who = Acquaintance(models.head, footage.size)
+    identity, found = _who(models, _found(models, footage, choose, who, lost, report, told))
     motion = _at_moments(perform(models, sound, identity, settings, told.again), footage, kept)
-    drawing = _Drawing(Means(models.head, load_refiner(), detail))
-    items = _items(footage, found, motion, portrait, grant, lost, report)
+    drawing = _Drawing(Means(models.head, load_refiner(), detail, mask))
+    items = _items(footage, found, motion, portrait, grant, who)
     with VideoWriter(output, footage.size, footage.fps, sound, ticks=footage.ticks) as writer:
         progress(0, footage.frames, None)
         for frame in in_order(drawing.draw, while_allowed(grant, TALKING_HEAD, drawing.watch(items)), AT_ONCE):
-            writer.write(frame, footage.moments[writer.frames] if footage.moments else None)
+            writer.write(frame, footage.moment(writer.frames))
             told(writer.frames, footage.frames, frame)
         grant.require(TALKING_HEAD)
     return report
 
 
-def _check_length(footage: Footage, sound: Sound) -> None:
+def _check(footage: Footage, sound: Sound, mask: Tensor | None) -> None:
+    """Raise InputError for a clip that cannot be written as it is, more sound than it has room for, another's mask."""
     needed = frame_count(sample_count(sound), sound.sample_rate, footage.fps)
     if needed > footage.frames + 1:
         raise InputError(
             f"{sound.seconds:.2f} s of sound found for {footage.seconds:.2f} s of video; expected no more of it"
         )
+    if footage.wide:
+        raise InputError(
+            f"{footage.path} has colours or brightness (HDR, BT.2020) that would be lost; expected standard ones "
+            "(BT.709): make a copy with those first"
+        )
+    if footage.stretched != 1:
+        raise InputError(
+            f"{footage.path} has pixels of {footage.stretched.numerator} to {footage.stretched.denominator}; expected "
+            "square ones: ffmpeg -i IN -vf scale=iw*sar:ih,setsar=1 OUT.mp4 makes them"
+        )
+    if mask is not None and tuple(mask.shape) != tuple(footage.size):
+        (height, width), (tall, wide) = mask.shape, footage.size
+        raise InputError(f"a mask of {width} x {height} pixels found; expected the clip's size, {wide} x {tall}")
 
 
-def _found(models: Models, footage: Footage, choose: Choice, told: FrameProgress) -> Iterator[Head | None]:
+def _found(
+    models: Models,
+    footage: Footage,
+    choose: Choice,
+    who: Acquaintance,
+    lost: str,
+    report: list[Lost],
+    told: FrameProgress,
+) -> Iterator[Head | None]:
+    """The head of the person in every frame; None where it is to stay as filmed, which is told to `report`."""
+
     def pictures() -> Iterator[Tensor]:
-        for _, picture in read_frames(footage.path):
+        for picture in read_pictures(footage):
             told.again()
             yield picture
 
-    return heads(models.head, followed(models.analyser, pictures(), choose), footage.size)
+    def bridges(first: int, last: int) -> bool:
+        return footage.moment(last + 1) - footage.moment(first) <= BRIDGED and who.alone(first, last)
+
+    faces = who.only(followed(models.analyser, pictures(), choose))
+    found = without_gaps(heads(models.head, faces, footage.size), lost, report, footage.path, between, bridges)
+    return steadied(models.head, found, footage.fps)
 
 
 def _who(models: Models, found: Iterator[Head | None]) -> tuple[Identity, Iterator[Head | None]]:
     """Who speaks, for VOCAL, by the first head that is seen; and the heads, that one among them."""
-    passed: list[Head | None] = []
-    for head in found:
-        passed.append(head)
-        if head is not None:
-            reference = sighting(models.head, head.fit)
-            reference[EXPRESSION.stop : EXPRESSION.stop + 6] = 0.0  # the head as it is filmed
-            identity = Identity(head.fit.identity, torch.zeros(STYLE_SIZE), reference)
-            return identity, _chained(passed, found)
-    raise InputError("no human face found in the clip; expected one that shows a face clearly")
+    passed = [next(found)]
+    while passed[-1] is None:
+        passed.append(next(found))  # there is one: without any, `without_gaps` has refused the clip
+    fit = passed[-1].fit
+    reference = sighting(models.head, fit)
+    reference[EXPRESSION.stop : EXPRESSION.stop + 6] = 0.0  # the head as it is filmed
+    return Identity(fit.identity, torch.zeros(STYLE_SIZE), reference), _chained(passed, found)
 
 
 def _chained(first: list[Head | None], rest: Iterator[Head | None]) -> Iterator[Head | None]:
@@ -130,8 +162,7 @@ def _at_moments(pieces: Iterable[Tensor], footage: Footage, kept: list[Tensor] |
     vectors = (vector for piece in pieces for vector in piece)
     index, last = -1, torch.zeros(0)
     for frame in range(footage.frames):
-        moment = footage.moments[frame] if footage.moments else Fraction(frame) / footage.fps
-        while index < int(moment * footage.fps):
+        while index < int(footage.moment(frame) * footage.fps):
             last, index = next(vectors, last), index + 1
         if kept is not None:
             kept.append(last)
@@ -144,34 +175,19 @@ def _items(
     motion: Iterator[Tensor],
     portrait: Portrait,
     grant: Grant,
-    lost: str,
-    report: list[Lost],
+    who: Acquaintance,
 ) -> Iterator[Item]:
-    """Frames in order, with permission handed on from each to the next. Missing faces are told to `report`."""
-    met, last = False, None
-    for number, ((_, frame), head) in enumerate(zip(read_frames(footage.path), found, strict=False)):
-        last = next(motion, last)
-        if not met and head is not None:
+    """Frames in order, with permission handed on from each to the next."""
+    met = False
+    for number, (frame, head, moved) in enumerate(zip(read_pictures(footage), found, motion, strict=True)):
+        points = None if head is None else head.face.landmarks68
+        if met:
+            grant = grant.for_next_frame(frame, points, who.returns.pop(number, None))
+        elif head is not None:
             if not torch.equal(frame, portrait.photo):
                 raise InputError(f"{footage.path} changed while it was read; expected it to stay as it is")
-            met = True
-        elif met:
-            grant = grant.for_next_frame(frame, None if head is None else head.face.landmarks68)
-        if head is None:
-            if lost == STRICT:
-                raise InputError(
-                    f"frame {number} of {footage.path} shows no face that could be followed; expected one in every "
-                    f"frame, or another choice for lost faces: {LENIENT}"
-                )
-            _tell(report, number)
-        yield Item(frame, head, last, grant)
-
-
-def _tell(report: list[Lost], number: int) -> None:
-    if report and report[-1].last == number - 1:
-        report[-1] = Lost(report[-1].first, number, "passed")
-    else:
-        report.append(Lost(number, number, "passed"))
+            grant, met = grant.recognising(who.likeness).for_next_frame(frame, points), True
+        yield Item(frame, head, moved, grant)
 
 
 class _Drawing:
@@ -202,24 +218,26 @@ def make_redub(
     settings: Settings,
     *,
     face: int | None = None,
-    lost: str = LENIENT,
+    mask: Path | None = None,
+    lost: str = next(iter(LOST)),
     detail: int = DETAIL,
     motion: Path | None = None,
     weights: Weights = EMBEDDED,
     progress: Progress,
 ) -> dict:
-    """From files to a file; returns a report of plain values. The performance goes to `motion`. The rate of the
-    settings is the clip's."""
+    """From files to a file; returns a report of plain values. The performance goes to `motion`. A `mask` is a picture,
+    white where the speaker is and pixels may change."""
     started = time.monotonic()
-    footage, sound = inspect_footage(clip), inspect_sound(audio)
-    _check_length(footage, sound)
+    footage, sound = inspect_pictures(clip), inspect_sound(audio)
+    allowed = read_mask(mask) if mask else None
+    _check(footage, sound, allowed)
     models = load_models(*weights)
-    portrait = open_clip(models.analyser, clip, face)
+    portrait = open_clip(models.analyser, clip, face, allowed, progress)
     looks = fingerprint(portrait.photo, portrait.face.landmarks68)
-    grant = authorise(looks, TALKING_HEAD, source=str(clip), face=face)
+    grant = authorise(looks, TALKING_HEAD, source=str(clip), face=face, mask=mask)
     kept: list[Tensor] | None = [] if motion else None
-    choose = partial(choose_face, name=clip, number=face)
-    own = {"grant": grant, "lost": lost, "detail": detail, "progress": progress, "kept": kept}
+    choose = partial(choose_in_clip, name=clip, number=face, mask=allowed)
+    own = {"grant": grant, "lost": lost, "detail": detail, "mask": allowed, "progress": progress, "kept": kept}
     report = redub(models, footage, portrait, sound, output, settings, choose, **own)
     if motion:
         save_motion(motion, MotionLatents(torch.stack(evenly(kept, footage)), footage.fps))
@@ -228,12 +246,14 @@ def make_redub(
         "frames": footage.frames,
         "fps": str(footage.fps),
         "seconds": footage.seconds,
+        "even": footage.moments is None,
         "sound_seconds": sound.seconds,
         "width": footage.size[1],
         "height": footage.size[0],
         "detail": detail,
+        "masked": mask is not None,
         "lost_policy": lost,
-        "lost": [run.told(footage.fps) for run in report],
+        "lost": [run.told(footage) for run in report],
         "seed": settings.seed,
         "steps": settings.steps,
         "emotion": settings.emotion.state if settings.emotion else None,

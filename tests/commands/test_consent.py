@@ -10,6 +10,7 @@ from neo_core import __main__ as cli
 from neo_core.commands import consent
 from neo_core.governance import ConsentLedger, ConsentRequired, authorise, fingerprint
 from neo_core.governance.record import KINDS, SCHEMAS, day
+from neo_core.media.image import write_image
 from neo_core.pictar.analysis import Face
 from neo_core.pipelines.portrait import Portrait
 
@@ -50,6 +51,20 @@ def test_a_record_is_added_listed_and_revoked(portrait, capsys):
     assert cli.main(["consent", "revoke", number]) == 2
     assert cli.main(["consent", "verify"]) == 0
     assert "2 rows, 1 signed record\n" in capsys.readouterr().out
+
+
+def test_a_clip_of_any_kind_may_have_a_mask(portrait, monkeypatch, tmp_path, capsys):
+    """As `redub` prints the command: the person in the mask is who the record is for."""
+    opened = []
+    monkeypatch.setattr(consent, "open_clip", lambda _, *given: opened.append(given) or portrait)
+    write_image(tmp_path / "mask.png", torch.full((4, 6), 255, dtype=torch.uint8))
+    for name in ("clip.mts", "CLIP.MOV"):
+        command = ["consent", "add", name, *ADD[3:], "--yes", "--mask", str(tmp_path / "mask.png")]
+        assert cli.main(command) == 0
+    (path, face, mask), _ = opened
+    assert (str(path), face, tuple(mask.shape), float(mask.min())) == ("clip.mts", None, (4, 6), 1.0)
+    assert cli.main([*ADD, "--yes", "--mask", str(tmp_path / "mask.png")]) == 2
+    assert "expected a clip with it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("YES", 0), ("", 2), ("n", 2)])

@@ -1,14 +1,13 @@
 """What `redub` asks for and tells."""
 
 import json
-from fractions import Fraction
-from types import SimpleNamespace
 
 import pytest
 
 from neo_core import __main__ as cli
 from neo_core.commands import redub
 from neo_core.data_types import Emotion
+from neo_core.pipelines.talking_head import Settings
 
 
 @pytest.fixture
@@ -22,7 +21,6 @@ def asked(monkeypatch):
         return {"output": str(arguments[2]), "frames": 30, "seconds": 1.2, "lost": lost}
 
     monkeypatch.setattr(redub, "make_redub", make)
-    monkeypatch.setattr(redub, "inspect_footage", lambda _: SimpleNamespace(fps=Fraction(30)))
     return calls
 
 
@@ -34,21 +32,23 @@ def test_defaults(asked, tmp_path, capsys):
     assert run(tmp_path) == 0
     (((clip, audio, output, settings), options),) = asked
     assert (clip.name, audio.name, output) == ("her.mp4", "speech.wav", tmp_path / "out.mp4")
-    assert settings.fps == 30
+    assert settings == Settings()
     del options["progress"]
-    assert options == {"face": None, "lost": "pass", "detail": 512, "motion": None, "weights": (None, None)}
+    nothing = dict.fromkeys(("face", "mask", "motion"))
+    assert options == {"lost": "interpolate", "detail": 512, "weights": (None, None), **nothing}
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01\n"
-    assert "3 frames without the face are as they were" in told.err
+    assert "no face in frames 3 to 5 (0.12 s): passed" in told.err
 
 
 def test_every_wish_arrives(asked, tmp_path, capsys):
     options = "--lost error --face 2 --detail 1024 --seed 7 --steps 4 --emotion happy --emotion-strength 0.5 --json"
-    assert run(tmp_path, *options.split(), "--amplitude", "mouth 1.2") == 0
+    assert run(tmp_path, *options.split(), "--amplitude", "mouth 1.2", "--mask", "m.png") == 0
     (((*_, settings), chosen),) = asked
     assert (settings.seed, settings.steps, settings.emotion) == (7, 4, Emotion("happy", 0.5))
     assert settings.amplitudes == (("mouth", 1.2),)
     assert (chosen["face"], chosen["lost"], chosen["detail"]) == (2, "error", 1024)
+    assert chosen["mask"].name == "m.png"
     assert json.loads(capsys.readouterr().out)["frames"] == 30
 
 

@@ -4,13 +4,18 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neo_core import motion_space
+from neo_core.geometry.camera import Camera, project, rotation_angles, rotation_matrix, view
+from neo_core.geometry.head_model import landmarks, load_head_model, shape
 from neo_core.motion_space import INDEX
+from neo_core.pictar.analysis import Face
 from neo_core.pictar.expression import SHUT, lip_gap
-from neo_core.pictar.smoothing import REACH, smooth
+from neo_core.pictar.fit import HeadFit
+from neo_core.pictar.head_track import Head
+from neo_core.pictar.smoothing import REACH, smooth, steadied
 
 FPS = Fraction(25)
 JAW, BLINK, YAW = INDEX["jawOpen"], INDEX["eyeBlink_L"], INDEX["yaw"]
@@ -32,6 +37,7 @@ def smoothed(track, fps=FPS):
     return list(smooth(iter(track), fps))
 
 
+@settings(max_examples=15)
 @given(st.sets(st.integers(0, 59), max_size=12), st.integers(0, 2**31), st.sampled_from(["23.976", "25", "50", "60"]))
 def test_a_closure_of_one_frame_survives(closures, seed, rate):
     torch.manual_seed(seed)
@@ -105,3 +111,61 @@ def test_only_a_few_frames_are_waited_for(fps):
     for given_out in range(1, 100):
         next(steady)
         assert taken - given_out <= REACH * fps + 1
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_head_model()
+
+
+def found(model, tremor: float, frames: int = 24) -> list[Head]:
+    """A head that stands still, measured with noise in everything that can be."""
+    nowhere = Face(
+        torch.zeros(4), 0.9, torch.zeros(70, 2), torch.ones(70), torch.zeros(3), torch.zeros(53), torch.zeros(4)
+    )
+    dice = torch.Generator().manual_seed(2)
+
+    def noise(*shape: int) -> torch.Tensor:
+        return tremor * torch.randn(*shape, generator=dice)
+
+    heads = []
+    for _ in range(frames):
+        turn, place = rotation_matrix(*(0.4 * noise(3) + 5)), torch.tensor([1.0, 2, -80]) + 0.1 * noise(3)
+        camera = Camera(torch.tensor(800.0), torch.tensor([200.0, 200.0]), turn, place)
+        expression = (0.2 + 0.01 * noise(53)).clamp(0, 1)
+        fit = HeadFit(torch.zeros(60), expression, noise(4), camera, noise(len(model.template), 2), torch.zeros(1))
+        heads.append(Head(nowhere, fit))
+    return heads
+
+
+def test_heads_are_steadied_and_their_faces_go_along(model):
+    """Angles, place, expression, and what the model misses; nothing is mixed across a frame without the face."""
+    given = found(model, 1.0)
+    out = list(steadied(model, [*given[:12], None, *given[12:]], FPS))
+    assert [head is None for head in out] == [k == 12 for k in range(25)]
+    out = [head for head in out if head is not None]
+
+    def spread(heads, of):
+        return torch.stack([of(head.fit) for head in heads]).std(0).mean()
+
+    for of in (
+        lambda fit: rotation_angles(fit.camera.rotation),
+        lambda fit: view(fit.camera, model.pivot),
+        lambda fit: fit.expression,
+        lambda fit: fit.residual,
+    ):
+        assert spread(out, of) < 0.8 * spread(given, of)
+    points = torch.stack([head.face.landmarks for head in out])
+    assert points.shape[1:] == (len(model.landmark_triangle), 2)
+    assert points.std(0).mean() < 1.5
+
+
+def test_a_head_without_tremor_stays_and_shows_its_own_landmarks(model):
+    (head,) = found(model, 0.0, 1)
+    for steady in steadied(model, [head] * 5, FPS):
+        assert torch.allclose(steady.fit.camera.rotation, head.fit.camera.rotation, atol=1e-5)
+        assert torch.allclose(steady.fit.camera.translation, head.fit.camera.translation, atol=1e-4)
+        vertices = shape(model, head.fit.identity, head.fit.expression)
+        assert torch.allclose(
+            steady.face.landmarks, project(head.fit.camera, landmarks(model, vertices))[:, :2], atol=0.2
+        )

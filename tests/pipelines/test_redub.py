@@ -5,19 +5,20 @@ import weakref
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from neo_core import motion_space
-from neo_core.data_types import InputError, silent
+from neo_core.data_types import InputError, Waveform, silent
 from neo_core.geometry.camera import Camera, project, rotation_matrix
-from neo_core.geometry.head_model import load_head_model, shape
+from neo_core.geometry.head_model import landmarks, load_head_model, shape
 from neo_core.governance import ConsentRequired
+from neo_core.media.audio import read_waveform
 from neo_core.media.footage import Footage, inspect_footage
-from neo_core.media.video import VideoWriter, read_frames
+from neo_core.media.video import read_frames
 from neo_core.motion_space import INDEX
+from neo_core.pictar.analysis import Face
 from neo_core.pictar.fit import HeadFit
 from neo_core.pictar.geometric.refine import load_refiner
 from neo_core.pictar.head_crop import HeadCrop
@@ -26,6 +27,7 @@ from neo_core.pictar.redrawn import Means, in_crop, look_inside, mouth_mask, red
 from neo_core.pictar.squares import Squares
 from neo_core.pipelines import redub as pipeline
 from neo_core.pipelines.motion_file import load_motion
+from neo_core.pipelines.portrait import choose_in_clip
 from neo_core.pipelines.redub import make_redub, redub
 from neo_core.pipelines.talking_head import Settings
 
@@ -111,17 +113,37 @@ def test_permission_goes_from_frame_to_frame_but_over_no_cut(portrait, grant_for
     stretched = points * torch.tensor([1.0, 1.6])
     with pytest.raises(ConsentRequired, match="a cut found"):
         grant.for_next_frame(following, stretched)
-    away = grant.for_next_frame(following, None)
-    away.for_next_frame(photo, stretched)  # it has turned meanwhile
     with pytest.raises(ConsentRequired, match="was not made by the consent gate"):
         replace(handed_on, portrait=grant.portrait).for_next_frame(photo, points)
 
 
+HER, HIM = (0.5,) * 60, (0.5,) * 30 + (-0.5,) * 30
+
+
+def test_permission_knows_its_person_again_after_a_gap(portrait, grant_for):
+    """In whichever pose; and nobody who sits in their place, of whom nothing or another thing is known."""
+    photo, points = portrait.photo, portrait.face.landmarks68
+    turned = points * torch.tensor([0.6, 1.0])
+    away = grant_for(photo, points).recognising(HER).for_next_frame(photo, None).for_next_frame(photo, None)
+    away.for_next_frame(photo, turned, tuple(x + 0.1 for x in HER)).require_portrait(photo, turned)
+    for likeness in (None, (), HIM):
+        with pytest.raises(ConsentRequired, match="comes back in the clip and may be another"):
+            away.for_next_frame(photo, turned, likeness)
+    unknown = grant_for(photo, points).for_next_frame(photo, None)
+    with pytest.raises(ConsentRequired, match="comes back in the clip and may be another"):
+        unknown.for_next_frame(photo, points, HER)
+    with pytest.raises(ConsentRequired, match="was not made by the consent gate"):
+        replace(away, likeness=HIM).for_next_frame(photo, turned, HIM)
+    with pytest.raises(ValueError, match="knows its person already"):
+        away.recognising(HIM)
+
+
 @pytest.fixture
 def clip(monkeypatch, models, portrait, head, grant_for):
-    """A function: a clip of so many frames of the portrait, not all of which show the face; and what to redub it by."""
+    """A function: a clip of so many frames of the portrait, not all of which show the face, or show others; and what to
+    redub it by."""
 
-    def make(frames: int, unseen=(), cut=None):
+    def make(frames: int, unseen=(), cut=None, fps=FPS, moments=None, others=None, sound=None):
         alive = make.alive = []
 
         def pictures(_):
@@ -129,37 +151,83 @@ def clip(monkeypatch, models, portrait, head, grant_for):
                 picture = portrait.photo.clone() if k != cut else portrait.photo.flip(0).contiguous()
                 picture[0, 0] = k if k else picture[0, 0]
                 alive.append(weakref.ref(picture))
-                yield Fraction(k, 25), picture
+                yield picture
 
         def followed(_, pictures, __):
             for k, _picture in enumerate(pictures):
                 del _picture
-                yield None if k in unseen else portrait.face
+                yield None if k in unseen else (others or {}).get(k, portrait.face)
 
-        monkeypatch.setattr(pipeline, "read_frames", pictures)
+        monkeypatch.setattr(pipeline, "read_pictures", pictures)
         monkeypatch.setattr(pipeline, "followed", followed)
         monkeypatch.setattr(pipeline, "heads", lambda _, faces, __: (face and head for face in faces))
         monkeypatch.setattr(pipeline, "perform", lambda *_: iter([torch.stack([speaking(0.4)] * 2)] * frames))
-        sound = SimpleNamespace(samples=1000, sample_rate=25000, seconds=0.04)
-        monkeypatch.setattr(pipeline, "sample_count", lambda sound: sound.samples)
-        monkeypatch.setattr(pipeline, "VideoWriter", lambda *given, **more: VideoWriter(*given[:3], None, **more))
-        footage = Footage(Path("clip.mp4"), tuple(portrait.photo.shape[:2]), frames, FPS, Fraction(0))
+        footage = Footage(Path("clip.mp4"), tuple(portrait.photo.shape[:2]), frames, fps, Fraction(0), moments)
         grant = grant_for(portrait.photo, portrait.face.landmarks68)
-        return (models, footage, portrait, sound), {"grant": grant}
+        return (models, footage, portrait, sound or silence(0.1)), {"grant": grant}
 
     return make
 
 
-def test_frames_without_the_face_are_the_clips_own(clip, tmp_path, monkeypatch):
+def silence(seconds: float) -> Waveform:
+    return Waveform(torch.zeros(1, round(seconds * 16000)), 16000)
+
+
+@pytest.fixture
+def undrawn(monkeypatch, portrait):
+    """Frames in their order instead of drawn ones: the heads and motions that they would be drawn by."""
     drawn = []
-    monkeypatch.setattr(pipeline, "redrawn", lambda frame, *_, **__: drawn.append(frame) or frame)
+
+    def draw(frame, head, motion, *_, **__):
+        drawn.append((0 if torch.equal(frame, portrait.photo) else int(frame[0, 0, 0]), head, motion))
+        return frame
+
+    monkeypatch.setattr(pipeline, "redrawn", draw)
+    monkeypatch.setattr(pipeline, "look_inside", lambda *_, **__: "inside")
+    return drawn
+
+
+def test_frames_without_the_face_are_the_clips_own(clip, tmp_path, undrawn):
     given, options = clip(7, unseen=(2, 3, 6))
     kept = []
-    lost = redub(*given, tmp_path / "out.mp4", Settings(), None, **options, kept=kept)
-    assert [(run.first, run.last) for run in lost] == [(2, 3), (6, 6)]
-    assert len(drawn) == 4
+    lost = redub(*given, tmp_path / "out.mp4", Settings(), None, **options, lost="pass", kept=kept)
+    assert [(run.first, run.last, run.done) for run in lost] == [(2, 3, "passed"), (6, 6, "passed")]
+    assert [frame for frame, *_ in undrawn] == [0, 1, 4, 5]
     assert len(kept) == 7
     assert inspect_footage(tmp_path / "out.mp4").frames == 7
+
+
+@pytest.mark.parametrize("lost", ["hold", "interpolate"])
+def test_short_gaps_are_bridged_and_long_ones_are_not(clip, tmp_path, undrawn, lost):
+    given, options = clip(30, unseen=(3, 4, *range(8, 21), 29))
+    told = redub(*given, tmp_path / "out.mp4", Settings(), None, **options, lost=lost)
+    runs = {(run.first, run.last): run.done for run in told}
+    done = {"hold": "held", "interpolate": "interpolated"}[lost]
+    assert runs == {(3, 4): done, (8, 20): "passed", (29, 29): "passed"}
+    assert [frame for frame, *_ in undrawn] == [*range(8), *range(21, 29)]
+
+
+@pytest.fixture
+def stranger(portrait) -> Face:
+    """Somebody else in the same place and pose."""
+    model = load_head_model()
+    camera = Camera(torch.tensor(256.0), torch.tensor([64.0, 64.0]), torch.eye(3), torch.tensor([0.0, 0.0, -70.0]))
+    identity = 1.5 * torch.randn(60, generator=torch.Generator().manual_seed(8)).sign()
+    return replace(
+        portrait.face, landmarks=project(camera, landmarks(model, shape(model, identity, torch.zeros(53))))[:, :2]
+    )
+
+
+@pytest.mark.parametrize("empty", [1, 20])
+def test_who_sits_down_in_the_chair_does_not_speak(clip, tmp_path, undrawn, stranger, empty):
+    """A gets up in a static shot, B sits down, A comes back: consent does not go along with the chair."""
+    sits = dict.fromkeys(range(3 + empty, 8 + empty), stranger)
+    given, options = clip(14 + empty, unseen=(*range(3, 3 + empty), 8 + empty), others=sits)
+    lost = redub(*given, tmp_path / "out.mp4", Settings(), None, **options)
+    assert [(run.first, run.last, run.done) for run in lost] == [(3, 8 + empty, "passed")]
+    assert [frame for frame, *_ in undrawn] == [0, 1, 2, *range(9 + empty, 14 + empty)]
+    with pytest.raises(InputError, match="frame 3 of clip"):
+        redub(*given, tmp_path / "out.mp4", Settings(), None, **options, lost="error")
 
 
 def test_a_lost_face_can_stop_it(clip, tmp_path):
@@ -169,6 +237,7 @@ def test_a_lost_face_can_stop_it(clip, tmp_path):
     assert not list(tmp_path.glob("out*"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_cut_stops_it(clip, tmp_path):
     given, options = clip(5, cut=3)
     with pytest.raises(ConsentRequired, match="a cut found"):
@@ -176,18 +245,47 @@ def test_a_cut_stops_it(clip, tmp_path):
     assert not list(tmp_path.glob("out*"))
 
 
-def test_the_mouth_speaks_in_the_written_clip(clip, tmp_path, portrait):
-    given, options = clip(2)
+def test_the_mouth_speaks_in_the_written_clip_and_so_does_the_sound(clip, tmp_path, portrait):
+    tone = torch.sin(torch.arange(1600) * 0.3)[None]
+    given, options = clip(2, sound=Waveform(tone[:, :1280], 16000))
     redub(*given, tmp_path / "out.mp4", Settings(), None, **options)
     shown = [frame for _, frame in read_frames(tmp_path / "out.mp4")]
     lips = portrait.face.landmarks68[60:68].mean(0).long()
     assert (shown[1][lips[1] + 2, lips[0]].int() - portrait.photo[lips[1] + 2, lips[0]].int()).abs().max() > 30
+    heard = read_waveform(tmp_path / "out.mp4").samples[0]
+    assert torch.corrcoef(torch.stack([heard[:1280], tone[0, :1280]]))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("fps", "moments"),
+    [(30, None), (Fraction(30000, 1001), None), (10, tuple(Fraction(k, 30) for k in (0, 1, 2, 9, 10, 14, 24)))],
+)
+def test_the_mouth_is_in_time_with_the_sound(clip, tmp_path, undrawn, monkeypatch, fps, moments):
+    """At the clip's own rate, whatever the settings say; in frames that come unevenly, too."""
+    asked = []
+
+    def perform(_, __, ___, settings, ____):
+        asked.append(settings.fps)
+        jaws = (torch.arange(1000) / float(settings.fps)) % 1  # the jaw tells the moment
+        return iter([torch.stack([speaking(float(jaw)) for jaw in jaws[:60]])])
+
+    given, options = clip(7, fps=Fraction(fps), moments=moments)
+    monkeypatch.setattr(pipeline, "perform", perform)
+    redub(*given, tmp_path / "out.mp4", Settings(), None, **options)
+    assert asked == [fps]
+    footage = given[1]
+    for frame, _, motion in undrawn:
+        early = float(footage.moment(frame)) - float(motion[INDEX["jawOpen"]])
+        assert -1e-4 <= early < 1 / fps
+    shown = [moment for moment, _ in read_frames(tmp_path / "out.mp4")]
+    assert max(abs(a - footage.moment(k)) for k, a in enumerate(shown)) < Fraction(1, 500)
 
 
 def test_frames_are_forgotten_as_they_are_written(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "redrawn", lambda frame, *_, **__: frame)
     monkeypatch.setattr(pipeline, "look_inside", lambda *_, **__: "inside")
-    given, options = clip(150)
+    monkeypatch.setattr(pipeline, "redrawn", lambda frame, *_, **__: frame)
+    monkeypatch.setattr(pipeline, "steadied", lambda _, found, __: found)
+    given, options = clip(70)
     most = 0
 
     def count(*_):
@@ -195,21 +293,59 @@ def test_frames_are_forgotten_as_they_are_written(clip, tmp_path, monkeypatch):
         most = max(most, sum(picture() is not None for picture in clip.alive))
 
     redub(*given, tmp_path / "out.mp4", Settings(), None, **options, progress=count)
-    assert len(clip.alive) == 300  # read twice
+    assert len(clip.alive) == 140  # read twice
     assert most <= 2 * pipeline.AT_ONCE + 4
 
 
-def test_more_sound_than_video_is_refused_at_once(clip, tmp_path):
+def test_what_cannot_be_kept_is_refused_at_once(clip, tmp_path):
     given, options = clip(5)
-    long = SimpleNamespace(samples=25000, sample_rate=25000, seconds=1.0)
+    models, footage, *rest = given
+    refused = {
+        "would be lost; expected standard ones": replace(footage, wide=True),
+        "has pixels of 4 to 3; expected square ones": replace(footage, stretched=Fraction(4, 3)),
+    }
+    for told, other in refused.items():
+        with pytest.raises(InputError, match=told):
+            redub(models, other, *rest, tmp_path / "out.mp4", Settings(), None, **options)
     with pytest.raises(InputError, match=r"1\.00 s of sound found for 0\.20 s of video"):
-        redub(*given[:3], long, tmp_path / "out.mp4", Settings(), None, **options)
+        redub(*given[:3], silence(1.0), tmp_path / "out.mp4", Settings(), None, **options)
+    with pytest.raises(InputError, match="a mask of 20 x 10 pixels found; expected the clip's size, 128 x 128"):
+        redub(*given, tmp_path / "out.mp4", Settings(), None, **options, mask=torch.ones(10, 20))
 
 
+def test_nothing_changes_outside_the_mask(portrait, head, grant_for):
+    photo, points = portrait.photo, portrait.face.landmarks68
+    allowed, grant = torch.zeros(photo.shape[:2]), grant_for(photo, points)
+    allowed[:, : int(points[60:68, 0].mean())] = 1.0
+    changed = []
+    for mask in (None, allowed):
+        means = Means(load_head_model(), load_refiner(), allowed=mask)
+        inside = look_inside(photo, head, means, grant=grant)
+        changed.append((redrawn(photo, head, speaking(0.5), inside, means, grant=grant) != photo).any(-1))
+    whole, half = changed
+    assert whole[allowed == 0].any()
+    assert not half[allowed == 0].any()
+    assert torch.equal(half[allowed == 1], whole[allowed == 1])
+
+
+def test_the_speaker_is_whose_mouth_is_in_the_mask(portrait):
+    """Who is there at first does not count, nor how many others there are."""
+    face = portrait.face
+    faces = [replace(face, landmarks=face.landmarks + torch.tensor([shift, 0.0])) for shift in (0.0, 200.0, 400.0)]
+    mask = torch.zeros(128, 600)
+    mask[:, 200:] = 1.0
+    assert choose_in_clip(faces[:1], "a.mp4", mask=mask) is None
+    assert choose_in_clip(faces[:2], "a.mp4", mask=mask) is faces[1]
+    assert choose_in_clip(faces, "a.mp4", 2, mask) is faces[2]
+    with pytest.raises(InputError, match=r"2 faces found in the mask for a\.mp4"):
+        choose_in_clip(faces, "a.mp4", mask=mask)
+    assert choose_in_clip([replace(face, landmarks=face.landmarks - 200.0)], "a.mp4", mask=mask) is None
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_from_files_to_a_file_and_a_report(clip, tmp_path, monkeypatch, models, portrait):
-    given, options = clip(3, unseen=(1,))
-    monkeypatch.setattr(pipeline, "redrawn", lambda frame, *_, **__: frame)
-    monkeypatch.setattr(pipeline, "inspect_footage", lambda _: given[1])
+    given, options = clip(3, unseen=(1,), moments=tuple(Fraction(k, 25) for k in (0, 1, 7)))
+    monkeypatch.setattr(pipeline, "inspect_pictures", lambda _: given[1])
     monkeypatch.setattr(pipeline, "inspect_sound", lambda _: given[3])
     monkeypatch.setattr(pipeline, "load_models", lambda *_: models)
     monkeypatch.setattr(pipeline, "open_clip", lambda *_: portrait)
@@ -218,5 +354,6 @@ def test_from_files_to_a_file_and_a_report(clip, tmp_path, monkeypatch, models, 
     motion = tmp_path / "m.safetensors"
     report = make_redub(*paths, Settings(), motion=motion, progress=silent)
     assert json.loads(json.dumps(report)) == report
-    assert (report["frames"], report["lost"][0]["frames"]) == (3, [1, 1])
-    assert len(load_motion(motion).motion) == 3
+    assert (report["frames"], report["even"], report["lost"][0]["frames"]) == (3, False, [1, 1])
+    assert report["lost"][0]["seconds"] == [0.04, 0.28]
+    assert (len(load_motion(motion).motion), load_motion(motion).use) == (3, "talking-head")
