@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from comfy import model_management
 from comfy.model_patcher import CoreModelPatcher
@@ -67,7 +67,8 @@ class HostedRenderer:
 # memory comes back when ComfyUI drops those.
 _models: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedModels] = WeakValueDictionary()
 _bodies: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedFullBody] = WeakValueDictionary()
-_renderers: WeakValueDictionary[tuple[FileState, str], PublicRenderer] = WeakValueDictionary()
+_renderers: WeakValueDictionary[tuple[FileState, str, bool, bool], PublicRenderer] = WeakValueDictionary()
+_compiled: WeakSet[Renderer] = WeakSet()
 _handles: WeakValueDictionary[int, CoreModelPatcher] = WeakValueDictionary()  # by the id of the renderer
 _encoders: WeakValueDictionary[FileState, CoreModelPatcher] = WeakValueDictionary()
 
@@ -106,11 +107,14 @@ def host_full_body(vae: FileState | None = None, dit: FileState | None = None) -
 def host_renderer(files: FileState, choice: LivePortrait) -> HostedRenderer:
     """A public checkpoint; the same networks while anything uses them. They wait off ComfyUI's device, unless asked for
     another in the precision that suits it."""
-    precision = precision_on(model_management.get_torch_device(), choice)
-    public = _renderers.get((files, precision))
+    device = model_management.get_torch_device()
+    precision = precision_on(device, choice)
+    chosen = (files, precision, choice.compiled, choice.compiled and choice.dynamic_roi)
+    public = _renderers.get(chosen)
     if public is None:
-        public = load_public(dataclasses.replace(choice, precision=precision), "cpu")
-        _renderers[files, precision] = public
+        waiting = dataclasses.replace(choice, precision=precision, compiled=False)  # where it runs: `_compile`
+        public = load_public(waiting, "cpu", tensor_cores=device.type == "cuda")
+        _renderers[chosen] = public
     return HostedRenderer(public, choice, (_handle(public.renderer),))
 
 
@@ -162,7 +166,16 @@ def renderer_on_device(renderer: object = None) -> Iterator[HostedRenderer | Non
     """The same of NEO_RENDERER; None, where none was given, is the geometric renderer, which needs no device."""
     hosted = None if renderer is None else genuine(renderer, HostedRenderer, "renderer", "Load LivePortrait")
     with _resident(hosted) if hosted else nullcontext():
+        if hosted and hosted.choice.compiled:
+            _compile(hosted.public.renderer, hosted.choice)
         yield hosted
+
+
+def _compile(renderer: Renderer, choice: LivePortrait) -> None:
+    """Once, on the device where it runs: elsewhere something else would be faster."""
+    if renderer not in _compiled:
+        renderer.compile_where_it_pays(windows=choice.dynamic_roi)
+        _compiled.add(renderer)
 
 
 @contextmanager

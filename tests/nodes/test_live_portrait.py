@@ -131,6 +131,22 @@ def test_the_same_files_are_loaded_once_and_leave_with_their_last_user(run_node,
     assert seen() is None
 
 
+@pytest.mark.usefixtures("checkpoint")
+def test_networks_are_compiled_once_and_where_they_run(run_node, pack, monkeypatch):
+    hosts, asked = pack("nodes.model_patcher"), []
+    kind = pack("neo_core.pictar.volumetric.family").Renderer
+    monkeypatch.setattr(kind, "compile_where_it_pays", lambda self, *, windows: asked.append((self, windows)))
+    (plain,) = run_node("NEO_LoadLivePortrait").result
+    (fast,) = run_node("NEO_LoadLivePortrait", compiled=True).result
+    (windows,) = run_node("NEO_LoadLivePortrait", compiled=True, dynamic_roi=True).result
+    assert asked == []
+    for one in (plain, fast, windows, fast):
+        with hosts.renderer_on_device(one):
+            pass
+    assert asked == [(fast.public.renderer, False), (windows.public.renderer, True)]
+    assert len({id(one.public.renderer) for one in (plain, fast, windows)}) == 3
+
+
 def test_a_calibration_is_noticed(run_node, node_classes, checkpoint, pack):
     before = node_classes["NEO_LoadLivePortrait"].fingerprint_inputs(checkpoint="mine")
     calibration = pack("neo_core.pictar.volumetric.calibration")
