@@ -7,7 +7,6 @@ computed, so those bytes stay what they are.
 Letters: n side of the crop, [H, W] the picture, [h, w] the part of it that a square covers.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .geometric.light import to_display, to_light
-from .squares import Squares, axes
+from .squares import Squares, axes, covered
 
 RIM = 1 / 16  # share of the crop's side over which a mask fades at its rim
 FAINT = 1 / 512  # of a mask, that no byte of a picture shows
@@ -65,7 +64,7 @@ class Seat:
 @torch.no_grad()
 def find_seat(size: tuple[int, int], square: Squares, mask: Tensor, allowed: Tensor | None = None) -> Seat:
     """Where a crop with a mask [n, n] lies in pictures of a size (H, W), of which `allowed` [H, W] may change."""
-    rows, columns = _covered(square, *size)
+    rows, columns = covered(square, size)
     at = _crop_coordinates(square, rows, columns)  # [1, h, w, 2]
     soft = _no_finer(mask[None, None], float(square.side[0]))
     share = functional.grid_sample(soft, at, padding_mode="zeros", align_corners=False)[0, 0]
@@ -74,15 +73,6 @@ def find_seat(size: tuple[int, int], square: Squares, mask: Tensor, allowed: Ten
     row, column = torch.nonzero(share > FAINT, as_tuple=True)
     place = at[0, row, column][None, :, None]
     return Seat(row + rows.start, column + columns.start, share[row, column][:, None], place, float(square.side[0]))
-
-
-def _covered(square: Squares, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of a picture that a tilted square may touch."""
-    reach = axes(square)[0].abs().sum(1)  # [2] pixels from the centre, across and down
-    low, high = (square.center[0] - reach).tolist(), (square.center[0] + reach).tolist()
-    rows = slice(max(0, math.floor(low[1])), min(height, math.ceil(high[1])))
-    columns = slice(max(0, math.floor(low[0])), min(width, math.ceil(high[0])))
-    return tuple(slice(side.start, max(side.start, side.stop)) for side in (rows, columns))
 
 
 def _crop_coordinates(square: Squares, rows: slice, columns: slice) -> Tensor:

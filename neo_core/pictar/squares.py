@@ -80,6 +80,15 @@ def _around(landmarks: Tensor, tilt: Tensor, margin: float) -> Squares:
     return Squares(center, (high - low).amax(-1) * margin, tilt)
 
 
+def covered(square: Squares, size: tuple[int, int], margin: int = 0) -> tuple[slice, slice]:
+    """Rows and columns that one tilted square may touch of a picture of a size (H, W), and so many more around."""
+    reach = axes(square)[0].abs().sum(1) + margin  # [2] pixels from the centre, across and down
+    low, high = (square.center[0] - reach).tolist(), (square.center[0] + reach).tolist()
+    rows = slice(max(0, math.floor(low[1])), min(size[0], math.ceil(high[1])))
+    columns = slice(max(0, math.floor(low[0])), min(size[1], math.ceil(high[0])))
+    return tuple(slice(side.start, max(side.start, side.stop)) for side in (rows, columns))
+
+
 def cut(picture: Tensor, squares: Squares, size: int) -> Tensor:
     """Crops [B, C, size, size] of one picture [C, H, W]: edges repeated outside, averaged where the crop shrinks it."""
     crops = [_cut_one(picture, squares[k : k + 1], size) for k in range(len(squares))]

@@ -5,6 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neo_core.pictar import head_crop
+from neo_core.pictar.head_crop import HeadCrop
 from neo_core.pictar.paste_back import find_seat, paste_back, rim_mask
 from neo_core.pictar.squares import Squares, cut, frame_head, to_crop
 
@@ -77,6 +79,19 @@ def test_hundreds_of_generations_move_and_scale_nothing(size):
     (place, spread), (place_after, spread_after) = moments(frame), moments(now)
     assert (place - place_after).norm() < 0.3
     assert abs(float(spread_after / spread) - 1) < 0.1
+
+
+@pytest.mark.parametrize("where", [(60.0, 50.0, 40.0), (3.0, 96.0, 50.0), (118.0, 2.0, 130.0), (300.0, 300.0, 40.0)])
+def test_a_crop_looks_only_at_what_it_covers(where, monkeypatch):
+    """And is the crop of the whole picture all the same, also where it reaches beyond it."""
+    photo = torch.randint(0, 256, (100, 120, 3), dtype=torch.uint8)
+    one = square(*where, 20.0)
+    looked = []
+    monkeypatch.setattr(head_crop, "cut", lambda picture, *given: looked.append(picture.shape) or cut(picture, *given))
+    crop = HeadCrop(photo, one, (48, 48)).image
+    whole = cut(photo.permute(2, 0, 1).float() / 255, one, 48)[0].permute(1, 2, 0) * 255
+    assert (crop.float() - whole).abs().max() <= 0.51
+    assert where != (60.0, 50.0, 40.0) or max(looked[0]) < 70
 
 
 def test_nothing_is_computed_where_the_mask_is_black():
