@@ -7,7 +7,7 @@ in ten again, and took six strangers in a thousand for the person; so whoever is
 again, and nobody is given the benefit of the doubt.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from .analysis import Face
 from .fit import fit_head
 
 RUN = 50  # faces that are judged together, at most: two seconds
+AFRESH = 10  # and as long as the person is not known again, so that it is tried again soon
 LOOKS = 3  # of which so many are fitted: those that are turned least
 FRONTAL = 25.0  # degrees: beyond them a shape is told badly
 ADRIFT = 0.45  # distance that no run of the same person has reached, for one that goes on without a gap
@@ -37,17 +38,26 @@ class Acquaintance:
 
     def only(self, faces: Iterable[Face | None]) -> Iterator[Face | None]:
         """The faces of frames in their order, None in the place of somebody else's or a child's; up to `RUN` ahead."""
-        frame, went_on = 0, False
-        for run, follows in runs(faces):
+        frame, there = 0, False
+
+        def longest(follows: bool) -> int:
+            return RUN if not self.likeness or (follows and there) else AFRESH
+
+        for run, follows in runs(faces, longest):
             if not run:
-                frame, went_on = frame + 1, False
+                frame, there = frame + 1, False
                 yield None
                 continue
-            went_on = self._is_known(run, frame, follows and went_on)
+            there = self._is_known(run, frame, follows and there)
+            if not there:
+                self._met_a_stranger(frame, frame + len(run) - 1)
             frame += len(run)
-            if not went_on:
-                self.strangers.append((frame - len(run), frame - 1))
-            yield from (face if went_on else None for face in run)
+            yield from (face if there else None for face in run)
+
+    def _met_a_stranger(self, first: int, last: int) -> None:
+        if self.strangers and self.strangers[-1][1] == first - 1:
+            first = self.strangers.pop()[0]
+        self.strangers.append((first, last))
 
     def alone(self, first: int, last: int) -> bool:
         """Whether nobody else was seen in the frames from the first to the last."""
@@ -77,13 +87,13 @@ def likeness_of(model: HeadModel, faces: list[Face], size: tuple[int, int]) -> t
     return tuple(torch.stack(fits).median(0).values.tolist())
 
 
-def runs(faces: Iterable[Face | None]) -> Iterator[tuple[list[Face], bool]]:
-    """Faces without a gap or a leap between them, up to `RUN` at once, and whether they follow right on those before;
-    an empty list for each frame without a face."""
+def runs(faces: Iterable[Face | None], longest: Callable[[bool], int]) -> Iterator[tuple[list[Face], bool]]:
+    """Faces without a gap or a leap between them, and whether they follow right on those before; an empty list for each
+    frame without a face. `longest` tells how many there may be in a run that does, or does not, follow on."""
     run: list[Face] = []
     follows = False
     for face in faces:
-        if run and (face is None or len(run) == RUN or leaps(run[-1].box, face.box)):
+        if run and (face is None or len(run) >= longest(follows) or leaps(run[-1].box, face.box)):
             yield run, follows
             follows = face is not None and not leaps(run[-1].box, face.box)
             run = []
