@@ -43,7 +43,7 @@ lint: install-tests
 	$(RUN) -m ruff format --check $(SOURCES)
 
 test: lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest --durations=40
 
 test-slow: install-tests
 	$(RUN) -m pytest -m slow

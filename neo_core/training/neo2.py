@@ -44,13 +44,16 @@ from .neo2_clips import (
     draw,
     drop,
     hush,
+    in_latents,
     latent_weight,
     load_clips,
+    load_codes,
     muffle,
 )
 from .neo2_exam import Care, comparison, exam_windows, health
 from .neo2_hearing import learn_to_hear
 from .neo2_lips import fit_lips
+from .warped_films import bent_clip
 
 CHUNK, (SHORTEST, LONGEST) = Sync().chunk, TRAINED
 LENGTHS = (*(6 * (CHUNK,)), *(n for n in range(SHORTEST, LONGEST + 1) if n != CHUNK))  # latents of a window in a batch
@@ -63,11 +66,11 @@ FIRST, FIRST_SHARE = 0.95, 0.15  # flow times of the first step, which are asked
 SHARES = {NONE: 1.0, HANDS: 1.0, MOUTH: 3.0}  # what a cell counts, by what it shows
 LIPS_SHARE = 0.1  # of what is read off the mouth
 HEARING_STEPS = 1100  # before the films
-HEARD_NOISE = 0.2  # deviations over what is heard, at most
+HEARD_NOISE = 0.4  # deviations over what is heard, at most
 EXAM, SHOWN = 12, 4  # windows of the health report, and of the picture
 SAVE_EVERY = 300.0  # seconds
-OPTIONS = ("minutes", "steps", "rate", "batch", "versions", "size", "seed")  # that a file tells of
-STORY = ("batch", "versions", "seed")  # that a run which goes on has to keep, beside the plan and the sizes
+OPTIONS = ("minutes", "steps", "rate", "batch", "versions", "bent", "size", "seed")  # that a file tells of
+STORY = ("batch", "versions", "bent", "seed")  # that a run which goes on has to keep, beside the plan and the sizes
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--versions", type=int, default=3, help="of each film: recoloured, every second one mirrored")
+    parser.add_argument("--bent", type=int, default=4, help="further versions of each film, each through a lens")
     parser.add_argument("--size", choices=tuple(SIZES), default="mini")
     parser.add_argument("--picture", type=Path, help="where to paint sampled frames below the true ones")
     add_run_arguments(parser, FOLDER / "neo2_dit.safetensors")
@@ -93,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
     device = torch.device(arguments.device)
     vae = load_video_vae(arguments.vae, device)
     films, judged = training_films(arguments.films), held_out_films(arguments.exam)
-    clips = load_clips(films, vae, device, arguments.versions)
+    clips = all_versions(load_codes(films, vae, device, arguments.versions), vae, arguments)
     strangers = load_clips(judged, vae, device)
     exam = exam_windows(strangers, EXAM)
     torch.manual_seed(arguments.seed)
@@ -111,6 +115,17 @@ def run(arguments: argparse.Namespace) -> None:
     loss = partial(step_loss, state=state, clips=clips, count=arguments.batch, care=care, seed=arguments.seed)
     train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, care=care))
     resume_path(arguments.out).unlink(missing_ok=True)
+
+
+def all_versions(codes: list[Clip], vae: VideoVAE, arguments: argparse.Namespace) -> list[Clip]:
+    """The latents of films in all their versions, and of some of these through lenses (`warped_films`): people of
+    other proportions, with other colours by turns."""
+    dice = torch.Generator().manual_seed(arguments.seed)
+    clips = [in_latents(one, vae) for one in codes]
+    for number in range(arguments.bent):
+        coloured = codes[number % arguments.versions :: arguments.versions]
+        clips += [in_latents(bent_clip(one, vae.motion, dice), vae) for one in coloured]
+    return clips
 
 
 def step_loss(net: nn.Module, state: Run, clips: list[Clip], count: int, care: Care, seed: int) -> Tensor:

@@ -7,6 +7,8 @@ heart. The codes themselves are bent, as the decoder bends its anchor (`neo2/anc
 Letters: B films, T moments of each, C h w a code.
 """
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +16,7 @@ from torch import Tensor
 from ..neo2.anchor_warp import at_every_pixel, warp
 from ..neo2.latent_space import CELL
 from ..neo2.motion_codec import MotionCodec
+from .neo2_clips import Clip
 
 ZOOM, STRETCH, TURN = 0.2, 0.1, 0.12  # largest: of either direction, of one against the other; radians, one in three
 SHIFT = 8.0  # pixels, one in three
@@ -47,3 +50,14 @@ def bend_labels(shows: Tensor, look: Tensor) -> Tensor:
     row = (torch.arange(height, device=look.device)[:, None] + look[:, 0] / CELL).round().long().clamp(0, height - 1)
     column = (torch.arange(width, device=look.device) + look[:, 1] / CELL).round().long().clamp(0, width - 1)
     return torch.stack([one[:, y, x] for one, y, x in zip(shows, row, column, strict=True)])
+
+
+@torch.no_grad()
+def bent_clip(clip: Clip, codec: MotionCodec, dice: torch.Generator) -> Clip:
+    """A film in codes, its anchor and what its cells show, through one lens. What was known of its flow is not known
+    of that."""
+    look = lens(1, tuple(clip.anchor.shape[-2:]), dice)
+    pictures = torch.cat((clip.latents, clip.anchor[None])).to(codec.shift_kernel).float()
+    bent = bend(pictures[None], look.to(pictures), codec)[0].half().cpu()
+    shows = bend_labels(clip.shows[None], look)[0]
+    return replace(clip, latents=bent[:-1], anchor=bent[-1], shows=shows, match=None)

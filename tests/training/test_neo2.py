@@ -1,6 +1,6 @@
 """The training of NEO 2's DiT: windows that are what they say, losses that weigh what counts, runs that go on."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -23,6 +23,7 @@ from neo_core.training.latent_statistics import autocovariances
 from neo_core.training.neo2 import (
     LIPS_SHARE,
     SHARES,
+    all_versions,
     draw_times,
     draw_windows,
     step_loss,
@@ -402,7 +403,7 @@ def test_a_tiny_network_learns_its_films(clips):
     """Latents are the brightness of a film; from the anchor's they differ by a constant that can be learned."""
     level = [replace(c, latents=torch.full_like(c.latents, 1.0), anchor=0 * c.anchor) for c in clips]
     windows = cut(level, [0, 1, 2], 6)
-    state = learner(steps=120, rate=6e-3)
+    state = learner(steps=80, rate=8e-3)
     before = windows_loss(state.net, windows, CARE, dice()).item()
     train(state, partial(step_loss, state=state, clips=level, count=2, care=CARE, seed=0), str)
     assert windows_loss(state.net, windows, CARE, dice()).item() < before / 3
@@ -509,7 +510,7 @@ def recipe(tmp_path, monkeypatch, vae):
 
     def run(*flags: str, **changed: object) -> Path:
         options = {"films": tmp_path / "films", "exam": tmp_path / "exam", "out": tmp_path / "dit.safetensors"}
-        options |= {"steps": 2, "batch": 1, "versions": 1} | changed
+        options |= {"steps": 2, "batch": 1, "versions": 1, "bent": 1} | changed
         neo2.run(parser.parse_args([*flags, *(w for name, x in options.items() for w in (f"--{name}", str(x)))]))
         return options["out"]
 
@@ -520,13 +521,27 @@ def test_the_recipe_trains_and_tells_what_it_did(recipe, caplog):
     caplog.set_level("INFO")
     out = recipe()
     made, dit = load_made(out), load_dit(out)
-    assert "--steps 2.0 --rate 0.001 --batch 1 --versions 1 --size mini --seed 0" in made["recipe"]
+    assert "--steps 2.0 --rate 0.001 --batch 1 --versions 1 --bent 1 --size mini --seed 0" in made["recipe"]
     assert made["steps"] == 2
     assert not out.with_suffix(".resume").exists()
-    told = autocovariances(load_clips(load_films(out.parent / "films"), neo2.load_video_vae()), 3)
+    vae, versions = neo2.load_video_vae(), Namespace(versions=1, bent=1, seed=0)
+    clips = all_versions(load_codes(load_films(out.parent / "films"), vae), vae, versions)
+    told = autocovariances(clips, 3)
     torch.testing.assert_close(dit.autocovariance, told, atol=1e-3, rtol=1e-3)
     (rows,) = [record.getMessage() for record in caplog.records if "linear estimate on the exam" in record.getMessage()]
     assert [line.split()[0] for line in rows.splitlines()[1:]] == ["flow", "one", "per", "per"]
+
+
+def test_films_are_learned_from_in_all_versions_and_through_lenses(films, vae):
+    codes = load_codes(films, vae, versions=2)
+    clips = all_versions(codes, vae, Namespace(versions=2, bent=3, seed=0))
+    assert len(clips) == 3 * (2 + 3)
+    for made, plain in zip(clips, load_clips(films, vae, versions=2), strict=False):
+        assert torch.equal(made.latents, plain.latents)
+    assert [clip.version for clip in clips[6:]] == 3 * [0] + 3 * [1] + 3 * [0], "colours by turns"
+    assert not torch.equal(clips[6].shows, clips[12].shows), "ever new lenses"
+    again = all_versions(codes, vae, Namespace(versions=2, bent=3, seed=0))
+    assert all(torch.equal(a.latents, b.latents) for a, b in zip(clips, again, strict=True))
 
 
 def test_the_recipe_goes_on_with_its_own_run_alone(recipe, monkeypatch):

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from neo_core.neo2.anchor_warp import identity_kernel
 from neo_core.neo2.latent_space import CELL
-from neo_core.training.warped_films import BUMP, SHIFT, STRETCH, TURN, ZOOM, bend, bend_labels, lens
+from neo_core.training.neo2_clips import Clip
+from neo_core.training.warped_films import BUMP, SHIFT, STRETCH, TURN, ZOOM, bend, bend_labels, bent_clip, lens
 
 C, SIDE = 3, 16
 KERNEL, LEVEL = identity_kernel(C)
@@ -64,3 +65,18 @@ def test_lenses_differ_and_stay_within_bounds():
     assert look.mean((2, 3)).std(dim=0).min() > 0.5 * SHIFT
     zoomed = look[:, 0, -1].mean(-1) - look[:, 0, 0].mean(-1)  # how much farther the lowest row looks than the first
     assert zoomed.std() > 0.25 * ZOOM * 2 * half
+
+
+def test_a_film_and_its_anchor_are_seen_through_one_lens():
+    """Who never leaves the anchor does not behind the lens; what cells show is bent with them."""
+    anchor, shows = codes(1, 1)[0, 0].half(), torch.zeros(3, SIDE, SIDE, dtype=torch.uint8)
+    shows[:, 4:8, 4:8] = 1
+    clip = Clip(None, anchor.expand(3, -1, -1, -1).clone(), anchor, shows, torch.zeros(1, 3), 2, torch.ones(3, 3, 1, 1))
+    bent = bent_clip(clip, CODEC, dice(3))
+    assert (bent.latents.dtype, bent.latents.shape) == (torch.float16, clip.latents.shape)
+    assert torch.equal(bent.latents, bent.anchor.expand_as(bent.latents))
+    assert not torch.allclose(bent.anchor, anchor, atol=0.1)
+    assert bent.shows.unique().tolist() == [0, 1]
+    assert not torch.equal(bent.shows, shows)
+    assert (bent.match, bent.version) == (None, 2)
+    assert not torch.allclose(bent_clip(clip, CODEC, dice(4)).anchor, bent.anchor, atol=0.1)
