@@ -12,6 +12,7 @@ FACTORIES = {  # name -> module below `training`
     "humans-sheet": "synthetic.humans_sheet",
     "portrait": "synthetic.portrait",
     "talking-people": "talking_people",
+    "portrait-pairs": "portrait_pairs",
     "speech": "synthetic.speech",
     "performances": "synthetic.performances",
     "films": "synthetic.filming",

@@ -18,6 +18,7 @@ RECIPES = {  # name -> module below `training`
     "habits-exam": "habits_exam",
     "live-exam": "live_exam",
     "refiner": "refiner",
+    "volumetric": "volumetric",
     "neo2-motion": "motion_codec",
     "neo2-vae": "video_vae",
     "neo2": "neo2",

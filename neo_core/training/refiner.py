@@ -109,12 +109,12 @@ def person_windows(model: HeadModel, seed: int) -> list[tuple[Tensor, Tensor, Te
     """(picture, maps, truth) of everything new in some frames of one person."""
     rng = np.random.default_rng([seed, 5])
     person = sample_person(seed, model, PHOTO_SIDE, plain=rng.uniform() < 0.8)
-    view = _close_view(rng)
-    before = _state(rng)
+    view = close_up(rng)
+    before = photo_motion(rng)
     volume = _lifted(model, person, view, before, rng)
     out = []
     for _ in range(FRAMES):
-        after = _moved(rng, before)
+        after = later_motion(rng, before)
         frame = render_frame(person, after, view, PHOTO_SIDE, supersample=2)
         truth = _same_light(frame.image.permute(2, 0, 1).clamp(0, 1), volume)
         motion = motion_space.clamp(volume.reference + after - before)
@@ -184,13 +184,13 @@ def restyle(picture: Tensor, truth: Tensor, dice: torch.Generator) -> tuple[Tens
     return first, second.flip(3)
 
 
-def _close_view(rng: np.random.Generator) -> View:
+def close_up(rng: np.random.Generator) -> View:
     view = sample_view(rng)
     body = tuple(0.6 * angle for angle in view.body)
     return replace(view, head_share=float(rng.uniform(*HEAD_SHARES)), offset=(0.0, 0.0), body=body, grain=0.0)
 
 
-def _state(rng: np.random.Generator) -> Tensor:
+def photo_motion(rng: np.random.Generator) -> Tensor:
     """The motion vector of the photo: mostly at rest, sometimes smiling or speaking, looking about."""
     motion = motion_space.rest()
     if rng.uniform() < 0.6:
@@ -201,7 +201,7 @@ def _state(rng: np.random.Generator) -> Tensor:
     return look(motion)
 
 
-def _moved(rng: np.random.Generator, before: Tensor) -> Tensor:
+def later_motion(rng: np.random.Generator, before: Tensor) -> Tensor:
     """Another moment of the same person."""
     motion = before.clone()
     motion[:53] = random_expression(rng)
@@ -220,14 +220,14 @@ def _lifted(model: HeadModel, person, view: View, before: Tensor, rng: np.random
     photo = render_frame(person, before, view, PHOTO_SIDE, supersample=2)
     picture = (photo.image.clamp(0, 1) * 255).round().to(torch.uint8)
     eyes = (photo.landmarks[36:42].mean(0) - photo.landmarks[42:48].mean(0)).norm()
-    points = photo.landmarks + eyes * _astray(len(photo.landmarks), rng)
+    points = photo.landmarks + eyes * astray(len(photo.landmarks), rng)
     fit = fit_head(model, points, None, (PHOTO_SIDE, PHOTO_SIDE))
     blank = Refiner(RefinerConfig())  # never asked: `paint` comes before it
     grant = synthetic_grant(picture, photo.landmarks[:68])
     return lift(whole(picture), fit, photo.mask, grant=grant, model=model, refiner=blank)
 
 
-def _astray(count: int, rng: np.random.Generator) -> Tensor:
+def astray(count: int, rng: np.random.Generator) -> Tensor:
     """How a landmark network misses: each point a little, and the points of a part of the face together. [K, 2], in
     distances of the eyes"""
     spread = float(np.exp(rng.uniform(*np.log(STRAY))))

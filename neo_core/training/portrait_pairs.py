@@ -1,0 +1,236 @@
+"""Pairs to train the mini on: a photo of a factory person, fitted as any photo is, and other moments of that person.
+
+    python -m neo_core factory portrait-pairs --out DIR --minutes 25 --seed 0
+    python -m neo_core factory portrait-pairs --out DIR --minutes 5 --held-out
+
+One file per person. It holds what the mini sees (pictures of the square around the head, flows and guides of the fitted
+head, as astray as landmarks are) and what is exactly true: the photograph of every moment, the flow between the two by
+the person's own mesh, where the photo shows that point, the person's mask, the landmarks. A file is made from its own
+seed and whole; files that are there are kept, so a run that was stopped goes on. Files of held-out people also keep
+whole photographs, for `compare`.
+
+Letters: K moments, S pixels of the square's side, h = S / 2, H W pixels of a photograph.
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import motion_space
+from ..data_types import InputError
+from ..geometry.camera import project
+from ..geometry.head_model import HeadModel, load_head_model
+from ..geometry.rasteriser import interpolate, rasterise
+from ..motion_space import POSE
+from ..pictar.crop import whole
+from ..pictar.fit import fit_head
+from ..pictar.geometric import deform, lift
+from ..pictar.geometric.sampling import pixel_centres, resize
+from ..pictar.mini.face import Seat, motion_at, take_seat
+from ..pictar.mini.guide import Square, shown
+from ..pictar.mini.network import MINI, Motion, Source
+from ..weights import safetensors_io
+from .refiner import astray, close_up, later_motion, photo_motion
+from .renderer_truth import synthetic_grant
+from .synthetic.people import HELD_OUT_FROM, sample_person
+from .synthetic.render import FRAME_PARTS, Frame, render_frame
+
+log = logging.getLogger(__name__)
+
+PATTERN = "person_*.safetensors"
+FIRST_PERSON = 5_000_000  # of seed 0; a million people may follow before those that others learn from
+PHOTO_SIDE = 288  # pixels of the photographs
+HEAD_SHARES = (0.5, 0.85)
+MOMENTS = 10  # of every person
+TURNS = (0.3, 2.5)  # times the head turns that the refiner learns from
+PLAIN = 0.8  # share of people who wear nothing on their heads
+CARRIED = 8  # times coarser than the picture is what is kept of the flow that the head carries: it is smooth
+SAME = 0.6  # head units by which a mesh point may lie behind what the photograph shows there
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is exactly known of a moment. All at h samples of the square."""
+
+    flow: Tensor  # [2, h, h] shares of the side, to where the photo has it
+    known: Tensor  # [h, h] 1 where the picture shows the person's head, no hair and no cloth
+    seen: Tensor  # [h, h] 1 where the photo shows the same point
+    person: Tensor  # [h, h] share of each pixel
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for the files")
+    parser.add_argument("--minutes", type=float, default=25.0, help="budget of processor time")
+    parser.add_argument("--people", type=int, default=100_000, help="stop at this many people")
+    parser.add_argument("--seed", type=int, default=0, help="runs with other seeds, side by side, make other people")
+    parser.add_argument("--moments", type=int, default=MOMENTS, help=f"of every person (default: {MOMENTS})")
+    parser.add_argument("--side", type=int, default=MINI["cpu"].side, help="pixels of the square around the head")
+    parser.add_argument("--supersample", type=int, default=2)
+    parser.add_argument("--held-out", action="store_true", help="people that nothing is trained on, with photographs")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Make people until the time is up or there are enough; those that are there are kept and counted."""
+    torch.set_num_threads(1)  # two runs with two seeds keep two cores busier than one run does
+    started, head = time.process_time(), load_head_model()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    first = 100_000 * arguments.seed + (HELD_OUT_FROM + FIRST_PERSON if arguments.held_out else FIRST_PERSON)
+    for number in range(first, first + arguments.people):
+        path = arguments.out / f"person_{number:08d}.safetensors"
+        if path.exists():
+            continue
+        if time.process_time() - started > 60 * arguments.minutes:
+            return
+        tensors = make_person(head, number, arguments)
+        config = {"side": arguments.side, "moments": arguments.moments, "seed": number, "held_out": arguments.held_out}
+        safetensors_io.save(path, tensors, config)
+        spent = (time.process_time() - started) / 60
+        log.info("%s: %d moments, %.1f minutes spent", path.name, arguments.moments, spent)
+
+
+@torch.no_grad()
+def make_person(model: HeadModel, seed: int, arguments: argparse.Namespace) -> dict[str, Tensor]:
+    """The file of one person."""
+    rng = np.random.default_rng([seed, 6])
+    person = sample_person(seed, model, PHOTO_SIDE, plain=rng.uniform() < PLAIN)
+    view = replace(close_up(rng), head_share=float(rng.uniform(*HEAD_SHARES)))
+    before = photo_motion(rng)
+    photo = render_frame(person, before, view, PHOTO_SIDE, arguments.supersample)
+    seat = _seat(model, photo, arguments.side, rng)
+    rows, frames, motions = [], [], []
+    for _ in range(arguments.moments):
+        after = _turned(later_motion(rng, before), rng)
+        frame = render_frame(person, after, view, PHOTO_SIDE, arguments.supersample)
+        wanted = motion_space.clamp(seat.volume.reference + after - before)
+        rows.append(_moment(seat, model, photo, frame, wanted))
+        frames.append(frame)
+        motions.append(after - before)
+    tensors = {name: torch.stack([row[name] for row in rows]) for name in rows[0]} | _still(seat)
+    if arguments.held_out:
+        tensors["photo"] = seat.volume.photo
+        tensors["photographs"] = torch.stack([_bytes(frame.image) for frame in frames])
+        tensors["motion"] = torch.stack(motions)
+    return tensors
+
+
+def exact(model: HeadModel, photo: Frame, frame: Frame, square: Square, side: int) -> Truth:
+    """The truth of a moment, by the person's own mesh and the photographs' own depth."""
+    screens = [square.samples(project(f.camera, f.vertices), side) for f in (frame, photo)]
+    fragments = rasterise(screens[0], model.triangles, side, side)
+    there = interpolate(fragments, model.triangles, torch.cat([screens[1], screens[0][:, 2:]], 1))  # [h, h, 4]
+    centres = pixel_centres(side, side)
+    part = torch.where(fragments.triangle >= 0, model.triangle_part[fragments.triangle.clamp(min=0)] + 1, 0)
+    here = _nearest(frame, square, centres, side)
+    known = (part > 0) & (part < FRAME_PARTS.index("cloth")) & (here[0] == part) & (there[..., 3] < here[1] + SAME)
+    depth = _nearest(photo, square, centres, side)[1]
+    seen = shown(depth, there[..., :2], there[..., 2])
+    known = known.float()
+    person = resize(square.cut(frame.mask[None]), side, side)[0]
+    return Truth((there[..., :2] - centres).permute(2, 0, 1) / side * known, known, seen * known, person)
+
+
+def _nearest(frame: Frame, square: Square, at: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Part and depth of a photograph at samples of the square. [h, h] each"""
+    pixel = (at * square.side / side).long() + torch.tensor([square.left, square.top])
+    column, row = (pixel[..., axis].clamp(0, frame.parts.shape[1 - axis] - 1) for axis in (0, 1))
+    return frame.parts[row, column], frame.depth[row, column]
+
+
+def _seat(model: HeadModel, photo: Frame, side: int, rng: np.random.Generator) -> Seat:
+    """The photo, lifted from landmarks that are as astray as portrait analysis leaves them."""
+    eyes = (photo.landmarks[36:42].mean(0) - photo.landmarks[42:48].mean(0)).norm()
+    points = photo.landmarks + eyes * astray(len(photo.landmarks), rng)
+    picture = _bytes(photo.image)
+    fit = fit_head(model, points, None, tuple(picture.shape[:2]))
+    grant = synthetic_grant(picture, photo.landmarks[:68])
+    return take_seat(lift(whole(picture), fit, photo.mask, grant=grant, model=model), side)
+
+
+def _still(seat: Seat) -> dict[str, Tensor]:
+    source = seat.source
+    kept = {"picture": source.picture, "person": source.person, "behind": source.behind, "still_guide": source.guide}
+    return {name: _bytes(planes[0]) for name, planes in kept.items()}
+
+
+def _moment(seat: Seat, model: HeadModel, photo: Frame, frame: Frame, wanted: Tensor) -> dict[str, Tensor]:
+    """What a file holds of one moment."""
+    side = seat.source.picture.shape[-1]
+    motion = motion_at(seat, deform(seat.volume, wanted))[1]
+    truth = exact(model, photo, frame, seat.square, side // 2)
+    image = resize(seat.square.cut(frame.image.permute(2, 0, 1)), side, side)
+    landmarks = (frame.landmarks[:68] - torch.tensor([seat.square.left, seat.square.top])) / seat.square.side
+    return {
+        "frame": _bytes(image),
+        "surface": motion.surface[0].half(),
+        "carried": resize(motion.carried[0], side // CARRIED, side // CARRIED).half(),
+        "guide": _bytes(motion.guide[0]),
+        "true_flow": truth.flow.half(),
+        "true_maps": _bytes(torch.stack([truth.known, truth.seen, truth.person])),
+        "landmarks": landmarks,
+    }
+
+
+def _turned(motion: Tensor, rng: np.random.Generator) -> Tensor:
+    """The same moment with the head turned more, or less."""
+    motion = motion.clone()
+    motion[POSE] *= float(rng.uniform(*TURNS))
+    return motion
+
+
+def _bytes(planes: Tensor) -> Tensor:
+    return (planes.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Some moments of one person, to learn from."""
+
+    source: Source  # [1, ...]
+    motion: Motion  # [K, ...]
+    frame: Tensor  # [K, 3, S, S]
+    true_flow: Tensor  # [K, 2, h, h]
+    known: Tensor  # [K, 1, h, h]
+    seen: Tensor  # [K, 1, h, h]
+    person: Tensor  # [K, 1, h, h]
+    landmarks: Tensor  # [K, 68, 2] shares of the side
+
+
+def files(folders: list[Path], side: int) -> list[Path]:
+    """The files of all people in some folders. Raises InputError where there are none, or of another side."""
+    found = sorted(path for folder in folders for path in folder.glob(PATTERN))
+    if not found:
+        raise InputError(f"no {PATTERN} found in {', '.join(map(str, folders))}; expected `factory portrait-pairs`'s")
+    if (has := safetensors_io.load_config(found[0])["side"]) != side:
+        raise InputError(f"{found[0]} is of {has} pixels a side; expected {side}")
+    return found
+
+
+def read_lesson(path: Path, moments: slice) -> Lesson:
+    """Moments of a file; nothing else is read of what is per moment."""
+
+    def unit(name: str) -> Tensor:
+        return safetensors_io.load_rows(path, name)[None].float() / 255
+
+    def rows(name: str) -> Tensor:
+        found = safetensors_io.load_rows(path, name, moments.start, moments.stop)
+        return found.float() / 255 if found.dtype is torch.uint8 else found.float()
+
+    surface, maps = rows("surface"), rows("true_maps")
+    side = surface.shape[-1]
+    carried = torch.nn.functional.interpolate(rows("carried"), (side, side), mode="bilinear", align_corners=False)
+    return Lesson(
+        source=Source(unit("picture"), unit("person"), unit("behind"), unit("still_guide")),
+        motion=Motion(surface, carried, rows("guide")),
+        frame=rows("frame"),
+        true_flow=rows("true_flow"),
+        known=maps[:, :1],
+        seen=maps[:, 1:2],
+        person=maps[:, 2:],
+        landmarks=rows("landmarks"),
+    )

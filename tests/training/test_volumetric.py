@@ -1,0 +1,143 @@
+"""The recipe of the mini on made-up pairs: it learns what the warp lacks, batches repeat, and a stopped run goes on."""
+
+import argparse
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neo_core.data_types import InputError
+from neo_core.evaluation.feature_distance import FeatureDistance
+from neo_core.pictar.analysis import load_analyser
+from neo_core.pictar.mini.guide import GUIDE, STILL_GUIDE
+from neo_core.pictar.mini.network import MINI, Mini, MiniConfig, load_mini
+from neo_core.training import volumetric
+from neo_core.training.flow_matching import Plan, Run, step_dice
+from neo_core.training.portrait_pairs import files, read_lesson
+from neo_core.weights import safetensors_io
+
+SIDE, HALF, MOMENTS = 32, 16, 5
+TINY = MiniConfig(side=SIDE, width=8, features=4, groups=4)
+
+
+def byte(*shape: int, dice: torch.Generator) -> torch.Tensor:
+    return torch.randint(0, 256, shape, generator=dice, dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two people whose every moment is the photo, moved, with a red mouth that the photo has not."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for number in range(2):
+        dice = torch.Generator().manual_seed(number)
+        coarse = torch.rand(1, 3, 6, 6, generator=dice)
+        picture = (torch.nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear")[0] * 255).byte()
+        surface = torch.zeros(MOMENTS, 2, SIDE, SIDE, dtype=torch.float16)
+        surface[:, 0] = 2 / SIDE
+        frame = picture.roll(-2, 2).repeat(MOMENTS, 1, 1, 1)
+        frame[:, :, 18:24, 10:22] = torch.tensor([200, 20, 20], dtype=torch.uint8)[None, :, None, None]
+        guide = torch.zeros(MOMENTS, GUIDE, HALF, HALF, dtype=torch.uint8)
+        guide[:, [0, 2, -1]] = 255
+        guide[:, 2, 9:12, 5:11], guide[:, -1, 9:12, 5:11], guide[:, 3, 9:12, 5:11] = 0, 0, 255
+        maps = torch.full((MOMENTS, 3, HALF, HALF), 255, dtype=torch.uint8)
+        maps[:, 1, 9:12, 5:11] = 0
+        flow = torch.nn.functional.avg_pool2d(surface.float(), 2).half()
+        tensors = {
+            "picture": picture, "behind": picture, "person": torch.full((1, SIDE, SIDE), 255, dtype=torch.uint8),
+            "still_guide": byte(STILL_GUIDE, HALF, HALF, dice=dice), "frame": frame, "surface": surface,
+            "carried": torch.full((MOMENTS, 2, SIDE // 8, SIDE // 8), 0.0, dtype=torch.float16), "guide": guide,
+            "true_flow": flow, "true_maps": maps, "landmarks": torch.zeros(MOMENTS, 68, 2),
+        }  # fmt: skip
+        config = {"side": SIDE, "moments": MOMENTS, "seed": number, "held_out": False}
+        safetensors_io.save(folder / f"person_{number:08d}.safetensors", tensors, config)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return FeatureDistance(load_analyser())
+
+
+def test_pairs_come_back_as_they_were_kept(folder):
+    lesson = read_lesson(files([folder], SIDE)[0], slice(1, 3))
+    assert lesson.frame.shape == (2, 3, SIDE, SIDE)
+    assert lesson.motion.guide.shape == (2, GUIDE, HALF, HALF)
+    assert torch.allclose(lesson.motion.surface[:, 0], torch.tensor(2 / SIDE), atol=1e-3)
+    assert lesson.seen.sum() == 2 * (HALF * HALF - 18)
+
+
+def test_other_pairs_and_none_are_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="of 32 pixels a side; expected 64"):
+        files([folder], 64)
+    with pytest.raises(InputError, match="no person_"):
+        files([tmp_path], SIDE)
+
+
+def test_a_step_always_draws_the_same_batch(folder):
+    paths = files([folder], SIDE)
+    first, again, other = (volumetric.draw_batch(paths, 2, step_dice(0, step)) for step in (3, 3, 4))
+    assert torch.equal(first.lesson.frame, again.lesson.frame)
+    assert not torch.equal(first.lesson.frame, other.lesson.frame)
+    assert first.lesson.frame.shape[0] == 2 * volumetric.MOMENTS
+
+
+def test_pictures_of_a_person_are_restyled_alike(folder):
+    lesson = read_lesson(files([folder], SIDE)[0], slice(0, 2))
+    same = replace(lesson, frame=lesson.source.picture.repeat(2, 1, 1, 1))
+    changed, apart = [], []
+    for seed in range(12):
+        now = volumetric.restyled(same, torch.Generator().manual_seed(seed))
+        changed.append(float((now.source.picture - same.source.picture).abs().mean()))
+        apart.append(float((now.frame - now.source.picture).abs().mean()))
+    assert sum(a < 0.06 for a in apart) >= 11
+    assert sum(c > 2 * a for c, a in zip(changed, apart, strict=True)) >= 9
+
+
+def test_mouth_and_eyes_count_most():
+    guide = torch.zeros(1, GUIDE, HALF, HALF)
+    guide[:, 3, 8:10, 8:10] = 1
+    weight = volumetric.careful(guide)
+    assert weight.mean() == pytest.approx(1, abs=1e-4)
+    assert weight[0, 0, 17, 17] > 3 * weight[0, 0, 2, 2]
+
+
+@torch.no_grad()
+def test_the_factory_knows_what_is_wrong(folder, judge):
+    """A right answer has no flow or picture error; a wrong flow is told in pixels."""
+    paths = files([folder], SIDE)
+    lesson = read_lesson(paths[0], slice(0, 1))
+    net = Mini(TINY)
+    drawn = net(lesson.source, net.encoder(lesson.source), lesson.motion)
+    right = volumetric.losses(drawn, lesson.source, lesson, judge)
+    wrong = volumetric.losses(replace(drawn, surface=drawn.surface + 1 / SIDE), lesson.source, lesson, judge)
+    assert right["flow"] < 0.02
+    assert float(wrong["flow"] - right["flow"]) == pytest.approx((HALF * HALF - 18) / HALF**2, abs=0.05)
+    assert wrong["colour"] > right["colour"]
+    known = {name: value for name, value in right.items() if name not in volumetric.WEIGHTS}
+    assert not known
+
+
+def test_a_few_steps_learn_a_mouth(folder, judge):
+    torch.manual_seed(0)
+    state = Run(Mini(TINY), Plan(steps=32, rate=4e-3, warm_up=3, average=0.8))
+    paths = files([folder], SIDE)
+    before = volumetric.examine(state.net, paths)["mouth and eyes, dB"]
+    volumetric.train(state, lambda net: volumetric.step_loss(net, state, paths, 1, judge, 0), lambda _: "")
+    after = volumetric.examine(state.average, paths)["mouth and eyes, dB"]
+    assert after > before + 0.5
+
+
+def test_a_run_that_was_stopped_goes_on(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(MINI, "cpu", TINY)
+    monkeypatch.setitem(volumetric.PEOPLE, "cpu", 1)
+    out, parser = tmp_path / "mini.safetensors", argparse.ArgumentParser()
+    volumetric.add_arguments(parser)
+    asked = ["--pairs", str(folder), "--held-out", str(folder), "--minutes", "1e-4", "--out", str(out)]
+    given = parser.parse_args(asked)
+    volumetric.run(given)
+    assert load_mini(out).config == TINY
+    made = safetensors_io.load_made(out)
+    assert made["steps"] == 1
+    assert made["held_out_figures"].keys() == {"head, dB", "mouth and eyes, dB", "flow, pixels"}
+    with pytest.raises(InputError, match="does not exist"):
+        volumetric.run(parser.parse_args([*asked, "--resume"]))
