@@ -42,8 +42,9 @@ lint: install-tests
 	$(RUN) -m ruff check $(SOURCES)
 	$(RUN) -m ruff format --check $(SOURCES)
 
+# A worker per core, up to four; what is slow is told at the end.
 test: lint
-	$(RUN) -m pytest --durations=40
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 30
 
 test-slow: install-tests
 	$(RUN) -m pytest -m slow
