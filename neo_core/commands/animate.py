@@ -30,7 +30,7 @@ OWN = {  # options that only one of the models has
         *("idle", "loop", "size", "emotion", "emotion_strength", "amplitude", "audio_encoder", "vocal", "save_motion"),
         *("guidance_audio", "guidance_identity", "guidance_reference", "guidance_start", "guidance_end"),
         *("guidance_form", "guidance_rescale", "guidance_interval"),
-        *("renderer", "checkpoint", "region", "relation", "retarget", "driving_multiplier"),
+        *("renderer", "mini", "checkpoint", "region", "relation", "retarget", "driving_multiplier"),
         *("no_stitching", "keep_size", "dynamic_roi", "compile", "precision"),
     ),
     NEO_2: ("prompt", "scale", "processes", "vae", "dit"),

@@ -12,13 +12,14 @@ from ..pictar.volumetric.driving import REGIONS, RELATIONS, Rules
 from ..pictar.volumetric.openness import PARTS
 from ..pipelines.full_body import SCALES
 from ..pipelines.live_portrait import PRECISIONS, LivePortrait
+from ..pipelines.mini import MiniRenderer
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
 
 MIN_SIZE, MAX_SIZE = 64, 4096
 MAX_PROCESSES = 64
 MOST_DRIVING = 3  # multiplier
-GEOMETRIC, PUBLIC = "geometric", "liveportrait"
+GEOMETRIC, MINI, PUBLIC = "geometric", "mini", "liveportrait"
 # options of the public renderer that may be empty
 RENDERING = ("checkpoint", "retarget", "no_stitching", "keep_size", "dynamic_roi", "compile", "precision")
 
@@ -52,8 +53,11 @@ def add_performance(parser: argparse.ArgumentParser, usual_steps: int | dict[str
 def add_renderer(parser: argparse.ArgumentParser) -> None:
     """Options of what draws a talking head."""
     own = parser.add_argument_group("what draws the head")
-    text = f"{GEOMETRIC}: a 3D head that wears the photo; {PUBLIC}: a public checkpoint (default: {GEOMETRIC})"
-    own.add_argument("--renderer", choices=(GEOMETRIC, PUBLIC), default=GEOMETRIC, help=text)
+    text = f"{GEOMETRIC}: a 3D head that wears the photo; {MINI}: the same head and a small network, which paints what "
+    text += f"the photo does not show; {PUBLIC}: a public checkpoint (default: {GEOMETRIC})"
+    own.add_argument("--renderer", choices=(GEOMETRIC, MINI, PUBLIC), default=GEOMETRIC, help=text)
+    text = f"with --renderer {MINI}: a file of `train volumetric` (default: the embedded one)"
+    own.add_argument("--mini", type=Path, metavar="FILE", help=text)
     text = f"with --renderer {PUBLIC}: the folder of the checkpoint's five files, .safetensors or .pth"
     own.add_argument("--checkpoint", type=Path, metavar="DIR", help=text)
     text = "let its own networks open and close these: it closes eyes whole"
@@ -80,15 +84,18 @@ def add_driving(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--relation", choices=tuple(RELATIONS), default="relative", help=f"{text} (default: relative)")
 
 
-def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
-    """The public checkpoint that the options ask for; None for the geometric renderer."""
+def renderer(arguments: argparse.Namespace) -> LivePortrait | MiniRenderer | None:
+    """The public checkpoint or the mini that the options ask for; None for the geometric renderer."""
     given = [name for name in RENDERING if getattr(arguments, name)]
     given += ["driving_multiplier"] * (arguments.driving_multiplier != 1)
-    if arguments.renderer == GEOMETRIC:
+    chosen = arguments.renderer
+    if arguments.mini and chosen != MINI:
+        raise InputError(f"--mini found with --renderer {chosen}, expected --renderer {MINI}")
+    if chosen != PUBLIC:
         if given:
             option = f"--{given[0].replace('_', '-')}"
-            raise InputError(f"{option} found with --renderer {GEOMETRIC}, expected --renderer {PUBLIC}")
-        return None
+            raise InputError(f"{option} found with --renderer {chosen}, expected --renderer {PUBLIC}")
+        return MiniRenderer(arguments.mini) if chosen == MINI else None
     if arguments.checkpoint is None:
         raise InputError(f"--renderer {PUBLIC} found without --checkpoint, expected the folder of a checkpoint with it")
     rules = Rules(
@@ -101,17 +108,17 @@ def renderer(arguments: argparse.Namespace) -> LivePortrait | None:
     return LivePortrait(arguments.checkpoint, rules, parts, *speed)
 
 
-def driven_renderer(arguments: argparse.Namespace) -> LivePortrait | None:
+def driven_renderer(arguments: argparse.Namespace) -> LivePortrait | MiniRenderer | None:
     """The same for a performance of ours, with how it drives."""
     public = renderer(arguments)
     region, relation = arguments.region, arguments.relation
-    if public:
+    if isinstance(public, LivePortrait):
         rules = replace(public.rules, region=region, relative=relation == "relative")
         return replace(public, rules=rules)
     for name, value, usual in (("region", region, REGIONS[0]), ("relation", relation, "relative")):
         if value != usual:
-            raise InputError(f"--{name} found with --renderer {GEOMETRIC}, expected --renderer {PUBLIC}")
-    return None
+            raise InputError(f"--{name} found with --renderer {arguments.renderer}, expected --renderer {PUBLIC}")
+    return public
 
 
 def emotion(arguments: argparse.Namespace) -> Emotion | None:

@@ -14,6 +14,7 @@ from ..pictar.volumetric.driving import require_moved
 from ..pipelines import motion_file
 from ..pipelines.imitation import ANCHORS, make_imitation
 from ..pipelines.live_portrait import LivePortrait
+from ..pipelines.mini import MiniRenderer
 from ..pipelines.reenactment import Reenactment, make_reenactment
 from . import options
 from .progress import ProgressBar, clock, tell_lost
@@ -81,14 +82,14 @@ def _imitation(arguments: argparse.Namespace) -> dict:
     return {"relative": relative, "region": arguments.move, "anchor": anchor, "lost": arguments.lost}
 
 
-def _check_reader(arguments: argparse.Namespace, public: LivePortrait | None) -> None:
+def _check_reader(arguments: argparse.Namespace, public: LivePortrait | MiniRenderer | None) -> None:
     """Raise InputError for options that the chosen reader has no use for, or that contradict each other."""
     require_moved(arguments.move, arguments.retarget)
     if arguments.read_by == READERS[0]:
         if arguments.anchor:
             raise InputError(f"--anchor found with --read-by {READERS[0]}, expected --read-by {READERS[1]}")
         return
-    if public is None:
+    if not isinstance(public, LivePortrait):
         raise InputError(f"--read-by {READERS[1]} found without a checkpoint, expected --renderer liveportrait with it")
     if arguments.relation == "mixed":
         found = f"--relation {arguments.relation} found with --read-by {READERS[1]}"

@@ -14,10 +14,12 @@ from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
 from ..media.footage import VIDEOS
 from ..neo2.chunk_executor import Processes
+from ..pictar.mini.face import MiniFace
 from ..pictar.volumetric.driven_face import DrivenFace
 from .footage_enrolment import enrol_footage, inspect_for_enrolment
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
 from .live_portrait import LivePortrait, PublicRenderer, enrol_public, load_public
+from .mini import MiniRenderer, drawn_by
 from .motion_file import save_motion
 from .portrait import Portrait, choose_face, open_clip, open_portrait
 from .talking_head import Avatar, Models, Settings, enrol, load_models, speak, write_video
@@ -38,11 +40,11 @@ def make_video(
     size: int | None = None,
     motion: Path | None = None,
     weights: Weights = EMBEDDED,
-    public: LivePortrait | None = None,
+    public: LivePortrait | MiniRenderer | None = None,
     progress: Progress,
 ) -> dict:
     """The person in a photo speaks a sound; returns a report of plain values. The performance goes to `motion`; a
-    `public` checkpoint may render it."""
+    `public` checkpoint or a mini may render it."""
     started = time.monotonic()
     sound = inspect_sound(audio)
     models = load_models(*weights)
@@ -65,7 +67,7 @@ def make_idle(
     size: int | None = None,
     motion: Path | None = None,
     weights: Weights = EMBEDDED,
-    public: LivePortrait | None = None,
+    public: LivePortrait | MiniRenderer | None = None,
     progress: Progress,
 ) -> dict:
     """The person in a photo waits and listens, as `perform` (`idle` or `idle_loop`) has it; returns the same report."""
@@ -139,11 +141,14 @@ def enrol_photo(
     photo: Path,
     face: int | None,
     size: int | None,
-    public: LivePortrait | None = None,
+    public: LivePortrait | MiniRenderer | None = None,
     use: str = TALKING_HEAD,
 ) -> Avatar:
     """Find the face, ask for consent to a use, lift: onto our head, or into the renderer of a public checkpoint. In the
-    place of a photo there may be a video of the person (`footage_enrolment`)."""
+    place of a photo there may be a video of the person (`footage_enrolment`). A mini draws what is on our head."""
+    if isinstance(public, MiniRenderer):
+        mini = public.load()  # which may not be there: said before any work is done
+        return drawn_by(enrol_photo(models, photo, face, size, use=use), mini)
     renderer = load_public(public) if public else None
     if photo.suffix.lower() in VIDEOS:
         return _enrol_clip(models, photo, face, size, renderer, public, use)
@@ -181,6 +186,8 @@ def describe(avatar: Avatar) -> dict:
     """Size of the frames, distance of the eyes in pixels, the share of the frame that moves, and what draws it."""
     height, width = avatar.volume.photo.shape[:2]
     drawn: dict[str, object] = {"renderer": "geometric"}
+    if isinstance(avatar.volume, MiniFace):
+        drawn = {"renderer": "mini"}
     if isinstance(avatar.volume, DrivenFace):
         drawn = {"renderer": "liveportrait", "calibrated": avatar.volume.bridge.calibrated}
     return {

@@ -40,8 +40,9 @@ from ..media.video import VideoWriter
 from ..pictar.analysis import Analyser, Face, load_analyser, person_mask
 from ..pictar.crop import Framing, square_around, whole
 from ..pictar.expression import amplify
-from ..pictar.fit import FitSettings, HeadFit, fit_head, refit_head
+from ..pictar.fit import fit_head
 from ..pictar.geometric import DRAWN, ROUGH, Volume, lift, render
+from ..pictar.mini.face import MiniFace, render_mini
 from ..pictar.volumetric.driven_face import DrivenFace, render_face
 from ..runtime.threads import one_thread
 from ..timebase import MOTION_RATE, frame_count
@@ -76,7 +77,7 @@ class Settings:
 class Avatar:
     """A portrait that may be moved, and who that is for VOCAL."""
 
-    volume: Volume | DrivenFace  # a 3D head wearing the photo; or a public renderer's (`live_portrait`)
+    volume: Volume | MiniFace | DrivenFace  # a 3D head wearing the photo; or a learned renderer's
     identity: Identity
     eye_distance: float  # pixels in the frame
     person: Tensor  # [h, w] 0..1 what of the frame is drawn as the person
@@ -99,13 +100,11 @@ def enrol(
     *,
     grant: Grant,
     person: Tensor | None = None,
-    known: HeadFit | None = None,
     progress: Progress = silent,
 ) -> Avatar:
     """Lift a portrait: the whole photo at its own size, or head and shoulders in a `size` square.
 
-    `known` is a head of this person in another picture of the same camera and size: its shape and its lens are taken
-    over. `person` [H, W] in 0..1 says which pixels of the photo are the person, and is taken as it is; without it,
+    `person` [H, W] in 0..1 says which pixels of the photo are the person, and is taken as it is; without it,
     `person_mask` tells roughly and the renderer brings that to the picture's edges.
     """
     grant.require(TALKING_HEAD)
@@ -120,7 +119,7 @@ def enrol(
         sigma=portrait.face.sigma * framing.scale[0],
     )
     progress(0, 3, None)
-    fit = _fitted(models.head, face, framing, known)
+    fit = fit_head(models.head, face.landmarks, face.sigma, tuple(framing.image.shape[:2]))
     progress(1, 3, None)
     mask = person_mask(models.analyser, framing.image, face) if person is None else _drawn(framing, person, face)
     progress(2, 3, None)
@@ -130,16 +129,6 @@ def enrol(
     progress(3, 3, None)
     eyes = face.landmarks68[36:48].unflatten(0, (2, 6)).mean(1)  # [2, 2]
     return Avatar(volume, identity, float((eyes[0] - eyes[1]).norm()), _final(mask, volume))
-
-
-def _fitted(head: HeadModel, face: Face, framing: Framing, known: HeadFit | None) -> HeadFit:
-    """The head in the frame's pixels, of a shape and before a lens that are known or not."""
-    height, width = framing.image.shape[:2]
-    if known is None:
-        return fit_head(head, face.landmarks, face.sigma, (height, width))
-    camera = known.camera
-    seen = replace(camera, focal=camera.focal * framing.scale[0], center=camera.center.new_tensor([width, height]) / 2)
-    return refit_head(head, face.landmarks, face.sigma, replace(known, camera=seen), FitSettings())
 
 
 def _drawn(framing: Framing, person: Tensor, face: Face) -> Tensor:
@@ -186,7 +175,7 @@ def generate(
 
 
 def write_video(
-    volume: Volume | DrivenFace,
+    volume: Volume | MiniFace | DrivenFace,
     motion: MotionLatents,
     output: Path,
     sound: Sound | Waveform | None,
@@ -244,7 +233,7 @@ def perform(
 
 
 def write_frames(
-    volume: Volume | DrivenFace,
+    volume: Volume | MiniFace | DrivenFace,
     motion: Iterable[Tensor],
     frames: int,
     output: Path,
@@ -262,10 +251,10 @@ def write_frames(
     volume.grant.require(use)
     ticks = TICKS if moments else 1
     vectors = (vector for piece in motion for vector in piece)
-    public = isinstance(volume, DrivenFace)  # whose networks are large enough to be worth all threads
-    drawn = render_face(volume, vectors) if public else render(volume, vectors)
+    learned = isinstance(volume, DrivenFace | MiniFace)  # whose networks are large enough to be worth all threads
+    drawn = {DrivenFace: render_face, MiniFace: render_mini}.get(type(volume), render)(volume, vectors)
     writing = VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound), ticks=ticks)
-    with nullcontext() if public else one_thread(), writing as writer:
+    with nullcontext() if learned else one_thread(), writing as writer:
         progress(0, frames, None)
         for frame in drawn:
             writer.write(frame, moments[writer.frames] if moments else None)

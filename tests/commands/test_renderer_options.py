@@ -11,9 +11,10 @@ from neo_core.data_types import InputError
 from neo_core.pictar.volumetric.checkpoints import FILES
 from neo_core.pictar.volumetric.driving import Rules
 from neo_core.pipelines.live_portrait import LivePortrait
+from neo_core.pipelines.mini import MiniRenderer
 
 
-def asked(*given: str) -> LivePortrait | None:
+def asked(*given: str) -> LivePortrait | MiniRenderer | None:
     parser = argparse.ArgumentParser()
     options.add_renderer(parser)
     options.add_driving(parser)
@@ -54,6 +55,17 @@ def test_a_public_checkpoint_and_how_it_is_driven():
         dynamic_roi=True,
         compiled=True,
     )
+
+
+def test_a_mini_of_ours_and_nothing_of_a_public_renderer_for_it():
+    assert asked("--renderer", "mini") == MiniRenderer()
+    assert asked("--renderer", "mini", "--mini", "own.safetensors") == MiniRenderer(Path("own.safetensors"))
+    with pytest.raises(InputError, match="--region found with --renderer mini, expected --renderer liveportrait"):
+        asked("--renderer", "mini", "--region", "eyes")
+    with pytest.raises(InputError, match="--no-stitching found with --renderer mini, expected --renderer liveportrait"):
+        asked("--renderer", "mini", "--no-stitching")
+    with pytest.raises(InputError, match="--mini found with --renderer geometric, expected --renderer mini"):
+        asked("--mini", "own.safetensors")
 
 
 def test_a_public_renderer_needs_its_checkpoint():

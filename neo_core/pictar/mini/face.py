@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...governance import TALKING_HEAD, Grant, while_allowed
-from ..geometric.bust import Deformation, move
+from ..geometric.bust import Bust, Deformation, move
 from ..geometric.deform import deform
 from ..geometric.lift import Volume
 from ..geometric.light import to_display
@@ -53,6 +53,10 @@ class MiniFace:
     @property
     def grant(self) -> Grant:
         return self.seat.volume.grant
+
+    @property
+    def bust(self) -> Bust:
+        return self.seat.volume.bust
 
     @property
     def reference(self) -> Tensor:
