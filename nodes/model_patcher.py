@@ -14,7 +14,13 @@ from ..neo_core.audio.loading import load_audio_encoder
 from ..neo_core.neo2.loading import load_dit, load_video_vae
 from ..neo_core.pictar.volumetric.family import Renderer
 from ..neo_core.pipelines.full_body import FullBodyModels, joined
-from ..neo_core.pipelines.live_portrait import LivePortrait, PublicRenderer, load_public, precision_on
+from ..neo_core.pipelines.live_portrait import (
+    LivePortrait,
+    PublicRenderer,
+    has_tensor_cores,
+    load_public,
+    precision_on,
+)
 from ..neo_core.pipelines.talking_head import Models, load_models
 from ..neo_core.vocal.loading import load_vocal
 from .folders import FileState
@@ -113,7 +119,7 @@ def host_renderer(files: FileState, choice: LivePortrait) -> HostedRenderer:
     public = _renderers.get(chosen)
     if public is None:
         waiting = dataclasses.replace(choice, precision=precision, compiled=False)  # where it runs: `_compile`
-        public = load_public(waiting, "cpu", tensor_cores=device.type == "cuda")
+        public = load_public(waiting, "cpu", tensor_cores=has_tensor_cores(device))
         _renderers[chosen] = public
     return HostedRenderer(public, choice, (_handle(public.renderer),))
 

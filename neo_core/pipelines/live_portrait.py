@@ -82,6 +82,11 @@ def load_public(
     return PublicRenderer(renderer, learnt or slider_bridge())
 
 
+def has_tensor_cores(device: torch.device) -> bool:
+    """Whether a checkpoint that is to compute there wants to be laid out for them."""
+    return device.type == "cuda"
+
+
 def precision_on(device: torch.device, choice: LivePortrait) -> str:
     """In which numbers a checkpoint is to compute there. Raises InputError for such as a CPU is not made for."""
     gpu = device.type == "cuda"
