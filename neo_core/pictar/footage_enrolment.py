@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..geometry.camera import rotation_angles
 from ..geometry.head_model import HeadModel, shape, vertex_normals
-from ..motion_space import EXPRESSION, GAZE, REGIONS, SIZE
+from ..motion_space import EXPRESSION, GAZE, INDEX, REGIONS, SIZE
 from .analysis import Face
 from .expression import lip_gap
 from .fit import HeadFit
@@ -36,6 +36,8 @@ SIDES = 4  # frames beside the base, at most
 SHOWN = (0.25, 0.65)  # cosine to the lens at which a frame begins to show skin, and shows it well
 GAIN = 0.004  # of the head's skin that another side must add
 PARTED = 0.25  # head units between the lips from which teeth may show
+RAISED = [INDEX[f"{name}_{side}"] for name in ("mouthSmile", "mouthUpperUp") for side in "LR"]  # lips, off teeth
+OPENED = 0.3  # mean of these that an open mouth without them is worth
 MOUTHS = 4  # frames with an open mouth that are looked into
 
 
@@ -124,10 +126,12 @@ def _sides(model: HeadModel, looks: Sequence[Look], base: Look) -> tuple[Look, .
 
 
 def _mouths(looks: Sequence[Look]) -> tuple[Look, ...]:
-    """Frames with open mouths: wide open, or smiling, from the front and sharp, each from another moment."""
-    gaps = lip_gap(_motions(looks)).clamp(min=0)  # [T, P]
+    """Frames with open mouths, before all such with raised lips: from the front, sharp, each from another moment."""
+    motion = _motions(looks)
+    gaps = lip_gap(motion).clamp(min=0)  # [T, P]
+    raised = OPENED + motion[:, RAISED].mean(1)
     turned = torch.stack([rotation_angles(look.fit.camera.rotation)[:2] for look in looks])
-    worth = gaps.mean(1) * _bell(turned, 2 * ASIDE) * sharp(looks)
+    worth = gaps.mean(1) * raised * _bell(turned, 2 * ASIDE) * sharp(looks)
     found: list[Look] = []
     near = max(1, len(looks) // (3 * MOUTHS))
     while len(found) < MOUTHS and float(worth.max()) > 0:

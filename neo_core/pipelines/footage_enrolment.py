@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data_types import Identity, InputError, Progress, silent
+from ..data_types import InputError, Progress, silent
 from ..governance import TALKING_HEAD, Grant
 from ..media.footage import Footage, inspect_footage
 from ..media.video import read_frames
@@ -126,9 +126,9 @@ def enrol_footage(
     if public is not None:
         avatar = enrol_public(models, public, lifted, size, choice, grant=allowed)
     else:
-        avatar = enrol(models, lifted, size, grant=allowed, known=base.fit)
+        avatar = enrol(models, lifted, size, grant=allowed)  # a head fitted to all frames fits this one less well
         avatar = replace(avatar, volume=_widened(models, avatar.volume, chosen, pictures, grants))
-    identity = Identity(base.fit.identity, habits.style, avatar.identity.reference)
+    identity = replace(avatar.identity, style=habits.style)
     progress(total, total, None)
     enrolment = Enrolment(replace(avatar, identity=identity), chosen, total, len(seen), habits.read)
     return replace(enrolment, avatar=replace(enrolment.avatar, noticed=enrolment.told(footage)))

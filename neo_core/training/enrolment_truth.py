@@ -23,7 +23,7 @@ from ..geometry.head_model import load_head_model
 from ..motion_space import EXPRESSION, GAZE, INDEX, POSE
 from ..pictar.analysis import Analyser, load_analyser, person_mask
 from ..pictar.crop import whole
-from ..pictar.fit import FitSettings, fit_head, refit_head
+from ..pictar.fit import fit_head
 from ..pictar.footage_enrolment import Chosen, Look, choose_frames, sharpness
 from ..pictar.geometric import Picture, Volume, deform, fused, lift, translate
 from ..pictar.head_track import followed, heads
@@ -128,9 +128,8 @@ def enrolled(analyser: Analyser, filmed: Filmed) -> tuple[Volume, Volume, Chosen
     chosen = choose_frames(model, looks)
     base, photo = chosen.base, photos[chosen.base.number]
     grant, mask = synthetic_grant(photo, base.face.landmarks68), person_mask(analyser, photo, base.face)
-    alone = fit_head(model, base.face.landmarks, base.face.sigma, size)
-    known = refit_head(model, base.face.landmarks, base.face.sigma, base.fit, FitSettings())
-    one, several = (lift(whole(photo), fit, mask, grant=grant, model=model) for fit in (alone, known))
+    fit = fit_head(model, base.face.landmarks, base.face.sigma, size)
+    one = lift(whole(photo), fit, mask, grant=grant, model=model)
 
     @cache
     def picture(number: int) -> Picture:
@@ -139,7 +138,7 @@ def enrolled(analyser: Analyser, filmed: Filmed) -> tuple[Volume, Volume, Chosen
         return Picture(own, shown.fit, mask, synthetic_grant(own, shown.face.landmarks68))
 
     sides, mouths = ([picture(item.number) for item in some] for some in (chosen.sides, chosen.mouths))
-    return one, fused(several, sides, mouths), chosen
+    return one, fused(one, sides, mouths), chosen
 
 
 def asked_of(volume: Volume, base: Tensor, wanted: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from neo_core.data_types import InputError
+from neo_core.data_types import Identity, InputError
 from neo_core.governance import ConsentRequired
 from neo_core.media.footage import Footage
 from neo_core.media.video import VideoWriter
@@ -16,6 +16,7 @@ from neo_core.pictar.fit import fit_head
 from neo_core.pictar.head_track import Head
 from neo_core.pipelines import footage_enrolment
 from neo_core.pipelines.footage_enrolment import enrol_footage, inspect_for_enrolment
+from neo_core.pipelines.talking_head import Avatar
 from neo_core.vocal.habits import STYLE_NAMES
 
 FOOTAGE = Footage(Path("clip.mp4"), (128, 128), 8, Fraction(2), Fraction(0))  # 4 s, few frames
@@ -27,7 +28,7 @@ def film(monkeypatch, models, portrait, grant_for):
     show the face, and the lids close in some."""
     fit = fit_head(models.head, portrait.face.landmarks, None, (128, 128))
 
-    def enrol(others=None, unseen=(), blinks=()):
+    def enrol(others=None, unseen=(), blinks=(), **renderer):
         frames = [(others or {}).get(k, portrait.photo) for k in range(FOOTAGE.frames)]
         monkeypatch.setattr(
             footage_enrolment, "read_frames", lambda _: ((Fraction(k, 2), f) for k, f in enumerate(frames))
@@ -50,7 +51,7 @@ def film(monkeypatch, models, portrait, grant_for):
         first = next(k for k in range(FOOTAGE.frames) if k not in unseen)
         seen = replace(portrait, photo=frames[first])
         grant = grant_for(seen.photo, portrait.face.landmarks68)
-        return enrol_footage(models, FOOTAGE, seen, None, lambda faces: faces[0], grant=grant)
+        return enrol_footage(models, FOOTAGE, seen, None, lambda faces: faces[0], grant=grant, **renderer)
 
     return enrol
 
@@ -64,6 +65,18 @@ def test_the_avatar_is_the_best_frame_with_the_habits_of_the_footage(film, portr
     assert told["footage_seconds"] == 4.0
     assert told["portrait_at"] == enrolment.chosen.base.number / 2
     assert told["habits"].keys() == enrolment.habits.keys()
+
+
+def test_a_public_renderer_gets_the_best_frame_alone(film, monkeypatch):
+    def lifted(_models, public, base, _size, choice, *, grant):
+        grant.require_portrait(base.photo, base.face.landmarks68)
+        return Avatar((public, choice), Identity(torch.zeros(60), torch.zeros(16), torch.ones(63)), 9.0, None)
+
+    monkeypatch.setattr(footage_enrolment, "enrol_public", lifted)
+    avatar = film(blinks=(2, 5), public="networks", choice="choice").avatar
+    assert avatar.volume == ("networks", "choice")
+    assert avatar.identity.reference.sum() == 63
+    assert avatar.identity.style.any()
 
 
 def test_what_is_cut_in_is_not_enrolled_from(film, portrait):

@@ -35,7 +35,7 @@ FEW = 15  # vertices that are worth a view
 FRONT = 0.5  # cosine to the lens of that skin
 LEAST = 0.3  # square head units of teeth that tell their colour ...
 WHOLE = 3.0  # ... and of a row that is shown: beside a few pixels of real teeth, paint looks like a patch
-BELIEF = 0.5  # power of how bright they are: they lay in the shade of other lips
+BELIEF = 0.5  # power of how bright they are: even the brightest may have lain in shade
 BRIGHT = (0.25, 0.45)  # of the light of white, from which teeth may be that: hardly, well
 RED = (0.35, 0.15)  # logarithm of red over green, beside white: lips and tongue, teeth
 GAPS = 0.12  # head units of blur that closes the dark between teeth
@@ -146,8 +146,8 @@ def _with_teeth(mouth: Mouth, own: _Stance, opened: list[_Stance]) -> Mouth:
     area = [other.seen.sum((1, 2)) / float(stance.start.unit) ** 2 for other, _, stance in looked]  # [2] each
     order = [k for k in sorted(range(len(looked)), key=lambda k: -float(area[k].sum())) if area[k].sum() > LEAST]
     if order:
-        other, white, _ = looked[order[0]]
-        tint = other.white / white.clamp(min=0.02)
+        tints = [looked[k][0].white / looked[k][1].clamp(min=0.02) for k in order]
+        tint = max(tints, key=luma)  # shade makes teeth darker than they are, nothing makes them brighter
         mouth = replace(mouth, white=mouth.white * tint * luma(tint) ** (BELIEF - 1))
     teeth, best = [], torch.full((2,), WHOLE)
     for k in order:
