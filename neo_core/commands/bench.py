@@ -33,6 +33,7 @@ from ..neo2.loading import load_video_vae
 from ..pictar.volumetric.family import FAMILY
 from ..training import (
     emotion_exam,
+    enrolment_truth,
     full_body_exam,
     guidance_sweep,
     identity_truth,
@@ -142,6 +143,7 @@ def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str
         "published": lambda: pictar_parity.beside_the_published(public),
         "cpu": lambda: pictar_speed.on_cpu(public, notes),
         "cuda": lambda: pictar_speed.on_cuda(public, notes),
+        "enrolment": lambda: enrolment_truth.bench(notes),
         "roi": lambda: pictar_roi.savings(public, notes),
         "roi-pictures": lambda: pictar_roi.on_trained(arguments.checkpoint, notes),
     }
