@@ -24,7 +24,6 @@ from .progress import ProgressBar, clock
 
 DEFAULTS, NEO_2_DEFAULTS = Settings(), FullBodySettings(scale=4)
 TALKING_HEAD, NEO_2 = "neo-1.5", "neo2"
-PHOTO = "a picture with one face (or --face K), or a video of one person, 3.5 s or longer"
 OWN = {  # options that only one of the models has
     TALKING_HEAD: (
         *("idle", "loop", "size", "emotion", "emotion_strength", "amplitude", "audio_encoder", "vocal", "save_motion"),
@@ -39,7 +38,7 @@ STEERING = {"audio": "the voice", "identity": "the person", "reference": "the ph
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help=PHOTO)
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=options.PERSON)
     parser.add_argument("audio", type=Path, metavar="AUDIO", nargs="?", help="any sound, or a video with sound")
     parser.add_argument("--idle", type=float, metavar="SECONDS", help="no sound: breathe, blink and look for so long")
     parser.add_argument("--loop", action="store_true", help="with --idle: end where it began")

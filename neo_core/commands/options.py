@@ -16,6 +16,7 @@ from ..pipelines.mini import MiniRenderer
 from ..timebase import parse_fps
 from ..vocal.sampler import LARGEST_SEED
 
+PERSON = "a picture with one face (or --face K), or a video of one person, 3.5 s or longer"
 MIN_SIZE, MAX_SIZE = 64, 4096
 MAX_PROCESSES = 64
 MOST_DRIVING = 3  # multiplier

@@ -25,7 +25,7 @@ READERS = ("analysis", "checkpoint")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("driving", type=Path, metavar="DRIVING_VIDEO", help="a video with one face (or --driving-face)")
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="a picture with one face (or --face K)")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=options.PERSON)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_size(parser)
     text = "which face of the video, when it shows several: as `inspect` counts them in its first frame with a face"

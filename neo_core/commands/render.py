@@ -15,7 +15,7 @@ from .progress import ProgressBar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=options.PERSON)
     parser.add_argument(
         "--motion", type=Path, required=True, metavar="M.safetensors", help="motion [T, 63] and its fps"
     )
