@@ -28,6 +28,7 @@ COMMANDS = {
     "consent": "add, list, revoke and verify consent records",
     "download": "fetch a public speech encoder",
     "calibrate": "learn how a LivePortrait checkpoint answers to our motion",
+    "compare": "compare the mini with the geometric renderer, measured and side by side",
     "factory": "make synthetic training data",
     "train": "train one of the shipped networks",
     "bench": "measure and compare with the bars",
