@@ -33,10 +33,10 @@ WHOLE = Reenactment()
 
 
 @pytest.fixture
-def star(models, portrait, grant_for) -> talking_head.Avatar:
+def star(enrolled, portrait, grant_for) -> talking_head.Avatar:
     """The portrait, allowed to be re-enacted."""
     grant = grant_for(portrait.photo, portrait.face.landmarks68, "reenactment")
-    return talking_head.enrol(models, portrait, None, grant=grant)
+    return replace(enrolled, volume=replace(enrolled.volume, grant=grant))
 
 
 @pytest.fixture
