@@ -54,11 +54,11 @@ train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 15)" --s
 factory generations --assets "$assets" --out "$data/generations" --minutes "$(minutes 5)" --seed 0
 train age --frames "$data/generations" --minutes "$(minutes 0.3)" --seed 0
 
-factory films --assets "$assets" --performances "$data/performances" --out "$data/films" --minutes "$(minutes 50)" --seed 1
+factory films --assets "$assets" --performances "$data/performances" --out "$data/films" --minutes "$(minutes 150)" --seed 1
 factory films --assets "$assets" --performances "$data/performances" --out "$data/films_exam" --minutes "$(minutes 12)" --seed 3 \
   --held-out
 train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 --device "$device"
-train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 100)" --seed 0 --device "$device"
+train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 150)" --seed 0 --device "$device"
 train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 150)" \
   --seed 0 --device "$device"
 
