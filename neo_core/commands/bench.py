@@ -22,7 +22,7 @@ from ..evaluation import (
     video_vae_speed,
     vocal_speed,
 )
-from ..evaluation.bench import CouldNotRun, Measurement, Row, judge, load_bars, run
+from ..evaluation.bench import CouldNotRun, Measured, Measurement, Row, judge, load_bars, run
 from ..evaluation.comfyui_host import Checkout
 from ..evaluation.full_body_actor import shipped
 from ..evaluation.latent_fusion import fusion_figures
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reader", type=Path, metavar="FILE", help="made by `train mouth-reader` (bench neo2)")
     parser.add_argument("--dit", type=Path, metavar="FILE", help="another DiT than the embedded one (bench neo2)")
     parser.add_argument("--vae", type=Path, metavar="FILE", help="another video autoencoder likewise (bench neo2)")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="a trained public renderer (bench pictar)")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="a trained volumetric renderer (bench pictar)")
     parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a ComfyUI checkout (bench comfyui)")
     parser.add_argument("--python", default="python3", help="the interpreter with ComfyUI's requirements")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
@@ -133,18 +133,18 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
     return values, "".join(said)
 
 
-def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str, float], str]:
+def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str, Measured], str]:
     """The values of the bars; and what was noted beside them, which has none."""
     notes: dict[str, float] = {}
     public = FAMILY["liveportrait"]
     parts = {
-        "multiplications": lambda: pictar_speed.fewer_multiplications(public),
+        "multiplications": lambda: pictar_speed.fewer_multiplications(public, notes),
         "formulas": lambda: pictar_parity.beside_the_formulas(public),
         "published": lambda: pictar_parity.beside_the_published(public),
         "cpu": lambda: pictar_speed.on_cpu(public, notes),
         "cuda": lambda: pictar_speed.on_cuda(public, notes),
         "enrolment": lambda: enrolment_truth.bench(notes),
-        "roi": lambda: pictar_roi.savings(public, notes),
+        "roi": lambda: pictar_roi.savings(notes),
         "roi-pictures": lambda: pictar_roi.on_trained(arguments.checkpoint, notes),
     }
     values = run(chosen(parts, arguments.only))

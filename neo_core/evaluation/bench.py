@@ -17,7 +17,17 @@ else:
 BARS = Path(__file__).parents[2] / "docs" / "bars.toml"
 log = logging.getLogger(__name__)
 
-Measurement = Callable[[], Mapping[str, float]]
+
+@dataclass(frozen=True)
+class Figure:
+    """A value that depends on what was judged, and what that was."""
+
+    value: float
+    of: str
+
+
+Measured = float | Figure
+Measurement = Callable[[], Mapping[str, Measured]]
 
 
 class CouldNotRun(RuntimeError):
@@ -46,7 +56,7 @@ def load_bars(name: str, path: Path = BARS) -> list[dict]:
     return bars[name]
 
 
-def judge(bars: list[dict], values: Mapping[str, float]) -> list[Row]:
+def judge(bars: list[dict], values: Mapping[str, Measured]) -> list[Row]:
     """One row per bar; a bar without a value is missed."""
     unknown = values.keys() - {bar["name"] for bar in bars}
     if unknown:
@@ -54,9 +64,9 @@ def judge(bars: list[dict], values: Mapping[str, float]) -> list[Row]:
     return [_row(bar, values.get(bar["name"])) for bar in bars]
 
 
-def run(measurements: Mapping[str, Measurement]) -> dict[str, float]:
+def run(measurements: Mapping[str, Measurement]) -> dict[str, Measured]:
     """All values; a part that cannot run leaves its rows empty and says why."""
-    values: dict[str, float] = {}
+    values: dict[str, Measured] = {}
     for name, measure in measurements.items():
         try:
             values |= measure()
@@ -65,8 +75,11 @@ def run(measurements: Mapping[str, Measurement]) -> dict[str, float]:
     return values
 
 
-def _row(bar: dict, value: float | None) -> Row:
-    low, high = bar.get("at_least"), bar.get("at_most")
-    text = f"{low} to {high}" if None not in (low, high) else f"≥ {low}" if low is not None else f"≤ {high}"
+def _row(bar: dict, found: Measured | None) -> Row:
+    value, of = (found.value, f", {found.of}") if isinstance(found, Figure) else (found, "")
+    low, high, below = (bar.get(bound) for bound in ("at_least", "at_most", "below"))
+    bounds = ((low, f"≥ {low}"), (high, f"≤ {high}"), (below, f"< {below}"))
+    text = f"{low} to {high}" if None not in (low, high) else next(text for bound, text in bounds if bound is not None)
     met = value is not None and (low is None or value >= low) and (high is None or value <= high)
-    return Row(bar["name"], None if value is None else float(value), bar["unit"], text, met)
+    met = met and (below is None or value < below)
+    return Row(bar["name"] + of, None if value is None else float(value), bar["unit"], text, met)

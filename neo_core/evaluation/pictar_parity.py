@@ -18,7 +18,8 @@ from ..pictar.volumetric.keypoints import FaceMotion, place
 from ..runtime.threads import one_thread
 from ..weights import safetensors_io
 from .bench import CouldNotRun
-from .pictar_speed import PLAIN, SEED, load_oracle, portrait
+from .pictar_performance import SEED
+from .pictar_speed import PLAIN, load_oracle, portrait
 from .random_liveportrait import random_tensors
 
 PUBLISHED = PLAIN / "published_full.safetensors"

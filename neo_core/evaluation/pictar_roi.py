@@ -1,16 +1,17 @@
 """What dynamic regions of interest save, and what can be seen of them: VOCAL speaks through the volumetric renderer.
 
 The bundled portrait performs the bundled speech once with whole frames and once with windows between keyframes.
-Multiplications are counted, not timed, and say the same on every machine. What the pictures are worth can only be
-judged with trained weights: random ones move everything with everything, so theirs are noted and judge nothing.
+Multiplications are counted, not timed, and say the same on every machine. Where the windows lie follows the keypoints
+that a renderer reads of the portrait; those of random weights lie elsewhere than trained ones. What the pictures are
+worth can only be judged with trained weights: random ones move everything with everything, so theirs are noted and
+judge nothing.
 """
 
 import math
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -18,27 +19,23 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..governance import TALKING_HEAD, authorise, fingerprint
-from ..media.audio import read_waveform
-from ..pictar.volumetric.checkpoints import FILES, build_renderer
+from ..pictar.volumetric.checkpoints import making
 from ..pictar.volumetric.dynamic_roi import Focus, Interval, draw, plan
-from ..pictar.volumetric.family import Renderer, RendererConfig
+from ..pictar.volumetric.family import FAMILY, Renderer, RendererConfig, member
 from ..pictar.volumetric.lift import Volume
-from ..pictar.volumetric.motion_bridge import slider_bridge
 from ..pictar.volumetric.settling import settle
 from ..pictar.volumetric.translate import drawing
 from ..pictar.volumetric.window_decoder import Size, cut, decode_whole, decode_window
-from ..pipelines.live_portrait import LivePortrait, PublicRenderer, enrol_public, load_public
-from ..pipelines.portrait import open_portrait
-from ..pipelines.talking_head import Settings, load_models, perform
+from ..pipelines.live_portrait import LivePortrait, PublicRenderer, load_public
 from ..runtime.threads import one_thread
-from .bench import CouldNotRun
-from .random_liveportrait import random_tensors
+from ..runtime.timing import medians
+from .bench import CouldNotRun, Figure
+from .pictar_performance import performed, random_renderer
 
-SAMPLES = Path(__file__).parents[1] / "samples"
-SEED = 1
-FRAMES = 100  # of the performance, of which multiplications are counted
-DRAWN = 17  # of them, from the middle on: two intervals of keyframes
+FRAMES = 100  # of the performance
+TIMED = 9  # of them, from the middle on: two keyframes and what is between
+ROUNDS = 3
+DRAWN = "mini"  # of the family, whose random pictures are noted: they are drawn in a minute
 TRAINED = "no trained mini renderer exists yet; expected --checkpoint with trained weights in the public layout"
 
 
@@ -57,70 +54,81 @@ class Seen:
     psnr: float  # dB of all windows against the whole decode
     least: float  # dB of the window that is worst
     whole: float  # dB of whole frames between keyframes
-    change: float  # how much larger changes to keyframes are than those to other frames, over the same without a focus
-    sharpness: float  # the same of fine detail
+    change: float  # the worst change to or from a keyframe over others, each over the same without a focus
+    sharpness: float  # by how much fine detail changes from a keyframe to the frames beside it, likewise
 
 
-def savings(config: RendererConfig, notes: dict[str, float]) -> dict[str, float]:
-    """The rows that weights have no part in, and notes on pictures of random weights."""
-    track = perform_on(PublicRenderer(random_renderer(config), slider_bridge()))
-    focus = Focus()
-    intervals = list(plan(track.volume, track.keypoints, focus))
-    some = Track(track.volume, track.keypoints[FRAMES // 2 :][:DRAWN])
-    pictures, speed = both(some, focus)
-    seen = compare(some, focus, *pictures)
-    notes |= {f"random weights: {name}": value for name, value in vars(seen).items()}
-    notes["share of frames that are keyframes"] = len(intervals) / len(track.keypoints)
-    return {
-        "multiplications, whole frames over dynamic ROI": len(track.keypoints) / work(config, intervals, focus),
-        "speed of dynamic ROI, CPU": speed,
-        "dynamic ROI switched off, difference": switched_off(some),
-    }
+def savings(notes: dict[str, float]) -> dict[str, Figure]:
+    """The rows of every member of the family with random weights; in `notes`, what pictures of random weights are."""
+    rows: dict[str, Figure] = {}
+    for name, config in FAMILY.items():
+        track, focus = track_of(random_renderer(config)), Focus()
+        intervals = list(plan(track.volume, track.keypoints, focus))
+        notes[f"{name}: share of frames that are keyframes"] = len(intervals) / len(track.keypoints)
+        sizes = {window.size for interval in intervals for window in interval.windows}
+        costs = multiplications(config, sizes, focus.halo)
+        notes |= {f"{name}: thousand millions of multiplications, {of}": x / 1e9 for of, x in costs.said.items()}
+        if name == DRAWN:
+            seen = compare(track, focus, *pictures(track, focus))
+            notes |= {f"{name}, random weights: {figure}": value for figure, value in vars(seen).items()}
+        found = {
+            "multiplications, whole frames over dynamic ROI": len(track.keypoints) / work(costs, intervals),
+            "speed of dynamic ROI, CPU": speed(track, focus),
+            "dynamic ROI switched off, difference": switched_off(track),
+        }
+        rows |= {f"{row}, {name}": Figure(value, "random weights") for row, value in found.items()}
+    return rows
 
 
-def on_trained(checkpoint: Path | None, notes: dict[str, float]) -> dict[str, float]:
-    """The rows on pictures. Raises CouldNotRun without trained weights."""
+def on_trained(checkpoint: Path | None, notes: dict[str, float]) -> dict[str, Figure]:
+    """The rows on pictures, which say what was judged. Raises CouldNotRun without trained weights."""
     if checkpoint is None:
         raise CouldNotRun(TRAINED)
-    track = perform_on(load_public(LivePortrait(checkpoint)))
-    some = Track(track.volume, track.keypoints[FRAMES // 2 :][:DRAWN])
-    seen = compare(some, Focus(), *both(some, Focus())[0])
-    notes |= {f"trained weights: {name}": value for name, value in vars(seen).items()}
-    return {"ROI PSNR": seen.psnr, "pulse at keyframes": max(seen.change, seen.sharpness, 1 / seen.sharpness)}
+    public = load_public(LivePortrait(checkpoint))
+    weights = f"{member(public.renderer.config)}, {making(checkpoint)} weights"
+    if making(checkpoint) == "random":
+        raise CouldNotRun(f"{checkpoint} holds {weights}; expected trained ones")
+    track = track_of(public)
+    seen = compare(track, Focus(), *pictures(track, Focus()))
+    notes |= {f"{weights}: {name}": value for name, value in vars(seen).items()}
+    pulse = float(torch.tensor([seen.change, seen.sharpness]).max())  # of a number and none: none
+    return {"ROI PSNR": Figure(seen.psnr, weights), "pulse at keyframes": Figure(pulse, weights)}
 
 
-def random_renderer(config: RendererConfig) -> Renderer:
-    return build_renderer(config, random_tensors(config, SEED), FILES).ready()
-
-
-def perform_on(public: PublicRenderer) -> Track:
+def track_of(public: PublicRenderer) -> Track:
     """The bundled speech, performed by VOCAL for the bundled portrait."""
-    models, path = load_models(), SAMPLES / "portrait.jpg"
-    portrait = open_portrait(models.analyser, path)
-    grant = authorise(fingerprint(portrait.photo, portrait.face.landmarks68), TALKING_HEAD, source=str(path))
-    avatar = enrol_public(models, public, portrait, None, LivePortrait(Path()), grant=grant)
-    pieces = perform(models, read_waveform(SAMPLES / "speech.flac"), avatar.identity, Settings())
-    motion = torch.stack(list(islice((vector for piece in pieces for vector in piece), FRAMES)))
-    return Track(avatar.volume.volume, avatar.volume.keypoints(motion))
+    face, motion = performed(public, FRAMES)
+    return Track(face.volume, face.keypoints(motion))
 
 
 # --- work -------------------------------------------------------------------------------------------------------------
 
 
-def work(config: RendererConfig, intervals: Sequence[Interval], focus: Focus) -> float:
+@dataclass(frozen=True)
+class Costs:
+    """Multiplications of a whole frame, of its warping alone, and of windows by their size."""
+
+    whole: float
+    warping: float
+    windows: dict[Size, float]
+
+    @property
+    def said(self) -> dict[str, float]:
+        windows = {f"window of {h} x {w} cells": count for (h, w), count in sorted(self.windows.items())}
+        return {"whole frame": self.whole, "its warping": self.warping, **windows}
+
+
+def work(costs: Costs, intervals: Sequence[Interval]) -> float:
     """Multiplications of all intervals, in whole frames."""
-    sizes = {window.size for interval in intervals for window in interval.windows}
-    whole, warping, windows = multiplications(config, sizes, focus.halo)
     total = 0.0
     for interval in intervals:
-        count = len(interval.between)
-        between = whole if interval.whole else warping + sum(windows[window.size] for window in interval.windows)
-        total += whole + count * between
-    return total / whole
+        windows = costs.warping + sum(costs.windows[window.size] for window in interval.windows)
+        total += costs.whole + len(interval.between) * (costs.whole if interval.whole else windows)
+    return total / costs.whole
 
 
-def multiplications(config: RendererConfig, sizes: set[Size], halo: int) -> tuple[float, float, dict[Size, float]]:
-    """Of a whole frame, of its warping alone, and of windows of these sizes. Nothing is computed."""
+def multiplications(config: RendererConfig, sizes: set[Size], halo: int) -> Costs:
+    """Of one renderer. Nothing is computed."""
     shape = (1, config.warping.channels, config.warping.depth, config.appearance.grid, config.appearance.grid)
     with torch.device("meta"), torch.no_grad():
         renderer = settle(Renderer(config))
@@ -137,21 +145,27 @@ def multiplications(config: RendererConfig, sizes: set[Size], halo: int) -> tupl
                 decode_window(renderer.generator, features, given, corner, size, halo)
             windows[size] = window.get_total_flops() / 2
     warp = warping.get_total_flops() / 2
-    return warp + generator.get_total_flops() / 2, warp, windows
+    return Costs(warp + generator.get_total_flops() / 2, warp, windows)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
+@torch.no_grad()
+def pictures(track: Track, focus: Focus) -> tuple[list[Tensor], list[Tensor]]:
+    """Pictures [3, S, S] of whole decodes and with a focus."""
+    full = [picture.clone() for picture in map(drawing(track.volume, torch.clone), track.keypoints)]
+    return full, list(draw(track.volume, track.keypoints, focus, torch.clone))
+
+
 @one_thread()
 @torch.no_grad()
-def both(track: Track, focus: Focus) -> tuple[tuple[list[Tensor], list[Tensor]], float]:
-    """Pictures [3, S, S] of whole decodes and with a focus, and how many times as fast the second is."""
-    begun = time.process_time()
-    full = [picture.clone() for picture in map(drawing(track.volume, torch.clone), track.keypoints)]
-    between = time.process_time()
-    ours = list(draw(track.volume, track.keypoints, focus, torch.clone))
-    return (full, ours), (between - begun) / (time.process_time() - between)
+def speed(track: Track, focus: Focus) -> float:
+    """How many times as fast frames come with a focus as whole ones."""
+    some, whole = track.keypoints[len(track.keypoints) // 2 :][:TIMED], drawing(track.volume, torch.clone)
+    runs = (lambda: [whole(x) for x in some], lambda: list(draw(track.volume, some, focus, torch.clone)))
+    full, ours = medians(runs, ROUNDS)
+    return full / ours
 
 
 def switched_off(track: Track) -> float:
@@ -168,24 +182,29 @@ def compare(track: Track, focus: Focus, full: list[Tensor], ours: list[Tensor]) 
     inside, frames, keys, at = [], [], [], 0
     for interval in plan(track.volume, track.keypoints, focus):
         for _ in interval.between:
-            frames.append(_error(ours[at], full[at]))
-            for window in interval.windows:
-                pixels = full[at].shape[-1] // track.volume.source.volume.shape[-1]
-                corner = torch.tensor(window.corner, device=full[at].device)
-                inside.append(_error(*(cut(x[at], corner, window.size, pixels) for x in (ours, full))))
+            if not interval.whole:
+                frames.append(_error(ours[at], full[at]))
+                inside += [_error(*pair) for pair in _inside(interval, ours[at], full[at], track.volume)]
             at += 1
         keys.append(at)
         at += 1
     if not inside:
         raise CouldNotRun(f"{len(full)} frames have no windows; expected a longer track")
-    pairs = [(_changes(ours), _changes(full)), ([_detail(x) for x in ours], [_detail(x) for x in full])]
     return Seen(
         _decibel(statistics.fmean(inside)),
         _decibel(max(inside)),
         _decibel(statistics.fmean(frames)),
-        _pulse(*pairs[0], {k - 1 for k in keys[1:]}),
-        _pulse(*pairs[1], set(keys)),
+        _pulse(_changes(ours), _changes(full), set(keys)),
+        _flicker([_detail(x) for x in ours], [_detail(x) for x in full], set(keys)),
     )
+
+
+def _inside(interval: Interval, ours: Tensor, full: Tensor, volume: Volume) -> list[tuple[Tensor, Tensor]]:
+    """The windows of both pictures."""
+    pixels = full.shape[-1] // volume.source.volume.shape[-1]
+    corners = [torch.tensor(window.corner, device=full.device) for window in interval.windows]
+    pairs = zip(corners, (window.size for window in interval.windows), strict=True)
+    return [tuple(cut(x, corner, size, pixels) for x in (ours, full)) for corner, size in pairs]
 
 
 def _error(found: Tensor, expected: Tensor) -> float:
@@ -207,9 +226,18 @@ def _detail(picture: Tensor) -> float:
 
 
 def _pulse(ours: list[float], full: list[float], keys: set[int]) -> float:
-    """How much larger values are at keyframes than elsewhere, beside the same without a focus."""
-    at, elsewhere = (
-        sum(ours[k] for k in chosen) / max(sum(full[k] for k in chosen), 1e-9)
-        for chosen in (keys, set(range(len(full))) - keys)
-    )
-    return at / max(elsewhere, 1e-9)
+    """How much larger the worst change to or from a keyframe is than changes between other frames are in the middle;
+    all of them as multiples of what they are without a focus. Raises CouldNotRun without other frames."""
+    ratio = [one / max(other, 1e-9) for one, other in zip(ours, full, strict=True)]
+    near = {k for key in keys for k in (key - 1, key) if 0 <= k < len(ratio)}  # change k is that from frame k to k + 1
+    others = [x for k, x in enumerate(ratio) if k not in near]
+    if not others:
+        raise CouldNotRun(f"of {len(full) + 1} frames no two beside each other are no keyframes; expected some")
+    return max(ratio[k] for k in near) / max(statistics.median(others), 1e-9)
+
+
+def _flicker(ours: list[float], full: list[float], keys: set[int]) -> float:
+    """The largest factor between a value at a keyframe and one beside it, both over what they are without a focus."""
+    ratio = [one / max(other, 1e-9) for one, other in zip(ours, full, strict=True)]
+    pairs = [(ratio[key], ratio[k]) for key in keys for k in (key - 1, key + 1) if 0 <= k < len(ratio)]
+    return max(max(a, b) / max(min(a, b), 1e-9) for a, b in pairs)

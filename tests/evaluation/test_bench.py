@@ -3,7 +3,7 @@ import math
 import pytest
 
 from neo_core.data_types import InputError
-from neo_core.evaluation.bench import BARS, CouldNotRun, judge, load_bars, run
+from neo_core.evaluation.bench import BARS, CouldNotRun, Figure, judge, load_bars, run
 
 
 def bars(**bounds):
@@ -21,10 +21,21 @@ def bars(**bounds):
         ({"at_least": 1, "at_most": 3}, 0.9, False),
         ({"at_least": 1, "at_most": 3}, 1, True),
         ({"at_least": 1, "at_most": 3}, 3.1, False),
+        ({"below": 2}, 1.99, True),
+        ({"below": 2}, 2, False),
+        ({"at_most": 2}, math.nan, False),
+        ({"at_least": 2}, math.nan, False),
+        ({"below": 2}, math.nan, False),
     ],
 )
 def test_a_row_is_met_up_to_its_bar(bounds, value, ok):
     assert judge(bars(**bounds), {"a": value})[0].ok is ok
+
+
+def test_a_row_says_what_was_judged():
+    (row,) = judge(bars(at_most=2), {"a": Figure(1.5, "mini, trained weights")})
+    assert (row.name, row.value, row.ok) == ("a, mini, trained weights", 1.5, True)
+    assert judge(bars(below=2), {})[0].bar == "< 2"
 
 
 def test_a_row_without_a_value_is_missed():
@@ -60,7 +71,7 @@ def test_every_bar_has_a_name_of_its_own_words_a_unit_and_a_bound(name):
     for bar in bars:
         assert bar["words"]
         assert bar["unit"]
-        assert "at_least" in bar or "at_most" in bar
+        assert bar.keys() & {"at_least", "at_most", "below"}
         assert bar.get("at_least", -math.inf) < bar.get("at_most", math.inf)
 
 

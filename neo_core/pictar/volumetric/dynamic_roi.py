@@ -4,17 +4,18 @@
 eyes and mouth are decoded (`window_decoder`), with the norms' statistics and the surroundings between those of the two,
 and laid over both keyframes' pictures, each moved to where the frame's own deformation has it: as far as moving the
 first keyframe explains the second one better than leaving it as it is. Everything blends from one keyframe to the next
-in time, so nothing jumps when the next one comes. That it must be known first is why frames come out up to `interval`
-late.
+as the head goes from one to the other, so nothing jumps when the next one comes. That it must be known first is why
+frames come out up to `interval` late.
 
-What is decoded follows the keypoints: still lips or eyes get no window, and when the head has moved by `drift` a
-keyframe is due. Windows come in few sizes, so that they stay a few CUDA graphs. The deformation of every frame is
-computed as a whole: everything feeds it.
+What is decoded follows the keypoints: lips or eyes that are still get no window, and when something else has moved by
+`drift` a keyframe is due. Where it jumps by as much at once (a cut, a jerk of the head), the frame before is a keyframe
+too: nothing of what comes after shows in what was before. Windows come in few sizes, so that they stay a few CUDA
+graphs. The deformation of every frame is computed as a whole: everything feeds it.
 
 Letters: T frames, K keypoints, g cells of the features, S pixels of a picture, D depth of the volume.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,17 +24,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data_types import InputError
-from ...runtime.cuda_graph import recorded
+from ...runtime.cuda_graph import Recorded, recorded
 from .deform import deform
-from .driving import EYES, LIPS
+from .driving import BROWS, EYES, LIPS
 from .lift import Volume
 from .sampling import axis
 from .warping_module import WarpingModule, WarpSource
 from .window_decoder import Size, Surroundings, cut, decode_whole, decode_window, least_halo, places
 
-PARTS = {  # landmarks of the 68 that a window is around, and how much wider it is on every side, in their width
+PARTS = {  # pieces of the 68 landmarks that a window is around, and how much wider it is on every side, in their width
     "lips": ((slice(48, 68),), 0.3),
-    "eyes": ((slice(17, 27), slice(36, 48)), 0.1),
+    "eyes": ((slice(17, 27), slice(36, 48)), 0.1),  # with the brows
 }
 STEPS = 3  # towards the place of a keyframe that shows what a frame shows somewhere
 AROUND = 5  # cells across, over which two explanations of a picture are compared
@@ -45,17 +46,19 @@ class Focus:
     """How frames between keyframes are drawn."""
 
     interval: int = 8  # frames from one keyframe to the next, at most
-    drift: float = 0.03  # how far, in half frames, any keypoint of the head may be from where the keyframe has it
+    drift: float = 0.03  # how far, in half frames, any keypoint of no window may be from where the keyframe has it
     idle: float = 0.002  # lips or eyes whose keypoints move less than that against the head get no window
     halo: int = 4  # cells around a window that the middle blocks compute
-    bucket: int = 4  # cells: sides of windows are multiples of it
-    keypoints: tuple[tuple[str, tuple[int, ...]], ...] = (("lips", LIPS), ("eyes", EYES))
+    sides: tuple[Size, ...] = ((8, 16), (16, 24), (20, 36), (24, 48))  # cells: heights and widths that windows have
+    keypoints: tuple[tuple[str, tuple[tuple[int, ...], ...]], ...] = (("lips", (LIPS,)), ("eyes", (BROWS, EYES)))
+    # ... of every part in `PARTS`: those that its pieces move with
 
     def __post_init__(self) -> None:
-        if self.interval < 1 or self.bucket < 1 or self.drift < 0 or self.idle < 0:
+        least = min((cells for size in self.sides for cells in size), default=0)
+        if self.interval < 1 or least < 1 or min(self.drift, self.idle) < 0:
             raise InputError(
-                f"keyframes every {self.interval} frames, windows of multiples of {self.bucket} cells, drift "
-                f"{self.drift}, idle {self.idle}; expected whole numbers from 1 on, and none below 0"
+                f"keyframes every {self.interval} frames, windows from {least} cells on, drift {self.drift}, idle "
+                f"{self.idle}; expected whole numbers from 1 on, and none below 0"
             )
 
 
@@ -72,6 +75,7 @@ class Interval:
     between: tuple[Tensor, ...]  # [K, 3] each
     end: Tensor  # [K, 3]
     windows: tuple[Window, ...]  # of all frames in between
+    shares: tuple[float, ...] = ()  # how far each of them is on its way to the second one, 0..1
     whole: bool = False  # windows would be as much work as the picture: draw all of it
 
 
@@ -91,11 +95,10 @@ def draw(
     for interval in plan(volume, keypoints, focus):
         after = brush.keyframe(interval.end)
         trust = brush.trust(before, after) if interval.between else None
-        for number, moved in enumerate(interval.between, 1):
+        for moved, share in zip(interval.between, interval.shares, strict=True):
             if interval.whole:
-                picture = brush.keyframe(moved).picture
+                picture = brush.whole(moved)
             else:
-                share = number / (len(interval.between) + 1)
                 picture = brush.between(moved, (before, after), trust, share, interval.windows)
             yield finish(picture[0])
         yield finish(after.picture[0])
@@ -108,22 +111,26 @@ def draw(
 def plan(volume: Volume, keypoints: Iterable[Tensor], focus: Focus) -> Iterator[Interval]:
     """Intervals as their ends become known. Raises InputError where keypoints of the focus are not the renderer's."""
     source = volume.keypoints.cpu()
-    moving = {k for _, group in focus.keypoints for k in group}
+    moving = {k for _, groups in focus.keypoints for group in groups for k in group}
     if max(moving, default=0) >= len(source):
         raise InputError(f"keypoint {max(moving)} of the focus is not there; the renderer has {len(source)}")
-    head = [k for k in range(len(source)) if k not in moving]
+    others = [k for k in range(len(source)) if k not in moving]
     begin: Tensor | None = None
     between: list[Tensor] = []
 
     def interval(end: Tensor) -> Interval:
         if not between:
             return Interval((), end, ())
-        windows = _windows(volume, torch.stack([begin, *between, end]), head, focus)
-        return Interval(tuple(between), end, windows, _too_large(volume, windows, focus))
+        frames = torch.stack([begin, *between, end])
+        windows, shares = _windows(volume, frames, others, focus), _shares(frames[:, others], focus.idle)
+        return Interval(tuple(between), end, windows, shares, _too_large(volume, windows, focus))
 
     for moved in (x.cpu() for x in keypoints):
-        due = begin is None or len(between) + 1 >= focus.interval or _drift(begin, moved, head) > focus.drift
-        if due:
+        if between and _drift(between[-1], moved, others) > focus.drift:  # a jump: end before it
+            end = between.pop()
+            yield interval(end)
+            begin, between = end, []
+        if begin is None or len(between) + 1 >= focus.interval or _drift(begin, moved, others) > focus.drift:
             yield interval(moved)
             begin, between = moved, []
         else:
@@ -133,40 +140,52 @@ def plan(volume: Volume, keypoints: Iterable[Tensor], focus: Focus) -> Iterator[
         yield interval(end)
 
 
-def _drift(begin: Tensor, moved: Tensor, head: list[int]) -> float:
-    return float((moved - begin)[head, :2].norm(dim=1).max())
+def _drift(begin: Tensor, moved: Tensor, others: list[int]) -> float:
+    return float((moved - begin)[others, :2].norm(dim=1).max())
 
 
-def _windows(volume: Volume, frames: Tensor, head: list[int], focus: Focus) -> tuple[Window, ...]:
+def _shares(frames: Tensor, idle: float) -> tuple[float, ...]:
+    """How far keypoints [T, k, 3] are on their way from the first frame to the last, for frames in between. Where they
+    go nowhere, time tells."""
+    way = (frames[-1] - frames[0]).flatten()
+    gone = (frames[1:-1] - frames[0]).flatten(1) @ way
+    time, rest = torch.arange(1, len(frames) - 1) / (len(frames) - 1), len(frames[0]) * idle**2
+    return tuple(((gone + rest * time) / (way @ way + rest)).clamp(0, 1).tolist())
+
+
+def _windows(volume: Volume, frames: Tensor, others: list[int], focus: Focus) -> tuple[Window, ...]:
     """Frames [T, K, 3], a keyframe at both ends."""
     grid = volume.source.volume.shape[-1]
     found = []
-    for name, group in focus.keypoints:
-        own = frames[:, group] - frames[:, head].mean(1, keepdim=True)  # [T, k, 3] against the head
+    for name, groups in focus.keypoints:
+        own = frames[:, sum(groups, ())] - frames[:, others].mean(1, keepdim=True)  # [T, k, 3] against the head
         apart = (own[1:-1, None] - own[[0, -1]]).norm(dim=-1)
         if apart.max() > focus.idle:
-            shift = frames[1:-1, group, :2] - volume.keypoints[list(group), :2].to(frames)
-            found.append(_window(part_box(volume.landmarks68, name), shift.flatten(0, 1), grid, focus.bucket))
+            shifts = [(frames[1:-1, group, :2] - volume.keypoints[list(group), :2].to(frames)) for group in groups]
+            found.append(_window(part_box(volume.landmarks68, name, shifts), grid, focus.sides))
     return tuple(found)
 
 
-def part_box(landmarks68: Tensor, name: str) -> Tensor:
-    """Low and high corner (x, y) of a part of the face. [2, 2]"""
+def part_box(landmarks68: Tensor, name: str, shifts: Sequence[Tensor]) -> Tensor:
+    """Low and high corner (x, y) of a part of the face, wherever its pieces are shifted to [T, k, 2] each, in half
+    frames. [2, 2]"""
     slices, margin = PARTS[name]
-    points = torch.cat([landmarks68[part] for part in slices])
-    low, high = points.amin(0), points.amax(0)
-    more = margin * (high[0] - low[0])
-    return torch.stack([low - more, high + more])
+    points = torch.cat([landmarks68[piece] for piece in slices])
+    more = margin * (points[:, 0].amax() - points[:, 0].amin())
+    lows = [landmarks68[piece].amin(0) + shift.amin((0, 1)) for piece, shift in zip(slices, shifts, strict=True)]
+    highs = [landmarks68[piece].amax(0) + shift.amax((0, 1)) for piece, shift in zip(slices, shifts, strict=True)]
+    return torch.stack([torch.stack(lows).amin(0) - more, torch.stack(highs).amax(0) + more])
 
 
-def _window(box: Tensor, shift: Tensor, grid: int, bucket: int) -> Window:
-    """Cells that hold a box [2, 2] wherever it is shifted to [N, 2], all in half frames."""
-    low, high = (box[0] + shift.amin(0)).tolist(), (box[1] + shift.amax(0)).tolist()
+def _window(box: Tensor, grid: int, sides: tuple[Size, ...]) -> Window:
+    """The cells of a box [2, 2] in half frames, or more: as high and as wide as the least of `sides` that are enough,
+    or as the picture."""
+    low, high = box.tolist()
     corner, size = [], []
     for k in (1, 0):  # down, across
         first, last = (min(max((edge + 1) / 2 * grid, 0), grid) for edge in (low[k], high[k]))
         cells = int(-(-last // 1)) - int(first)
-        side = min(grid, max(bucket, -(-cells // bucket) * bucket))
+        side = min(grid, min((size[1 - k] for size in sides if size[1 - k] >= cells), default=grid))
         size.append(side)
         corner.append(min(max(round((first + last - side) / 2), 0), grid - side))
     return Window((corner[0], corner[1]), (size[0], size[1]))
@@ -192,14 +211,22 @@ class Brush:
                 f"a halo of {focus.halo} cells; expected {least} or more, as the renderer's last blocks need"
             )
         self._device, self._depths = device, depth_shares(volume.renderer.warping, volume.source)
-        self._whole = recorded(self._decode_whole, device)
+        self._draw, self._key = recorded(self._drawn, device), recorded(self._decode_whole, device)
         self._deform = recorded(self._deformed, device)
         self._errors: Tensor | None = None  # [1, 2, S, S] of pictures that were moved, and left
         self._window: dict[Size, Callable[..., Tensor]] = {}  # a graph for every size
 
     @torch.no_grad()
+    def whole(self, keypoints: Tensor) -> Tensor:
+        """The picture of a frame from which nothing is kept. [1, 3, S, S], which the next call may fill anew"""
+        return self._draw(keypoints)
+
+    @torch.no_grad()
     def keyframe(self, keypoints: Tensor) -> Keyframe:
-        picture, flat, *kept = (x.clone() for x in self._whole(keypoints))
+        parts = self._key(keypoints)
+        if isinstance(self._key, Recorded):  # the next keyframe would fill the same memory
+            parts = tuple(x.clone() for x in parts)
+        picture, flat, *kept = parts
         return Keyframe(picture[None], Surroundings.of(*kept), flat)
 
     @torch.no_grad()
@@ -232,6 +259,9 @@ class Brush:
             part = self._decoder(window.size)(features, corner, *given.tensors)
             lay_over(picture, part, corner, window.size)
         return picture
+
+    def _drawn(self, keypoints: Tensor) -> Tensor:
+        return self._generator(deform(self._volume, keypoints).features)
 
     def _decode_whole(self, keypoints: Tensor) -> tuple[Tensor, ...]:
         warp = deform(self._volume, keypoints)
