@@ -40,8 +40,9 @@ def difference_error(predicted: Tensor, data: Tensor, before: Tensor, order: int
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast. Time is the process's own: a busy machine takes longer and learns as much. A run ends
-    with its minutes or its steps, whichever is first; runs of equal steps compare architectures."""
+    """How long and how fast. Time is the process's own: a busy machine takes longer and learns as much; where a GPU
+    does the work, it is the clock's. A run ends with its minutes or its steps, whichever is first; runs of equal steps
+    compare architectures."""
 
     minutes: float = math.inf
     rate: float = 1.5e-3
@@ -51,6 +52,7 @@ class Plan:
     clip: float = 1.0  # gradient norm
     report: float = 60.0  # seconds between reports, which also save
     steps: float = math.inf
+    by_the_clock: bool = False
 
 
 @dataclass
@@ -76,8 +78,9 @@ class Run:
 
     @property
     def story(self) -> dict[str, float | str]:
-        """What a run that goes on has to agree with: all but how often it reports."""
-        return {name: value for name, value in {**asdict(self.plan), **self.options}.items() if name != "report"}
+        """What a run that goes on has to agree with: all but how often it reports, and whose time it counts."""
+        told = {**asdict(self.plan), **self.options}
+        return {name: value for name, value in told.items() if name not in ("report", "by_the_clock")}
 
     def save(self, path: Path) -> None:
         state = {name: getattr(self, name).state_dict() for name in ("net", "average", "optimiser")}
@@ -122,7 +125,8 @@ def step_dice(seed: int, step: int) -> torch.Generator:
 def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run], str]) -> nn.Module:
     """Minimise `loss(net)` until the plan is done; returns the moving average."""
     run.net.train()
-    clock = said = time.process_time()
+    now = time.monotonic if run.plan.by_the_clock else time.process_time
+    begin = said = now()
     begun, recent, since = run.seconds, 0.0, 0
     while run.progress < 1 or run.step == 0:
         for group in run.optimiser.param_groups:
@@ -135,9 +139,9 @@ def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run],
         run.step += 1
         follow(run.average, run.net, min(run.plan.average, (1 + run.step) / (20 + run.step)))
         recent, since = recent + float(value.detach()), since + 1
-        run.seconds = begun + time.process_time() - clock
-        if time.process_time() - said > run.plan.report:
-            said = time.process_time()
+        run.seconds = begun + now() - begin
+        if now() - said > run.plan.report:
+            said = now()
             log.info("step %d, %.1f min, loss %.4f, %s", run.step, run.seconds / 60, recent / since, report(run))
             recent, since = 0.0, 0
     log.info("finished after %d steps, %s", run.step, report(run))

@@ -5,17 +5,19 @@
     python -m neo_core train volumetric --pairs PAIRS --held-out HELD --minutes 120
     python -m neo_core train volumetric --pairs PAIRS --held-out HELD --minutes 25 --size gpu --device cuda
 
-Minutes are the processor's: two cores spend 120 in an hour. Where things come from is given (`pictar/mini/guide.py`),
-so nothing is spent on learning motion; a fresh network already is the warp, and learns what the warp cannot know:
-mouths, lids, hidden cheeks and backgrounds, light, and where a fit is a little wrong. Pairs are restyled so that the
-mini mends pictures, not factory people. It goes on after a stop with --resume.
+Minutes are the processor's, of which two cores spend 120 in an hour; on a GPU they are the clock's. Where things come
+from is given (`pictar/mini/guide.py`), so nothing is spent on learning motion; a fresh network already is the warp, and
+learns what the warp cannot know: mouths, lids, hidden cheeks and backgrounds, light, and where a fit is a little wrong.
+Pairs are restyled so that the mini mends pictures, not factory people. It goes on after a stop with --resume.
 """
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -26,6 +28,7 @@ from ..evaluation.feature_distance import FeatureDistance
 from ..pictar.analysis import load_analyser
 from ..pictar.mini.guide import KINDS
 from ..pictar.mini.network import FILE, MINI, Drawn, Mini, Motion, Source, compose, save_mini
+from ..runtime.threads import in_order
 from ..weights import safetensors_io
 from ..weights.manifest import FOLDER
 from .augment import on_some, recolour
@@ -34,6 +37,7 @@ from .portrait_pairs import Lesson, files, read_lesson
 from .refiner import STYLES
 
 PEOPLE = {"cpu": 4, "gpu": 16}  # in a batch
+READERS = {"cpu": 1, "gpu": 12}  # threads that read and restyle batches ahead
 MOMENTS = 4  # of each of them
 SAVE_EVERY = 240.0  # seconds
 EXAM = 12  # held-out people of a report
@@ -69,19 +73,26 @@ def run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     net = Mini(config).to(arguments.device, memory_format=torch.channels_last)
     story = asdict(config) | {"seed": arguments.seed, "people": len(paths), "batch": PEOPLE[arguments.size]}
-    state = Run(net, Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
+    by_the_clock = torch.device(arguments.device).type != "cpu"
+    plan = Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY, by_the_clock=by_the_clock)
+    state = Run(net, plan, story)
     if arguments.resume:
         state.load(resume_path(arguments.out))
     judge = FeatureDistance(load_analyser()).to(arguments.device)
-    loss = partial(step_loss, state=state, paths=paths, people=PEOPLE[arguments.size], judge=judge, seed=arguments.seed)
-    train(state, loss, partial(_report, arguments=arguments, paths=paths, exam=exam[:EXAM]))
+    draw = partial(draw_batch, paths, PEOPLE[arguments.size], arguments.seed)
+    with closing(in_order(draw, count(state.step), READERS[arguments.size])) as batches:
+        loss = partial(_next_loss, batches=batches, judge=judge)
+        train(state, loss, partial(_report, arguments=arguments, paths=paths, exam=exam[:EXAM]))
     resume_path(arguments.out).unlink(missing_ok=True)
 
 
-def step_loss(net: Mini, state: Run, paths: Sequence[Path], people: int, judge: FeatureDistance, seed: int) -> Tensor:
-    """The loss of the batch that belongs to the step which `state` is at."""
-    dice, device = step_dice(seed, state.step), next(net.parameters()).device
-    batch = draw_batch(paths, people, dice)
+def _next_loss(net: Mini, batches: Iterator[Batch], judge: FeatureDistance) -> Tensor:
+    return batch_loss(net, next(batches), judge)
+
+
+def batch_loss(net: Mini, batch: Batch, judge: FeatureDistance) -> Tensor:
+    """The weighted sum of what is wrong with a batch's frames."""
+    device = next(net.parameters()).device
     source, lesson = _to(batch.source, device), batch.lesson
     with torch.autocast(device.type, torch.bfloat16):
         volume = net.encoder(source)
@@ -120,9 +131,9 @@ def careful(guide: Tensor) -> Tensor:
     return weight / weight.mean()
 
 
-def draw_batch(paths: Sequence[Path], people: int, dice: torch.Generator) -> Batch:
-    """Random moments of random people, restyled."""
-    lessons = []
+def draw_batch(paths: Sequence[Path], people: int, seed: int, step: int) -> Batch:
+    """Random moments of random people, restyled: those that belong to a step."""
+    dice, lessons = step_dice(seed, step), []
     for number in torch.randint(len(paths), (people,), generator=dice).tolist():
         kept = int(safetensors_io.load_config(paths[number])["moments"])
         first = int(torch.randint(max(1, kept - MOMENTS + 1), (), generator=dice))

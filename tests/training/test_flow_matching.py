@@ -1,11 +1,15 @@
 """Flow matching: losses and the loop against the clock."""
 
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
 from neo_core.data_types import InputError
 from neo_core.flow.path import interpolate
+from neo_core.training import flow_matching
 from neo_core.training.flow_matching import (
     Plan,
     Run,
@@ -71,6 +75,16 @@ def test_runs_of_equal_steps_end_alike_whatever_the_clock_says():
     assert ended[0][0] == 20
     assert ended[0][1] == ended[1][1] == sorted(ended[0][1], reverse=True)
     assert torch.equal(ended[0][2], ended[1][2])
+
+
+def test_where_a_gpu_works_the_clock_is_counted(monkeypatch):
+    ticks = count()
+    monkeypatch.setattr(flow_matching, "time", SimpleNamespace(process_time=lambda: 0.0, monotonic=lambda: next(ticks)))
+    run = Run(Line(), Plan(minutes=1, by_the_clock=True))
+    train(run, straight_loss, lambda _: "")
+    assert 10 < run.step < 40
+    assert run.seconds >= 60
+    assert run.story == Run(Line(), Plan(minutes=1)).story
 
 
 def test_the_rate_rises_and_falls_to_almost_nothing():

@@ -12,7 +12,7 @@ from neo_core.pictar.analysis import load_analyser
 from neo_core.pictar.mini.guide import GUIDE, STILL_GUIDE
 from neo_core.pictar.mini.network import MINI, Mini, MiniConfig, load_mini
 from neo_core.training import volumetric
-from neo_core.training.flow_matching import Plan, Run, step_dice
+from neo_core.training.flow_matching import Plan, Run
 from neo_core.training.portrait_pairs import files, read_lesson
 from neo_core.weights import safetensors_io
 
@@ -75,7 +75,7 @@ def test_other_pairs_and_none_are_refused(folder, tmp_path):
 
 def test_a_step_always_draws_the_same_batch(folder):
     paths = files([folder], SIDE)
-    first, again, other = (volumetric.draw_batch(paths, 2, step_dice(0, step)) for step in (3, 3, 4))
+    first, again, other = (volumetric.draw_batch(paths, 2, 0, step) for step in (3, 3, 4))
     assert torch.equal(first.lesson.frame, again.lesson.frame)
     assert not torch.equal(first.lesson.frame, other.lesson.frame)
     assert first.lesson.frame.shape[0] == 2 * volumetric.MOMENTS
@@ -122,7 +122,11 @@ def test_a_few_steps_learn_a_mouth(folder, judge):
     state = Run(Mini(TINY), Plan(steps=32, rate=4e-3, warm_up=3, average=0.8))
     paths = files([folder], SIDE)
     before = volumetric.examine(state.net, paths)["mouth and eyes, dB"]
-    volumetric.train(state, lambda net: volumetric.step_loss(net, state, paths, 1, judge, 0), lambda _: "")
+
+    def loss(net):
+        return volumetric.batch_loss(net, volumetric.draw_batch(paths, 1, 0, state.step), judge)
+
+    volumetric.train(state, loss, lambda _: "")
     after = volumetric.examine(state.average, paths)["mouth and eyes, dB"]
     assert after > before + 0.5
 
