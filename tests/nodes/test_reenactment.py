@@ -7,26 +7,36 @@ import pytest
 import torch
 
 
+@pytest.fixture(scope="module")
+def once():
+    """What takes long to make and never changes, by name."""
+    return {}
+
+
 @pytest.fixture
-def volume(run_node):
+def volume(run_node, once):
     """The bundled portrait, which may be re-enacted."""
-    (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
     (models,) = run_node("NEO_LoadModels").result
-    (consent,) = run_node("NEO_Consent", photo=photo, use="reenactment").result
-    return models, run_node("NEO_EnrolFromPhoto", models=models, photo=photo, consent=consent, size=128).result[1]
+    if "volume" not in once:
+        (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
+        (consent,) = run_node("NEO_Consent", photo=photo, use="reenactment").result
+        enrolled = run_node("NEO_EnrolFromPhoto", models=models, photo=photo, consent=consent, size=128)
+        once["volume"] = enrolled.result[1]
+    return models, once["volume"]
 
 
 @pytest.fixture
-def driving(pack, volume, loaded, tmp_path):
+def driving(pack, volume, loaded, once, tmp_path_factory):
     """A VIDEO of that very portrait turning its head, blank in one frame."""
-    head = volume[1]
-    motion = head.reference.repeat(5, 1)
-    motion[:, pack("neo_core.motion_space").INDEX["yaw"]] = torch.arange(5) * 3.0
-    path = tmp_path / "driving.mp4"
-    with pack("neo_core.media.video").VideoWriter(path, (128, 128), Fraction(25), None) as writer:
-        for number, frame in enumerate(pack("neo_core.pictar.geometric").render(head, motion)):
-            writer.write(frame if number != 3 else torch.full_like(frame, 100))
-    return loaded.host("comfy_api.v0_0_2").InputImpl.VideoFromFile(str(path))
+    if "driving" not in once:
+        head = volume[1]
+        motion = head.reference.repeat(5, 1)
+        motion[:, pack("neo_core.motion_space").INDEX["yaw"]] = torch.arange(5) * 3.0
+        once["driving"] = tmp_path_factory.mktemp("driving") / "driving.mp4"
+        with pack("neo_core.media.video").VideoWriter(once["driving"], (128, 128), Fraction(25), None) as writer:
+            for number, frame in enumerate(pack("neo_core.pictar.geometric").render(head, motion)):
+                writer.write(frame if number != 3 else torch.full_like(frame, 100))
+    return loaded.host("comfy_api.v0_0_2").InputImpl.VideoFromFile(str(once["driving"]))
 
 
 def test_a_video_moves_a_portrait(run_node, volume, driving, pack):
