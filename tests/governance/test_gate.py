@@ -212,3 +212,9 @@ def test_reenactment_needs_both_uses_of_one_record(ledger, image, landmarks):
     grant = authorise(portrait, "reenactment", source="a.png", ledger=ledger)
     grant.require("talking-head")
     grant.require("reenactment")
+
+
+def test_the_refusal_of_a_masked_clip_names_the_mask(ledger, image, landmarks):
+    chosen = {"source": "clip.mts", "face": 2, "mask": Path("left chair.png")}
+    with pytest.raises(ConsentRequired, match=r"consent add clip\.mts .* --face 2 --mask 'left chair\.png'"):
+        authorise(fingerprint(image, landmarks), "talking-head", **chosen, ledger=ledger)
