@@ -27,7 +27,7 @@ from .head_track import BLINKS
 DETAIL = 160  # pixels of a face in which its sharpness is measured, at most
 FINE = 1.0  # pixels of blur: what it takes away is what a blurred frame lacks
 SHARP = 0.9  # quantile of sharpness that counts as sharp
-ASIDE = 10.0  # degrees from the lens at which a head counts for 1 / sqrt(e), as a base
+ASIDE = 7.0  # degrees from the lens at which a head counts for 1 / sqrt(e), as a base
 LOOKING = 9.0  # ... and eyes
 LIDS = 0.12  # ... and how far lids are from where they mostly are
 APART = 0.15  # ... and lips, head units
@@ -131,7 +131,7 @@ def _mouths(looks: Sequence[Look]) -> tuple[Look, ...]:
     gaps = lip_gap(motion).clamp(min=0)  # [T, P]
     raised = OPENED + motion[:, RAISED].mean(1)
     turned = torch.stack([rotation_angles(look.fit.camera.rotation)[:2] for look in looks])
-    worth = gaps.mean(1) * raised * _bell(turned, 2 * ASIDE) * sharp(looks)
+    worth = gaps.mean(1) * raised * _bell(turned, 3 * ASIDE) * sharp(looks)
     found: list[Look] = []
     near = max(1, len(looks) // (3 * MOUTHS))
     while len(found) < MOUTHS and float(worth.max()) > 0:

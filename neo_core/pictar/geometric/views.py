@@ -16,7 +16,7 @@ from .bust import Deformation
 from .follow import smoothstep
 from .light import relight
 from .sampling import sample
-from .skin import both_ways, concealed, continued
+from .skin import EARS, both_ways, concealed, continued
 
 GAINED = (0.08, 0.3)  # cosine to the lens by which a view must show skin better than the photo does
 PLAIN = (0.3, 0.55)  # ... and which it must have there, to count at all and in full
@@ -116,11 +116,12 @@ def lay_view(view: View, planes: Tensor, number: Tensor, centre: Tensor, layer: 
 
 def _may_change(model: HeadModel) -> Tensor:
     """1 where another picture may show the head: not on lids and lips, which have windows of their own, nor on the
-    neck. [V]"""
+    neck, nor on ears, which no landmark fits. [V]"""
     lips = [number for name in LIPS for number in model.landmark_groups[name]]
     own = torch.cat([model.template[model.lid_vertex], landmarks(model, model.template)[lips]])
     apart = torch.cdist(model.template, own).amin(1) > AROUND_OPENINGS
-    free = smoothstep(model.neck_weight, *FIRM) * apart * (model.vertex_part < 2)
+    face = smoothstep(model.template[:, 2], *EARS) * (model.vertex_part < 2)
+    free = smoothstep(model.neck_weight, *FIRM) * apart * face
     edges = both_ways(model.triangles[model.triangle_part < 2])
     return torch.minimum(free, _evened(free[:, None], edges, SMOOTH)[:, 0])
 
