@@ -112,6 +112,7 @@ def make_person(model: HeadModel, seed: int, arguments: argparse.Namespace) -> d
         frames.append(frame)
         motions.append(after - before)
     tensors = {name: torch.stack([row[name] for row in rows]) for name in rows[0]} | _still(seat)
+    tensors["still_landmarks"] = _landmarks(photo, seat.square)
     if arguments.held_out:
         tensors["photo"] = seat.volume.photo
         tensors["photographs"] = torch.stack([_bytes(frame.image) for frame in frames])
@@ -164,7 +165,6 @@ def _moment(seat: Seat, model: HeadModel, photo: Frame, frame: Frame, wanted: Te
     motion = motion_at(seat, deform(seat.volume, wanted))[1]
     truth = exact(model, photo, frame, seat.square, side // 2)
     image = resize(seat.square.cut(frame.image.permute(2, 0, 1)), side, side)
-    landmarks = (frame.landmarks[:68] - torch.tensor([seat.square.left, seat.square.top])) / seat.square.side
     return {
         "frame": _bytes(image),
         "surface": motion.surface[0].half(),
@@ -172,8 +172,13 @@ def _moment(seat: Seat, model: HeadModel, photo: Frame, frame: Frame, wanted: Te
         "guide": _bytes(motion.guide[0]),
         "true_flow": truth.flow.half(),
         "true_maps": _bytes(torch.stack([truth.known, truth.seen, truth.person])),
-        "landmarks": landmarks,
+        "landmarks": _landmarks(frame, seat.square),
     }
+
+
+def _landmarks(frame: Frame, square: Square) -> Tensor:
+    """The person's own, in shares of the square's side. [68, 2]"""
+    return (frame.landmarks[:68] - torch.tensor([square.left, square.top])) / square.side
 
 
 def _turned(motion: Tensor, rng: np.random.Generator) -> Tensor:
@@ -199,6 +204,7 @@ class Lesson:
     seen: Tensor  # [K, 1, h, h]
     person: Tensor  # [K, 1, h, h]
     landmarks: Tensor  # [K, 68, 2] shares of the side
+    came_from: Tensor  # [K, 68, 2] and where the photo has them
 
 
 def files(folders: list[Path], side: int) -> list[Path]:
@@ -224,6 +230,7 @@ def read_lesson(path: Path, moments: slice) -> Lesson:
     surface, maps = rows("surface"), rows("true_maps")
     side = surface.shape[-1]
     carried = torch.nn.functional.interpolate(rows("carried"), (side, side), mode="bilinear", align_corners=False)
+    landmarks, still = rows("landmarks"), safetensors_io.load_rows(path, "still_landmarks")
     return Lesson(
         source=Source(unit("picture"), unit("person"), unit("behind"), unit("still_guide")),
         motion=Motion(surface, carried, rows("guide")),
@@ -232,5 +239,6 @@ def read_lesson(path: Path, moments: slice) -> Lesson:
         known=maps[:, :1],
         seen=maps[:, 1:2],
         person=maps[:, 2:],
-        landmarks=rows("landmarks"),
+        landmarks=landmarks,
+        came_from=still.expand_as(landmarks),
     )

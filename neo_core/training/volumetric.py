@@ -45,7 +45,10 @@ FACE = (0.2, 0.8)  # of the square's side: the face, for the network that reads 
 INSIDE = slice(3, 2 + len(KINDS))  # channels of a guide: mouth and eyes
 CLOSE = 0.04  # of the square's side around them that counts as mouth and eyes
 CAREFUL = 4.0  # times more that those count
-WEIGHTS = {"colour": 1.0, "edges": 0.5, "coarse": 0.5, "features": 0.15, "flow": 0.02, "seen": 0.01, "person": 0.02}
+WEIGHTS = {
+    "colour": 1.0, "edges": 0.5, "coarse": 0.5, "features": 0.15,
+    "flow": 0.02, "keypoints": 0.01, "seen": 0.01, "person": 0.02,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,22 @@ def losses(drawn: Drawn, source: Source, lesson: Lesson, judge: FeatureDistance)
         "coarse": F.avg_pool2d(error, 8).abs().mean(),
         "features": judge(_face(answer), _face(frame)).mean(),
         "flow": (flow.abs() * known * seen).mean() * frame.shape[-1],  # pixels
+        "keypoints": keypoint_error(drawn.surface, lesson),
         "seen": (entropy(F.avg_pool2d(drawn.seen, 2), seen) * known).mean(),
         "person": entropy(F.avg_pool2d(drawn.person, 2), person).mean(),
     }
+
+
+def keypoint_error(surface: Tensor, lesson: Lesson) -> Tensor:
+    """Pixels by which the flow [B, 2, S, S] leads past where the photo has a landmark that both pictures show. []"""
+    device, side = surface.device, surface.shape[-1]
+    grid = (2 * lesson.landmarks.to(device) - 1)[:, :, None]  # [B, 68, 1, 2]
+    found, shown = (
+        F.grid_sample(planes, grid, mode="bilinear", align_corners=False)[..., 0].mT  # [B, 68, C]
+        for planes in (surface, (lesson.known * lesson.seen).to(device))
+    )
+    wanted = (lesson.came_from - lesson.landmarks).to(device)
+    return side * ((found - wanted).abs() * shown).sum() / (2 * shown.sum()).clamp(min=1)
 
 
 def careful(guide: Tensor) -> Tensor:
@@ -140,7 +156,7 @@ def draw_batch(paths: Sequence[Path], people: int, seed: int, step: int) -> Batc
         lessons.append(restyled(read_lesson(paths[number], slice(first, first + MOMENTS)), dice))
     together = {
         name: torch.cat([getattr(lesson, name) for lesson in lessons])
-        for name in ("frame", "true_flow", "known", "seen", "person", "landmarks")
+        for name in ("frame", "true_flow", "known", "seen", "person", "landmarks", "came_from")
     }
     source, motion = (_joined([getattr(lesson, name) for lesson in lessons]) for name in ("source", "motion"))
     return Batch(source, Lesson(source=source, motion=motion, **together))

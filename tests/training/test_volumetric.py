@@ -17,6 +17,7 @@ from neo_core.training.portrait_pairs import files, read_lesson
 from neo_core.weights import safetensors_io
 
 SIDE, HALF, MOMENTS = 32, 16, 5
+SHIFT = torch.tensor([2 / SIDE, 0.0])
 TINY = MiniConfig(side=SIDE, width=8, features=4, groups=4)
 
 
@@ -46,7 +47,8 @@ def folder(tmp_path_factory):
             "picture": picture, "behind": picture, "person": torch.full((1, SIDE, SIDE), 255, dtype=torch.uint8),
             "still_guide": byte(STILL_GUIDE, HALF, HALF, dice=dice), "frame": frame, "surface": surface,
             "carried": torch.full((MOMENTS, 2, SIDE // 8, SIDE // 8), 0.0, dtype=torch.float16), "guide": guide,
-            "true_flow": flow, "true_maps": maps, "landmarks": torch.zeros(MOMENTS, 68, 2),
+            "true_flow": flow, "true_maps": maps,
+            "landmarks": torch.full((MOMENTS, 68, 2), 0.25), "still_landmarks": torch.full((68, 2), 0.25) + SHIFT,
         }  # fmt: skip
         config = {"side": SIDE, "moments": MOMENTS, "seed": number, "held_out": False}
         safetensors_io.save(folder / f"person_{number:08d}.safetensors", tensors, config)
@@ -113,6 +115,8 @@ def test_the_factory_knows_what_is_wrong(folder, judge):
     assert right["flow"] < 0.02
     assert float(wrong["flow"] - right["flow"]) == pytest.approx((HALF * HALF - 18) / HALF**2, abs=0.05)
     assert wrong["colour"] > right["colour"]
+    assert right["keypoints"] < 0.02
+    assert float(wrong["keypoints"]) == pytest.approx(1, abs=0.03)
     known = {name: value for name, value in right.items() if name not in volumetric.WEIGHTS}
     assert not known
 
