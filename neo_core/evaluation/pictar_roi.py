@@ -36,7 +36,7 @@ FRAMES = 100  # of the performance
 TIMED = 9  # of them, from the middle on: two keyframes and what is between
 ROUNDS = 3
 DRAWN = "mini"  # of the family, whose random pictures are noted: they are drawn in a minute
-TRAINED = "no trained mini renderer exists yet; expected --checkpoint with trained weights in the public layout"
+TRAINED = "no trained volumetric renderer comes with this; expected --checkpoint with trained weights"
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def test_a_track_without_windows_judges_nothing(track, monkeypatch):
 
 
 def test_pictures_need_trained_weights(tmp_path, monkeypatch):
-    with pytest.raises(CouldNotRun, match="no trained mini renderer exists yet"):
+    with pytest.raises(CouldNotRun, match="no trained volumetric renderer comes with this"):
         on_trained(None, {})
     monkeypatch.setitem(FAMILY, "mini", SMALL)
     write_random_checkpoint(tmp_path, SMALL, 1)
