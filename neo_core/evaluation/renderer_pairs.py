@@ -90,7 +90,7 @@ def _scaled(frame: Tensor) -> Tensor:
 def read_verdicts(path: Path) -> dict[str, str]:
     """What was said of each pair: left, right or same. Lines that begin with # are remarks."""
     said: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         match = LINE.match(line.strip())
@@ -106,11 +106,17 @@ def read_verdicts(path: Path) -> dict[str, str]:
 
 def count(verdicts: Path, key: Path) -> Counter[str]:
     """How often each renderer was preferred, and neither. Raises InputError unless there is a verdict on every pair."""
-    pairs, said = json.loads(key.read_text(encoding="utf-8"))["pairs"], read_verdicts(verdicts)
+    pairs, said = json.loads(_text(key))["pairs"], read_verdicts(verdicts)
     if said.keys() != pairs.keys():
         apart = ", ".join(sorted(said.keys() ^ pairs.keys()))
         raise InputError(f"{verdicts} and {key} differ in the pairs {apart}; expected a verdict on every pair")
     return Counter(pairs[pair].get(verdict, SAME) for pair, verdict in said.items())
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; expected verdicts as text and the key that `deal` wrote")
+    return path.read_text(encoding="utf-8")
 
 
 def fingerprint(key: Path) -> str:
