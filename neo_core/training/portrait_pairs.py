@@ -45,8 +45,8 @@ log = logging.getLogger(__name__)
 
 PATTERN = "person_*.safetensors"
 FIRST_PERSON = 5_000_000  # of seed 0; a million people may follow before those that others learn from
-PHOTO_SIDE = 288  # pixels of the photographs
-HEAD_SHARES = (0.5, 0.85)
+PHOTO_SIDE = 320  # pixels of the photographs: the square is then about as many as the mini sees
+HEAD_SHARES = (0.45, 0.72)
 MOMENTS = 10  # of every person
 TURNS = (0.3, 2.5)  # times the head turns that the refiner learns from
 PLAIN = 0.8  # share of people who wear nothing on their heads
