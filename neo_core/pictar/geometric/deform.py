@@ -40,9 +40,7 @@ class Field:
     flank: Tensor  # [h, w] 1 where the neck's outline has come into view, and nothing but the neck is seen
     behind: Tensor  # [2, h, w] pixels, for the neck behind the head
     seen: Tensor  # [h, w] 1 where that may be seen
-    views: tuple[
-        tuple[int, Tensor], ...
-    ] = ()  # other pictures that show something: `views.carried` [6, h, w]
+    views: tuple[tuple[int, Tensor], ...] = ()  # other pictures that show something: `views.carried` [6, h, w]
 
 
 def deform(volume: Volume, motion: Tensor) -> Deformation:
