@@ -8,7 +8,7 @@ before the next, so ten hours take no more memory than ten seconds. `hear`, `gen
 stage by stage, with the whole of each result in between. A `progress` that raises stops any of them and leaves no file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -252,7 +252,7 @@ def write_frames(
     ticks = TICKS if moments else 1
     vectors = (vector for piece in motion for vector in piece)
     learned = isinstance(volume, DrivenFace | MiniFace)  # whose networks are large enough to be worth all threads
-    drawn = {DrivenFace: render_face, MiniFace: render_mini}.get(type(volume), render)(volume, vectors)
+    drawn = _drawing(volume)(volume, vectors)
     writing = VideoWriter(output, tuple(volume.photo.shape[:2]), fps, usable(sound), ticks=ticks)
     with nullcontext() if learned else one_thread(), writing as writer:
         progress(0, frames, None)
@@ -261,6 +261,13 @@ def write_frames(
             progress(writer.frames, frames, frame)
         volume.grant.require(use)
     return writer.frames
+
+
+def _drawing(volume: Volume | DrivenFace | MiniFace) -> Callable[..., Iterable[Tensor]]:
+    """Who draws such a face."""
+    if isinstance(volume, DrivenFace):
+        return render_face
+    return render_mini if isinstance(volume, MiniFace) else render
 
 
 def _keeping(pieces: Iterable[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:
