@@ -5,18 +5,20 @@ or rearranged kernels) is made once. Both are exact up to the order of additions
 train or to save.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}  # by the number of dimensions
 
 
-class Derived(nn.Module):
+class Derived(nn.Module, ABC):
     """A layer that computes with kernels made from its weights: anew at every call, or once when it is settled."""
 
+    @abstractmethod
     def derive(self) -> list[Tensor]:
         """The kernels, made from the weights (differentiable), in an order that `forward` knows."""
-        raise NotImplementedError
 
     @property
     def kernels(self) -> list[Tensor]:
