@@ -36,7 +36,8 @@ HANDS, ROOM = (slice(88, 118), slice(24, 104)), (slice(0, 30), slice(0, 30))
 #   films of 40 held-out people:
 #     5 %, middle, 95 %               5, 11, 26    0, 0, 0.2   0, 0, 0.03   4, 12, 30
 #     against somebody else          11, 49, 73    0, 28, 84
-LIKE, BACKGROUND = 26.0, 2.0  # as nineteen of twenty films
+LIKE, BACKGROUND = 12.0, 2.0
+SWAY = 4  # pixels that a head may lean; the bundled person leans by 2 or 3, and is 6 to 9 levels off where it lies
 RESTS, GESTURES = 0.6, 3.5
 SPOKEN, ASIDE = 3.0, 5.0  # levels of the mouth, and times what the room changes
 
@@ -100,12 +101,19 @@ def test_the_video_lasts_as_long_as_the_sound(clip, shown, sound):
     assert 0 <= inspect_sound(output).seconds - inspect_sound(sound).seconds < 0.07  # AAC comes in blocks
 
 
+def found_again(frame: torch.Tensor, photo: torch.Tensor) -> float:
+    """How far the head in a frame is from the photo's, in levels, where it lies best within `SWAY` pixels."""
+    rows, columns = HEAD
+    steps = range(-SWAY, SWAY + 1)
+    moved = (frame.roll((down, right), (0, 1))[rows, columns] for down in steps for right in steps)
+    return min(float((one - photo[HEAD]).abs().mean()) for one in moved)
+
+
 def test_it_is_the_person_of_the_photo(shown):
     portrait = open_portrait(load_analyser(), SAMPLES / "half_body.jpg")
     small = frame_half_body(portrait.photo, portrait.face, 128).picture.float()
-    rows, columns = HEAD
-    assert (shown[:, rows, columns] - small[HEAD]).abs().mean() < LIKE
     for frame in shown[::5]:
+        assert found_again(frame, small) < LIKE
         assert (frame[ROOM] - small[ROOM]).abs().mean() < BACKGROUND
 
 
