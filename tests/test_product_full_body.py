@@ -37,7 +37,7 @@ HANDS, ROOM = (slice(88, 118), slice(24, 104)), (slice(0, 30), slice(0, 30))
 #     5 %, middle, 95 %               5, 11, 26    0, 0, 0.2   0, 0, 0.03   4, 12, 30
 #     against somebody else          11, 49, 73    0, 28, 84
 LIKE, BACKGROUND = 12.0, 2.0
-SWAY = 4  # pixels that a head may lean; the bundled person leans by 2 or 3, and is 6 to 9 levels off where it lies
+SWAY = 4  # pixels that a head may lean: the bundled one leans by 2 or 3, and is then 6 to 9 levels off, others 26 to 84
 RESTS, GESTURES = 0.6, 3.5
 SPOKEN, ASIDE = 3.0, 5.0  # levels of the mouth, and times what the room changes
 
