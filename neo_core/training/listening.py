@@ -6,6 +6,7 @@ faster or slower, which moves pitch and formants as in another throat, through a
 brought back to the recording's own time.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -26,14 +27,18 @@ TILT = 0.6  # of the microphone: how far its treble or bass may fall behind, as 
 
 def listener(encoder: AudioEncoder) -> Listener:
     """Recording -> hidden states [L, 2 T, F] of the sound as it is, and as another voice would have said it."""
-    other = _warped if isinstance(encoder, EmbeddedEncoder) else _another_throat
-    return partial(_versions, encoder, other)
+    return partial(_versions, encoder, other_voice(encoder))
+
+
+def other_voice(encoder: AudioEncoder) -> Callable[[Tensor], Tensor]:
+    """Samples [N] -> hidden states [L, 2 T, F] of what another voice would have said; each time another one."""
+    return partial(_warped if isinstance(encoder, EmbeddedEncoder) else _another_throat, encoder)
 
 
 @torch.no_grad()
-def _versions(encoder: AudioEncoder, other, utterance: Utterance) -> list[Tensor]:
+def _versions(encoder: AudioEncoder, other: Callable[[Tensor], Tensor], utterance: Utterance) -> list[Tensor]:
     plain = encode(encoder, Waveform(utterance.samples[None], RATE)).hidden_states
-    return [plain, other(encoder, utterance.samples)]
+    return [plain, other(utterance.samples)]
 
 
 def _warped(encoder: EmbeddedEncoder, samples: Tensor) -> Tensor:

@@ -21,12 +21,13 @@ from torch import Tensor
 
 from ..data_types import InputError
 from ..neo2.dit import Conditions
-from ..neo2.latent_space import CELL, COARSE, FRAMES
+from ..neo2.latent_space import CELL, COARSE, FRAMES, HEARD
 from ..neo2.text_encoder import pad_words, tokenise
 from ..neo2.video_vae import VideoVAE
 from ..weights.safetensors_io import load, load_config, save
 from .films import Film
 from .video_crops import pixels
+from .vocal_features import unpacked
 
 CACHE = "codes.safetensors"
 SAVE_EVERY = 300.0  # seconds of encoding
@@ -50,6 +51,13 @@ class Clip:
     words: Tensor  # [W, G] the prompt
     version: int = 0
     match: Tensor | None = None  # [n, 3, h, w] where in the anchor cells are to be seen, see `anchor_matches`
+    voice: Tensor | None = None  # int8 [L, 8 n, F] hidden states of the sound in another voice, `packed`
+
+    def heard(self, first: int, last: int) -> Tensor:
+        """Hidden states of the audio encoder for the latents first .. last - 1. [L, 8 t, F]"""
+        if self.voice is None:
+            return self.film.heard(FRAMES * first, FRAMES * last).float()
+        return unpacked(self.voice[:, HEARD * first : HEARD * last])
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,7 @@ def cut(clips: Sequence[Clip], starts: Sequence[int], length: int, context: int 
             raise ValueError(f"a window at {start} of {length} with context {context} is not in {clip.film.path}")
         latents.append(clip.latents[window].float())
         shows.append(clip.shows[window])
-        audio.append(clip.film.heard(FRAMES * start, FRAMES * (start + length)).float())
+        audio.append(clip.heard(start, start + length))
         before.append(clip.latents[start - context : start].float())
     given = torch.ones(len(clips), dtype=torch.bool)
     conditions = Conditions(

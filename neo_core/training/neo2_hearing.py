@@ -27,7 +27,7 @@ from .listening import listener
 from .synthetic.body_motion import prosody_energy
 from .synthetic.performances import Performances, load_performances
 from .synthetic.prosody import read_score
-from .vocal_features import GRAIN, Listener, packed
+from .vocal_features import Listener, packed, unpacked
 
 LENGTH = 12  # latents of a window
 WINDOWS = 24  # of a batch
@@ -101,7 +101,7 @@ def hearing_loss(net: Hearing, lessons: Sequence[Lesson], dice: torch.Generator)
     """Squared error on one fresh batch."""
     chosen = torch.randint(len(lessons), (WINDOWS,), generator=dice).tolist()
     picks = [_cut(lessons[k], dice) for k in chosen]
-    hidden = GRAIN * torch.stack([heard for heard, _ in picks]).float()
+    hidden = unpacked(torch.stack([heard for heard, _ in picks]))
     level = NOISE * torch.rand(WINDOWS, 1, 1, 1, generator=dice)
     hidden = hidden + level * torch.randn(hidden.shape, generator=dice)
     weight = shares(hidden)
@@ -132,7 +132,7 @@ def said(net: Hearing, lessons: Sequence[Lesson]) -> str:
     jaw = list(REGIONS["mouth"]).index(INDEX["jawOpen"])
     for lesson in lessons:
         frames = lesson.face.shape[1] // FRAMES * FRAMES
-        read = net(GRAIN * lesson.heard[0][None, :, : 2 * frames].float())[0]
+        read = net(unpacked(lesson.heard[0][None, :, : 2 * frames]))[0]
         for name, column in (("jaw", jaw), ("energy", -1)):
             pair = torch.stack((read[:, column], lesson.face[:, :frames, column].mean(0)))
             if (pair.std(1) > SPREAD).all():

@@ -1,4 +1,4 @@
-"""How far a mouth is open, read off latents by a linear map, so that the loss can care for it.
+"""How far a mouth is open, read off latents or codes by a linear map, so that the loss can care for it.
 
 What opens a mouth is a small part of what changes around it: most is the head that moves, and no sound tells where.
 In a mean over cells and channels lips would be learned last. So the error is also counted along the few directions in
@@ -17,7 +17,7 @@ from torch import Tensor
 from ..neo2.latent_space import FRAMES
 from .neo2_clips import MOUTH, Clip
 
-SIDE = 2  # cells
+SIDE = 2  # cells of latents
 RIDGE = 0.03  # variance of the noise that the map is to bear
 SMALL = 1e-6
 
@@ -28,17 +28,18 @@ class Lips:
 
     weight: Tensor  # [C S S, 4]
     spread: float  # deviation of what it reads in films
+    side: int = SIDE
 
     def read(self, latents: Tensor, shows: Tensor) -> Tensor:
         """Opening, but for a constant, of latents: [B, T, C, h, w], [B, T, h, w] -> [B, T, 4]."""
-        return around_mouth(latents, shows).flatten(2) @ self.weight.to(latents)
+        return around_mouth(latents, shows, self.side).flatten(2) @ self.weight.to(latents)
 
     def error(self, predicted: Tensor, true: Tensor, shows: Tensor) -> Tensor:
         """Mean square error of what is read off, in deviations."""
         return (self.read(predicted - true, shows) / self.spread).square().mean()
 
 
-def around_mouth(latents: Tensor, shows: Tensor) -> Tensor:
+def around_mouth(latents: Tensor, shows: Tensor, side: int = SIDE) -> Tensor:
     """Squares around the mouths, which are what cells show: [B, T, C, h, w] -> [B, T, C, S, S]. Beyond the border it
     goes on as the border is; without a mouth the square is in the middle."""
     mouth = (shows == MOUTH).to(latents)
@@ -47,23 +48,23 @@ def around_mouth(latents: Tensor, shows: Tensor) -> Tensor:
     for dim, size in ((-1, shows.shape[-2]), (-2, shows.shape[-1])):
         places = torch.arange(size, device=latents.device) + 0.5
         middle = torch.where(count > 0, (mouth.sum(dim) * places).sum(-1) / count.clamp(min=1), size / 2)
-        first = (middle - SIDE / 2).round().long()
-        index.append((first[..., None] + torch.arange(SIDE, device=latents.device)).clamp(0, size - 1))  # [B, T, S]
+        first = (middle - side / 2).round().long()
+        index.append((first[..., None] + torch.arange(side, device=latents.device)).clamp(0, size - 1))  # [B, T, S]
     batch, time = (torch.arange(n, device=latents.device) for n in latents.shape[:2])
     y, x = index[0][..., :, None], index[1][..., None, :]
     square = latents.movedim(2, -1)[batch[:, None, None, None], time[:, None, None], y, x]
     return square.movedim(-1, 2)
 
 
-def fit_lips(clips: Sequence[Clip]) -> Lips:
+def fit_lips(clips: Sequence[Clip], side: int = SIDE) -> Lips:
     """The ridge regression over clips of people who speak."""
     rows, openings = [], []
     for clip in clips:
         if clip.film.speaking:
-            rows.append(around_mouth(clip.latents.float()[None], clip.shows[None])[0].flatten(1))
+            rows.append(around_mouth(clip.latents.float()[None], clip.shows[None], side)[0].flatten(1))
             openings.append(clip.film.mouth(0, FRAMES * len(clip.latents)).view(-1, FRAMES))
     # what changes in a film, not how films differ
     x, y = (torch.cat([part - part.mean(0) for part in parts]) for parts in (rows, openings))
     ridge = RIDGE * len(x) * torch.eye(x.shape[1])
     weight = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
-    return Lips(weight, max(float((x @ weight).std()), SMALL))
+    return Lips(weight, max(float((x @ weight).std()), SMALL), side)

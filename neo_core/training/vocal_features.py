@@ -26,6 +26,11 @@ def packed(hidden: Tensor) -> Tensor:
     return (hidden / GRAIN).round().clamp(-127, 127).to(torch.int8)
 
 
+def unpacked(hidden: Tensor) -> Tensor:
+    """The inverse."""
+    return GRAIN * hidden.float()
+
+
 def write_features(path: Path, utterances: Iterable[Utterance], listen: Listener, encoder: str) -> None:
     """Listen to every recording once; `encoder` is the name of who listens."""
     heard: dict[str, Tensor] = {}
@@ -48,7 +53,7 @@ def read_features(path: Path, encoder: str) -> Listener:
         versions = names.get(_key(utterance), [])
         if not versions:
             raise InputError(f"{path} does not know a recording of {utterance.voice}; expected that of the same --data")
-        return [GRAIN * file.get_tensor(name).float() for name in versions]
+        return [unpacked(file.get_tensor(name)) for name in versions]
 
     return listen
 

@@ -19,7 +19,7 @@ from ..vocal.motion_generator import Conditions, WindowConfig
 from .synthetic.performances import Performances, Take
 from .synthetic.phones import BILABIALS
 from .synthetic.utterance import Phone
-from .vocal_features import GRAIN, Listener, packed
+from .vocal_features import Listener, packed, unpacked
 
 FIRST_SHARE = 0.25  # of all windows start with the sound
 SHORTEST_REST = 20  # frames of the performance left in the shortest window
@@ -111,7 +111,7 @@ class WindowStore:
         weight[:, LIDS] *= torch.where(take.motion[held][:, LIDS] > 0.6, SHUT_WEIGHT, 1.0)
         before = take.motion[start - config.prefix : start] if start else torch.zeros(config.prefix, SIZE)
         return {
-            "audio": GRAIN * versions[version % len(versions)][:, rows].float(),
+            "audio": unpacked(versions[version % len(versions)][:, rows]),
             "heard": heard,
             "motion": take.motion[held].float(),
             "weight": weight,

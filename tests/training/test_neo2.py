@@ -77,6 +77,7 @@ def write_film(folder: Path, number: int, held_out: bool = False) -> None:
         "video": video,
         "anchor": video[0],
         "heard": heard.half(),
+        "sound": torch.full((640 * FRAMES,), float(number)),
         "mouth": frame / FRAMES,
         "hands": torch.zeros(FRAMES, 2, 3),
         "mouth_box": BOX.expand(FRAMES, -1),
@@ -104,6 +105,19 @@ def vae() -> VideoVAE:
     for head in (vae.motion.decoder.flow, vae.motion.decoder.head):
         torch.nn.init.normal_(head[2].weight, std=0.1)
     return vae
+
+
+@pytest.fixture
+def voices(monkeypatch) -> None:
+    """Each thing that another voice says is 1 louder than what one said before it."""
+    said = []
+
+    def say(samples: Tensor) -> Tensor:
+        said.append(samples)
+        return torch.full((2, 2 * len(samples) // 640, 6), float(len(said)))
+
+    monkeypatch.setattr(neo2, "load_audio_encoder", lambda: None)
+    monkeypatch.setattr(neo2, "other_voice", lambda _: said.clear() or say)
 
 
 @pytest.fixture
@@ -496,12 +510,13 @@ def test_the_picture_has_true_and_sampled_frames(films, vae):
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch, vae):
+def recipe(tmp_path, monkeypatch, vae, request):
     """`train neo2` with a tiny network on three films of 64 frames: takes options, returns the file."""
     for folder, held_out in (("films", False), ("exam", True)):
         for number in range(3):
             write_film(tmp_path / folder, number + 10 * held_out, held_out)
     sizes = asdict(TINY) | {"prior_lags": 3, "prior_side": GRID}
+    request.getfixturevalue("voices")
     monkeypatch.setattr(neo2, "SIZES", {"mini": sizes})
     monkeypatch.setattr(neo2, "load_video_vae", lambda *_: vae)
     monkeypatch.setattr(neo2, "fit_lips", lambda _: CARE.lips)
@@ -532,6 +547,7 @@ def test_the_recipe_trains_and_tells_what_it_did(recipe, caplog):
     assert [line.split()[0] for line in rows.splitlines()[1:]] == ["flow", "one", "per", "per"]
 
 
+@pytest.mark.usefixtures("voices")
 def test_films_are_learned_from_in_all_versions_and_through_lenses(films, vae):
     codes = load_codes(films, vae, versions=2)
     clips = all_versions(codes, vae, Namespace(versions=2, bent=3, seed=0))
@@ -542,6 +558,35 @@ def test_films_are_learned_from_in_all_versions_and_through_lenses(films, vae):
     assert not torch.equal(clips[6].shows, clips[12].shows), "ever new lenses"
     again = all_versions(codes, vae, Namespace(versions=2, bent=3, seed=0))
     assert all(torch.equal(a.latents, b.latents) for a, b in zip(clips, again, strict=True))
+
+
+@pytest.mark.usefixtures("voices")
+def test_all_versions_but_the_first_have_a_voice_of_their_own(films, vae):
+    clips = all_versions(load_codes(films, vae, versions=2), vae, Namespace(versions=2, bent=3, seed=0))
+    plain, others = [c for c in clips[:6] if not c.version], [c for c in clips[:6] if c.version] + clips[6:]
+    assert all(torch.equal(clip.heard(2, 5), clip.film.heard(8, 20).float()) for clip in plain)
+    assert sorted(clip.heard(2, 5)[0, 0, 0].item() for clip in others) == list(range(1, 13))
+    assert all(clip.heard(2, 5).shape == (2, 24, 6) for clip in others)
+    audio = cut([plain[0], others[-1]], [3, 3], 6).conditions.audio
+    assert torch.equal(audio[1], others[-1].heard(3, 9)), "windows hear it"
+
+
+def test_films_leave_what_performances_have_taught(recipe, monkeypatch):
+    taught = {}
+
+    def teach(net: DiT, *_) -> None:
+        for part in (net.audio_input, net.latent_sound):
+            for value in part.parameters():
+                torch.nn.init.normal_(value, std=0.1)
+        taught.update({name: value.clone().half().float() for name, value in net.state_dict().items()})
+
+    monkeypatch.setattr(neo2, "learn_to_hear", teach)
+    after = load_dit(recipe(performances="somewhere")).state_dict()
+    same = {name for name, value in after.items() if torch.equal(value, taught[name])}
+    hearing = {name for name in after if name.startswith(("audio_input.", "latent_sound."))}
+    assert hearing
+    assert hearing <= same
+    assert len(set(after) - same) > len(after) / 2, "the rest has learned"
 
 
 def test_the_recipe_goes_on_with_its_own_run_alone(recipe, monkeypatch):

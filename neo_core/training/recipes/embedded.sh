@@ -61,5 +61,6 @@ train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minu
 train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 150)" --seed 0 --device "$device"
 train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 150)" \
   --seed 0 --device "$device"
+train neo2-decoder --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 60)" --seed 0 --device "$device"
 
 "$python" -m neo_core train sample-consent
