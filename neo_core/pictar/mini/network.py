@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ...weights import safetensors_io
 from ...weights.manifest import embedded
 from ..geometric.refine import Block
-from .guide import GUIDE, STILL_GUIDE
+from .guide import GUIDE, STILL_GUIDE, fade
 
 FILE = "mini.safetensors"
 LAYERS = ("surface", "carried", "behind")
@@ -30,6 +30,7 @@ MEND = 0.02  # of the square's side by which a flow can be mended
 RELIGHT = 0.4  # logarithm of light
 STIRRED = (0.0002, 0.004)  # of the square's side: the farthest movement at which the network begins to act, and acts
 FLOWS = 20.0  # flows are a few hundredths of the side
+BAND = 512  # rows of a frame that are composed at once
 DOUBT = 0.03  # added to the shares that geometry alone would give
 
 
@@ -170,24 +171,41 @@ class Mini(nn.Module):
 
 def compose(drawn: Drawn, picture: Tensor, behind: Tensor) -> Tensor:
     """The frame in the square, at the size of the portrait's pictures [B, 3, P, P]: they may be finer than the network
-    sees. [B, 3, P, P]"""
+    sees, and on the square's rim the frame is the photo: nothing shows where it ends. [B, 3, P, P]"""
     side = picture.shape[-1]
-    same = side == drawn.shares.shape[-1]
-    size = {"size": (side, side), "mode": "bilinear", "align_corners": False}
-    planes = [drawn.shares, drawn.surface, drawn.carried, drawn.light, drawn.paint]
-    shares, surface, carried, light, paint = planes if same else [F.interpolate(x, **size) for x in planes]
-    fetched = shares[:, :1] * fetch(picture, surface) + shares[:, 1:2] * fetch(picture, carried)
-    own = fetched * light + shares[:, 2:3] * behind + shares[:, 3:] * paint
-    return picture + _present(drawn) * (own - picture)
+    inside = _present(drawn) * fade(side).to(picture)
+    planes = torch.cat([drawn.shares, drawn.surface, drawn.carried, drawn.light, drawn.paint], 1)
+    bands = [slice(top, top + BAND) for top in range(0, side, BAND)]
+    own = torch.cat([_own(planes, picture, behind, rows) for rows in bands], 2)
+    return picture + inside * (own - picture)
+
+
+def _own(planes: Tensor, picture: Tensor, behind: Tensor, rows: slice) -> Tensor:
+    """Some rows of what the network composes: all of a large photo at once would take gigabytes. [B, 3, r, P]"""
+    at = _grid(picture.shape[-1], picture.device)[rows].expand(len(picture), -1, -1, -1)
+    same = planes.shape[-1] == picture.shape[-1]
+    near = planes[:, :, rows] if same else F.grid_sample(planes, at, padding_mode="border", align_corners=False)
+    shares, surface, carried, light, paint = near.split([4, 2, 2, 1, 3], 1)
+    first, second = (_sampled(picture, at, flow, "bicubic") for flow in (surface, carried))
+    fetched = shares[:, :1] * first + shares[:, 1:2] * second
+    return fetched * light + shares[:, 2:3] * behind[:, :, rows] + shares[:, 3:] * paint
 
 
 def fetch(picture: Tensor, flow: Tensor, mode: str = "bicubic") -> Tensor:
     """A picture along a backward flow in shares of its side. [B, C, H, H], [B, 2, h, h] -> [B, C, h, h]"""
-    side = flow.shape[-1]
-    line = (torch.arange(side, device=flow.device) + 0.5) * (2 / side) - 1
-    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)  # [h, h, 2]
-    at = grid + 2 * flow.permute(0, 2, 3, 1).float()
-    return F.grid_sample(picture.float(), at, mode=mode, padding_mode="border", align_corners=False)
+    return _sampled(picture, _grid(flow.shape[-1], flow.device), flow, mode)
+
+
+def _grid(side: int, device: torch.device) -> Tensor:
+    """Where the middles of pixels are, -1 to 1 from edge to edge. [side, side, 2]"""
+    line = (torch.arange(side, device=device) + 0.5) * (2 / side) - 1
+    return torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
+
+
+def _sampled(picture: Tensor, at: Tensor, flow: Tensor, mode: str) -> Tensor:
+    """A picture [B, C, H, H] where places [..., r, h, 2] of `_grid` are led by a flow [B, 2, r, h]. [B, C, r, h]"""
+    led = at + 2 * flow.permute(0, 2, 3, 1).float()
+    return F.grid_sample(picture.float(), led, mode=mode, padding_mode="border", align_corners=False)
 
 
 def _present(drawn: Drawn) -> Tensor:
