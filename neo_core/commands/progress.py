@@ -33,6 +33,14 @@ class ProgressBar:
             self._stream.write(f"{self._label} {done}/{total}, {self._left(done, total, now)}\n")
             self._stream.flush()
 
+    def before(self, label: str) -> "ProgressBar":
+        """A bar for what comes before this one's work: this one's clock begins when that has ended."""
+        return _Before(label, self._stream, self)
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
     def __enter__(self) -> "ProgressBar":
         return self
 
@@ -46,6 +54,18 @@ class ProgressBar:
         if done >= total:
             return f"took {clock(elapsed)}"
         return f"{clock(elapsed / done * (total - done))} left" if done else "starting"
+
+
+class _Before(ProgressBar):
+    def __init__(self, label: str, stream: TextIO, then: ProgressBar) -> None:
+        super().__init__(label, stream)
+        self._then = then
+
+    def __call__(self, done: int, total: int, _frame: object = None) -> None:
+        super().__call__(done, total)
+        if done == total:
+            self.__exit__()
+            self._then.begin()
 
 
 def tell_lost(report: dict) -> None:

@@ -43,6 +43,23 @@ def test_a_frame_to_show_is_no_matter_for_a_line_of_text():
     assert log.getvalue().splitlines()[-1].startswith("rendering 2/2")
 
 
+def test_what_comes_before_has_a_line_and_a_clock_of_its_own(monkeypatch):
+    terminal, now = Terminal(), 0.0
+    monkeypatch.setattr("neo_core.commands.progress.time.monotonic", lambda: now)
+    with ProgressBar("rendering", terminal) as bar:
+        watching = bar.before("watching")
+        now = 30.0
+        watching(0, 2)
+        now = 60.0
+        watching(2, 2)
+        now = 70.0
+        bar(2, 2)
+    lines = terminal.getvalue().split("\n")
+    assert "watching" in lines[0]
+    assert lines[0].rstrip().endswith("2/2, took 1:00")
+    assert lines[1].rstrip().endswith("2/2, took 0:10")
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75, "1:15"), (59.7, "1:00"), (3 * 3600 + 61, "3:01:01")])
 def test_clock(seconds, text):
     assert clock(seconds) == text
