@@ -4,8 +4,8 @@
     python -m neo_core compare deal --people HELD [--films FILM...] --out PAIRS --key KEY.json
     python -m neo_core compare count VERDICTS.txt --key KEY.json
 
-Films must be yours to measure with. Reviewers get the folder of `deal` and nothing else; what they say is text, a line
-a pair (`01 left: why`), which `count` reads back.
+A film needs a consent record for its first frame, as any animation does: `consent add FILM`. Reviewers get the folder
+of `deal` and nothing else; what they say is text, a line a pair (`01 left: why`), which `count` reads back.
 """
 
 import argparse
@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own["measure"].add_argument("--json", action="store_true", help="print JSON")
     own["deal"].add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the reviewers")
     own["deal"].add_argument("--count", type=int, default=PAIRS, help=f"pairs (default: {PAIRS})")
-    own["deal"].add_argument("--seed", type=int, default=0)
+    text = "deal again what a key tells; without it which side is which cannot be known beforehand"
+    own["deal"].add_argument("--seed", type=int, help=text)
     own["count"].add_argument("verdicts", type=Path, metavar="VERDICTS.txt")
     for name in ("deal", "count"):
         own[name].add_argument("--key", type=Path, required=True, metavar="KEY.json", help="which is which")
@@ -106,4 +107,4 @@ def _takes(arguments: argparse.Namespace, models: Models, home: Path) -> Iterato
     if arguments.people:
         yield from factory_takes(models, arguments.people, home)
     for film in arguments.films:
-        yield film_take(models, film, home, arguments.moments)
+        yield film_take(models, film, arguments.moments)

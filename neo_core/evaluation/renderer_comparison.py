@@ -18,10 +18,10 @@ from torch import Tensor
 
 from .. import motion_space
 from ..data_types import InputError
-from ..governance import TALKING_HEAD, ConsentLedger, Grant, authorise, fingerprint
+from ..governance import REENACTMENT, TALKING_HEAD, ConsentLedger, Grant, authorise, fingerprint
 from ..governance.portrait import likeness_distance
 from ..governance.record import new_record
-from ..media.footage import inspect_footage, read_pictures
+from ..media.footage import inspect_pictures, read_pictures
 from ..pictar.acquaintance import likeness_of
 from ..pictar.age_net import looks_like_a_child
 from ..pictar.analysis import Face, analyse
@@ -38,6 +38,7 @@ from .feature_distance import FeatureDistance
 PATTERN = "person_*.safetensors"  # what `factory portrait-pairs` calls its files
 GEOMETRIC, MINI = "geometric", "mini"
 HIGHER, LOWER = 1.0, -1.0
+NOBODY = 1.5  # of "head's shape" where no face is read: as far as a stranger's head is
 MEASURES = {  # name: which way is better
     "face, dB": HIGHER,
     "mouth, dB": HIGHER,
@@ -76,26 +77,30 @@ def factory_takes(models: Models, folder: Path, home: Path) -> Iterator[Take]:
     """People of `factory portrait-pairs --held-out`, enrolled from their photo alone, as anybody is. Their consent goes
     into a ledger at `home`."""
     paths = sorted(folder.glob(PATTERN))
-    if not paths or not safetensors_io.load_config(paths[0]).get("held_out"):
-        raise InputError(f"no held-out people found in {folder}; expected those of `factory portrait-pairs --held-out`")
+    if not paths or not all(safetensors_io.load_config(path).get("held_out") for path in paths):
+        found = "other people" if paths else "no held-out people"
+        raise InputError(f"{found} found in {folder}; expected those of `factory portrait-pairs --held-out` alone")
     for path in paths:
         tensors, _ = safetensors_io.load(path)
         faces = analyse(models.analyser, tensors["photo"])
         if len(faces) != 1 or looks_like_a_child(faces[0]):
             continue  # whom the pipeline refuses, neither renderer is asked for
         portrait = Portrait(tensors["photo"], faces[0])
-        volume = enrol(models, portrait, None, grant=_leave(portrait, path, home)).volume
+        volume = enrol(models, portrait, None, grant=_made_up(portrait, path, home)).volume
         motion = motion_space.clamp(volume.reference + tensors["motion"])
         yield Take(path.stem, volume, motion, tensors["photographs"])
 
 
-def film_take(models: Models, path: Path, home: Path, moments: int) -> Take:
-    """A film of somebody, who is enrolled from its first frame and moved as portrait analysis sees them move. It must
-    be yours to measure with: that is stated in a ledger at `home`."""
-    footage = inspect_footage(path)
+def film_take(models: Models, path: Path, moments: int) -> Take:
+    """A film of somebody, who is enrolled from its first frame and moved as portrait analysis sees them move.
+
+    Raises ConsentRequired without a consent record for that frame: what is measured is that person, animated.
+    """
+    footage = inspect_pictures(path)
     first = next(iter(read_pictures(footage)))
     portrait = find_portrait(models.analyser, first, path)
-    volume = enrol(models, portrait, None, grant=_leave(portrait, path, home)).volume
+    looks = fingerprint(portrait.photo, portrait.face.landmarks68)
+    volume = enrol(models, portrait, None, grant=authorise(looks, REENACTMENT, source=str(path))).volume
     settings, choose = Reenactment(), partial(choose_face, name=path, number=1)
     seen = watch(models, footage, choose, settings, Watched())
     motion = list(carried_over(volume, seen, settings))
@@ -105,11 +110,11 @@ def film_take(models: Models, path: Path, home: Path, moments: int) -> Take:
     return Take(path.stem, volume, torch.stack([motion[k] for k in kept]), torch.stack(truth)[:, :height, :width])
 
 
-def _leave(portrait: Portrait, path: Path, home: Path) -> Grant:
-    """A grant for a picture that whoever measures may measure with."""
+def _made_up(portrait: Portrait, path: Path, home: Path) -> Grant:
+    """A grant for somebody whom the factory has made."""
     of = fingerprint(portrait.photo, portrait.face.landmarks68)
     ledger = ConsentLedger(home)
-    ledger.add(new_record("authorised", "picture to measure with", of, adult=True, issued=int(time.time())))
+    ledger.add(new_record("synthetic", "person of the factory", of, adult=True, issued=int(time.time())))
     return authorise(of, TALKING_HEAD, source=str(path), ledger=ledger)
 
 
@@ -135,7 +140,7 @@ def measure(models: Models, take: Take, frames: Mapping[str, Tensor]) -> dict[st
     shapes = {name: likeness_of(models.head, found[:SHAPES], size) for name, found in faces.items() if found}
     for name, figures in sums.items():
         figures.update({key: value / count for key, value in figures.items()})
-        figures["head's shape"] = likeness_distance(shapes.get(name, ()), shapes["truth"])
+        figures["head's shape"] = min(likeness_distance(shapes.get(name, ()), shapes["truth"]), NOBODY)
     return sums
 
 
@@ -193,10 +198,7 @@ def contests(figures: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, 
     table = {}
     for name, way in MEASURES.items():
         pairs = torch.tensor([[take[r][name] for r in (GEOMETRIC, MINI)] for take in judged], dtype=torch.float64)
-        pairs = pairs[pairs.isfinite().all(1)]
         gains = way * (pairs[:, 1] - pairs[:, 0])
-        if not len(gains):
-            raise InputError(f"{name} could be judged in no take; expected faces in what was drawn")
         found = bootstrap(range(len(gains)), lambda chosen, gains=gains: float(gains[chosen].mean()))
         table[name] = Contest(*pairs.mean(0).tolist(), float(gains.mean()), found, len(gains))
     return table

@@ -12,6 +12,7 @@ import hashlib
 import json
 import random
 import re
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,18 +31,21 @@ SIDES = ("left", "right")
 SAME = "same"
 MOMENTS = 4  # of a pair, below the photo
 SIDE = 320  # pixels of a frame's side in a sheet, at most
+SEED_BITS = 128  # more than can be tried out against the key's published hash
 GAP = 24  # white pixels between left and right
 
 
 def deal(
-    takes: Sequence[Take], renderers: dict[str, Renderer], folder: Path, key: Path, count: int, seed: int
+    takes: Sequence[Take], renderers: dict[str, Renderer], folder: Path, key: Path, count: int, seed: int | None = None
 ) -> Iterator[Path]:
     """Write `count` sheets into a folder and, first, the key, which must lie elsewhere. Every take comes as often as
-    every other, with other moments; how often each renderer stands left differs by one at most."""
+    every other, with other moments; how often each renderer stands left differs by one at most. Without a seed nobody
+    can tell beforehand which: the one that was drawn is in the key."""
     if folder.resolve() in key.resolve().parents:
         raise InputError(f"the key {key} found in the folder that reviewers get; expected it elsewhere")
     if not takes:
         raise InputError("no portraits found to deal; expected one or more")
+    seed = secrets.randbits(SEED_BITS) if seed is None else seed
     dice = random.Random(seed)
     order = [(GEOMETRIC, MINI) if number % 2 else (MINI, GEOMETRIC) for number in range(count)]
     chosen = [takes[number % len(takes)] for number in range(count)]

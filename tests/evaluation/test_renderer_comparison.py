@@ -1,21 +1,32 @@
 """The comparison: which way is better, when the mini beats the geometric renderer, and the errors of a frame."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from neo_core.data_types import InputError
+from neo_core.evaluation import renderer_comparison as comparison
 from neo_core.evaluation.feature_distance import FeatureDistance
 from neo_core.evaluation.renderer_comparison import (
     GEOMETRIC,
     MEASURES,
     MINI,
+    NOBODY,
+    Take,
     _frame_figures,
     beats,
     contests,
     factory_takes,
+    film_take,
+    measure,
     psnr,
 )
+from neo_core.governance import ConsentRequired
 from neo_core.pictar.analysis import Face, load_analyser
+from neo_core.pipelines.portrait import Portrait
+from neo_core.weights import safetensors_io
 
 
 def figures(better: float, count: int = 8) -> list[dict]:
@@ -76,6 +87,33 @@ def test_an_error_in_the_mouth_is_told_there():
     assert lost["lips, eye distances"] == 1
 
 
+def test_a_face_that_nobody_can_read_counts_against_who_drew_it(monkeypatch):
+    """It is as bad as a stranger's: left out, the worst takes of a renderer would not count."""
+    truth, good, bad = (torch.full((2, 4, 4, 3), shade, dtype=torch.uint8) for shade in (9, 8, 0))
+    found = face(torch.rand(68, 2))
+    monkeypatch.setattr(comparison, "FeatureDistance", lambda _: None)
+    monkeypatch.setattr(comparison, "_face", lambda _, picture: found if picture.any() else None)
+    monkeypatch.setattr(comparison, "_frame_figures", lambda *_: dict.fromkeys(list(MEASURES)[:-1], 1.0))
+    monkeypatch.setattr(comparison, "likeness_of", lambda *_: (0.1,) * 60)
+    take = Take("ann", None, torch.zeros(2, 63), truth)
+    told = measure(SimpleNamespace(analyser=None, head=None), take, {GEOMETRIC: good, MINI: bad})
+    assert told[GEOMETRIC]["head's shape"] == 0
+    assert told[MINI]["head's shape"] == NOBODY
+    assert contests([told, told])["head's shape"].gain == -NOBODY
+
+
+def test_a_film_is_not_animated_without_consent(monkeypatch, tmp_path):
+    """To measure with it is to animate who is in it."""
+    monkeypatch.setenv("NEO_HOME", str(tmp_path))
+    photo, found = torch.zeros(8, 8, 3, dtype=torch.uint8), face(torch.rand(68, 2) * 8)
+    monkeypatch.setattr(comparison, "inspect_pictures", lambda path: path)
+    monkeypatch.setattr(comparison, "read_pictures", lambda _: iter([photo]))
+    monkeypatch.setattr(comparison, "find_portrait", lambda *_: Portrait(photo, found))
+    monkeypatch.setattr(comparison, "enrol", lambda *_, **__: pytest.fail("enrolled without consent"))
+    with pytest.raises(ConsentRequired, match=r"no consent record covers her\.mp4 for talking-head and reenactment"):
+        film_take(SimpleNamespace(analyser=None), Path("her.mp4"), 3)
+
+
 def test_psnr_of_a_known_error():
     picture = torch.full((1, 3, 8, 8), 0.5)
     assert psnr(picture, picture + 0.1) == pytest.approx(20, abs=1e-3)
@@ -83,4 +121,9 @@ def test_psnr_of_a_known_error():
 
 def test_a_folder_without_held_out_people_is_refused(tmp_path):
     with pytest.raises(InputError, match="no held-out people found"):
+        next(factory_takes(None, tmp_path, tmp_path))
+    for number, held_out in enumerate((True, False)):
+        path = tmp_path / f"person_{number:08d}.safetensors"
+        safetensors_io.save(path, {"photo": torch.zeros(1)}, {"held_out": held_out})
+    with pytest.raises(InputError, match="other people found"):
         next(factory_takes(None, tmp_path, tmp_path))

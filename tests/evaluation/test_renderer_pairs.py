@@ -65,6 +65,20 @@ def test_the_same_seed_deals_the_same(dealt, tmp_path):
     assert fingerprint(again) == fingerprint(dealt[1]) != fingerprint(other)
 
 
+def test_without_a_seed_nobody_can_deal_the_same(tmp_path):
+    """Reviewers have this code: what they could compute would not be blind, whatever was published of the key."""
+    deals = set()
+    for name in "abcd":
+        key = tmp_path / f"{name}.json"
+        list(deal([take("ann", 1)], RENDERERS, tmp_path / name, key, 12))
+        stored = json.loads(key.read_text())
+        deals.add(json.dumps(stored["pairs"]))
+        again = tmp_path / "again.json"
+        list(deal([take("ann", 1)], RENDERERS, tmp_path / name, again, 12, stored["seed"]))
+        assert fingerprint(again) == fingerprint(key)
+    assert len(deals) > 1
+
+
 def test_a_key_among_the_sheets_is_refused(tmp_path):
     with pytest.raises(InputError, match="found in the folder that reviewers get"):
         next(deal([take("ann")], RENDERERS, tmp_path, tmp_path / "key.json", 2, 0))
