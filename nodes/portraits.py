@@ -58,7 +58,8 @@ def enrolled(
 
 def first_face(engine: Models, path: str, face: int) -> Portrait:
     """The first frame of a video that shows a face, and the one in it that is meant."""
-    return open_clip(engine.analyser, path, within(face, FACES, "face") or None)
+    number = within(face, FACES, "face") or None
+    return open_clip(engine.analyser, path, number, progress=NodeProgress("step"))
 
 
 def enrolled_from(

@@ -126,6 +126,7 @@ def _talking_head(arguments: argparse.Namespace) -> int:
         check_writable(motion, motion_file.SUFFIXES, (*inputs, *filter(None, weights), *files))
     chosen = {"face": arguments.face, "size": arguments.size, "motion": motion, "weights": weights, "public": public}
     with ProgressBar("rendering") as progress:
+        chosen["watching"] = progress.before("watching")
         if audio:
             report = make_video(photo, audio, output, settings, **chosen, progress=progress)
         else:

@@ -33,8 +33,9 @@ def execute(arguments: argparse.Namespace) -> int:
     motion = load_motion(arguments.motion)
     sound = inspect_sound(arguments.audio) if arguments.audio else None
     public = options.driven_renderer(arguments)
-    avatar = enrol_photo(load_models(), arguments.photo, arguments.face, arguments.size, public, motion.use)
+    given = (arguments.photo, arguments.face, arguments.size, public, motion.use)
     with ProgressBar("rendering") as progress:
+        avatar = enrol_photo(load_models(), *given, progress.before("watching"))
         frames = write_video(avatar.volume, motion, output, sound, progress)
     report = {"output": str(output), "frames": frames, "fps": str(motion.fps), **describe(avatar)}
     told = f"with the sound of {sound.path}" if sound else "without sound"

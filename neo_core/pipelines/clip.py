@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..data_types import Identity, MotionLatents, Progress
+from ..data_types import Identity, MotionLatents, Progress, silent
 from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
 from ..media.footage import VIDEOS
@@ -18,7 +18,7 @@ from ..pictar.mini.face import MiniFace
 from ..pictar.volumetric.driven_face import DrivenFace
 from .footage_enrolment import enrol_footage, inspect_for_enrolment
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
-from .live_portrait import LivePortrait, PublicRenderer, enrol_public, load_public
+from .live_portrait import LivePortrait, enrol_public, load_public
 from .mini import MiniRenderer, drawn_by
 from .motion_file import save_motion
 from .portrait import Portrait, choose_face, open_clip, open_portrait
@@ -42,13 +42,14 @@ def make_video(
     weights: Weights = EMBEDDED,
     public: LivePortrait | MiniRenderer | None = None,
     progress: Progress,
+    watching: Progress = silent,
 ) -> dict:
     """The person in a photo speaks a sound; returns a report of plain values. The performance goes to `motion`; a
-    `public` checkpoint or a mini may render it."""
+    `public` checkpoint or a mini may render it. Progress of `watching` is that of footage in the place of a photo."""
     started = time.monotonic()
     sound = inspect_sound(audio)
     models = load_models(*weights)
-    avatar = enrol_photo(models, photo, face, size, public)
+    avatar = enrol_photo(models, photo, face, size, public, watching=watching)
     kept = [] if motion else None  # hours of it take memory
     frames = speak(models, avatar, sound, output, settings, progress, kept)
     if motion:
@@ -69,11 +70,12 @@ def make_idle(
     weights: Weights = EMBEDDED,
     public: LivePortrait | MiniRenderer | None = None,
     progress: Progress,
+    watching: Progress = silent,
 ) -> dict:
     """The person in a photo waits and listens, as `perform` (`idle` or `idle_loop`) has it; returns the same report."""
     started = time.monotonic()
     models = load_models(*weights)
-    avatar = enrol_photo(models, photo, face, size, public)
+    avatar = enrol_photo(models, photo, face, size, public, watching=watching)
     latents = perform(models, avatar.identity, seconds, settings)
     frames = write_video(avatar.volume, latents, output, None, progress)
     if motion:
@@ -143,38 +145,34 @@ def enrol_photo(
     size: int | None,
     public: LivePortrait | MiniRenderer | None = None,
     use: str = TALKING_HEAD,
+    watching: Progress = silent,
 ) -> Avatar:
     """Find the face, ask for consent to a use, lift: onto our head, or into the renderer of a public checkpoint. In the
-    place of a photo there may be a video of the person (`footage_enrolment`). A mini draws what is on our head."""
-    if isinstance(public, MiniRenderer):
-        mini = public.load()  # which may not be there: said before any work is done
-        return drawn_by(enrol_photo(models, photo, face, size, use=use), mini)
-    renderer = load_public(public) if public else None
+    place of a photo there may be a video of the person (`footage_enrolment`), whose frames are watched. A mini draws
+    what is on our head: the photo, or the best frame alone."""
+    mini = public.load() if isinstance(public, MiniRenderer) else None  # may not be there: said before any work is done
+    checkpoint = public if isinstance(public, LivePortrait) else None
+    renderer = load_public(checkpoint) if checkpoint else None
     if photo.suffix.lower() in VIDEOS:
-        return _enrol_clip(models, photo, face, size, renderer, public, use)
-    portrait = open_portrait(models.analyser, photo, face)
-    grant = _permission(portrait, use, photo, face)
-    if renderer:
-        return enrol_public(models, renderer, portrait, size, public, grant=grant)
-    return enrol(models, portrait, size, grant=grant)
+        more = {"public": renderer, "choice": checkpoint, "widen": mini is None, "progress": watching}
+        avatar = _enrol_clip(models, photo, face, size, use, more)
+    else:
+        portrait = open_portrait(models.analyser, photo, face)
+        grant = _permission(portrait, use, photo, face)
+        if renderer:
+            return enrol_public(models, renderer, portrait, size, checkpoint, grant=grant)
+        avatar = enrol(models, portrait, size, grant=grant)
+    return drawn_by(avatar, mini) if mini else avatar
 
 
-def _enrol_clip(
-    models: Models,
-    clip: Path,
-    face: int | None,
-    size: int | None,
-    renderer: PublicRenderer | None,
-    public: LivePortrait | None,
-    use: str,
-) -> Avatar:
-    """The same from footage; the consent is that for the clip, as `redub` asks for it."""
+def _enrol_clip(models: Models, clip: Path, face: int | None, size: int | None, use: str, more: dict) -> Avatar:
+    """The same from footage, with `more` for `enrol_footage`; the consent is that for the clip, as `redub` asks for
+    it."""
     footage = inspect_for_enrolment(clip)
-    portrait = open_clip(models.analyser, clip, face)
+    portrait = open_clip(models.analyser, clip, face, progress=more["progress"])
     grant = _permission(portrait, use, clip, face)
     choose = partial(choose_face, name=clip, number=face)
-    more = {"grant": grant, "public": renderer, "choice": public}
-    return enrol_footage(models, footage, portrait, size, choose, **more).avatar
+    return enrol_footage(models, footage, portrait, size, choose, grant=grant, **more).avatar
 
 
 def _permission(portrait: Portrait, scope: str, photo: Path, face: int | None) -> Grant:

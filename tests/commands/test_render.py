@@ -50,7 +50,7 @@ def test_the_sound_is_in_the_video_when_asked_for(tmp_path, motion, options, cap
 
 def test_motion_of_a_video_asks_for_consent_to_that(tmp_path, motion, monkeypatch):
     asked = []
-    monkeypatch.setattr(render, "enrol_photo", lambda *given: asked.append(given[-1]) or SimpleNamespace(volume=None))
+    monkeypatch.setattr(render, "enrol_photo", lambda *given: asked.append(given[-2]) or SimpleNamespace(volume=None))
     video = tmp_path / "v.safetensors"
     save_motion(video, MotionLatents(torch.zeros(2, 63), Fraction(25), use="reenactment"))
     for path in (motion, str(video)):

@@ -11,6 +11,7 @@ from neo_core.data_types import Emotion
 from neo_core.flow.guidance import Guidance
 from neo_core.pipelines import clip
 from neo_core.pipelines.clip import _report
+from neo_core.pipelines.mini import MiniRenderer
 from neo_core.pipelines.portrait import Portrait
 from neo_core.pipelines.talking_head import Settings
 
@@ -54,7 +55,7 @@ def test_a_video_in_the_place_of_a_photo_is_enrolled_as_footage(monkeypatch, nam
         return lambda *_, grant, **__: SimpleNamespace(avatar=(kind, grant)) if kind == "footage" else (kind, grant)
 
     monkeypatch.setattr(clip, "inspect_for_enrolment", lambda path: path)
-    monkeypatch.setattr(clip, "open_clip", lambda *_: portrait)
+    monkeypatch.setattr(clip, "open_clip", lambda *_, **__: portrait)
     monkeypatch.setattr(clip, "open_portrait", lambda *_: portrait)
     monkeypatch.setattr(clip, "_permission", lambda p, scope, path, face: authorised(p, scope, path, face))
     monkeypatch.setattr(clip, "enrol_footage", enrolled("footage"))
@@ -62,3 +63,30 @@ def test_a_video_in_the_place_of_a_photo_is_enrolled_as_footage(monkeypatch, nam
     models = SimpleNamespace(analyser=None)
     assert clip.enrol_photo(models, Path(name), 2, None, use="reenactment") == (way, "grant")
     assert asked == {"scope": "reenactment", "source": Path(name), "face": 2}
+
+
+@pytest.mark.parametrize("name", ["geometric", "mini"])
+def test_footage_is_watched_aloud_and_widened_for_who_can_draw_it(monkeypatch, name):
+    asked, told = {}, []
+
+    def enrolled(*_, **options):
+        asked.update(options)
+        options["progress"](1, 2, None)
+        return SimpleNamespace(avatar="avatar")
+
+    monkeypatch.setattr(clip, "inspect_for_enrolment", lambda path: path)
+    monkeypatch.setattr(clip, "open_clip", lambda *_, progress: progress(0, 1, None) or Portrait(None, None))
+    monkeypatch.setattr(clip, "_permission", lambda *_: "grant")
+    monkeypatch.setattr(clip, "enrol_footage", enrolled)
+    monkeypatch.setattr(clip, "drawn_by", lambda avatar, mini: (avatar, mini))
+    monkeypatch.setattr(MiniRenderer, "load", lambda _: "weights")
+
+    def watching(done, total, _):
+        told.append((done, total))
+
+    drawn = MiniRenderer() if name == "mini" else None
+    models = SimpleNamespace(analyser=None)
+    avatar = clip.enrol_photo(models, Path("me.mp4"), None, None, drawn, watching=watching)
+    assert avatar == (("avatar", "weights") if drawn else "avatar")
+    assert asked["widen"] is (drawn is None)
+    assert told == [(0, 1), (1, 2)]
