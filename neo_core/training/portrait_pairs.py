@@ -44,7 +44,9 @@ from .synthetic.render import FRAME_PARTS, Frame, render_frame
 log = logging.getLogger(__name__)
 
 PATTERN = "person_*.safetensors"
-FIRST_PERSON = 5_000_000  # of seed 0; a million people may follow before those that others learn from
+FIRST_PERSON = 5_000_000  # of seed 0
+PEOPLE = 100_000  # of a seed, at most: then come those of the next one
+SEEDS = (HELD_OUT_FROM - FIRST_PERSON) // PEOPLE  # after which the people come whom nobody may learn from
 PHOTO_SIDE = 320  # pixels of the photographs: the square is then about as many as the mini sees
 HEAD_SHARES = (0.45, 0.72)
 MOMENTS = 10  # of every person
@@ -67,8 +69,9 @@ class Truth:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
     parser.add_argument("--minutes", type=float, default=25.0, help="budget of processor time")
-    parser.add_argument("--people", type=int, default=100_000, help="stop at this many people")
-    parser.add_argument("--seed", type=int, default=0, help="runs with other seeds, side by side, make other people")
+    parser.add_argument("--people", type=int, default=PEOPLE, help="stop at this many people")
+    text = f"runs with other seeds, side by side, make other people (0 to {SEEDS - 1})"
+    parser.add_argument("--seed", type=int, default=0, help=text)
     parser.add_argument("--moments", type=int, default=MOMENTS, help=f"of every person (default: {MOMENTS})")
     parser.add_argument("--side", type=int, default=MINI["cpu"].side, help="pixels of the square around the head")
     parser.add_argument("--supersample", type=int, default=2)
@@ -77,11 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make people until the time is up or there are enough; those that are there are kept and counted."""
+    numbers = people(arguments.seed, arguments.people, arguments.held_out)
     torch.set_num_threads(1)  # two runs with two seeds keep two cores busier than one run does
     started, head = time.process_time(), load_head_model()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    first = 100_000 * arguments.seed + (HELD_OUT_FROM + FIRST_PERSON if arguments.held_out else FIRST_PERSON)
-    for number in range(first, first + arguments.people):
+    for number in numbers:
         path = arguments.out / f"person_{number:08d}.safetensors"
         if path.exists():
             continue
@@ -92,6 +95,14 @@ def run(arguments: argparse.Namespace) -> None:
         safetensors_io.save(path, tensors, config)
         spent = (time.process_time() - started) / 60
         log.info("%s: %d moments, %.1f minutes spent", path.name, arguments.moments, spent)
+
+
+def people(seed: int, count: int, held_out: bool) -> range:
+    """The seeds of the people of a run: no other run's, and held-out ones only where they are asked for."""
+    if not 0 <= seed < SEEDS or not 0 < count <= PEOPLE:
+        raise InputError(f"seed {seed} and {count} people found; expected 0 to {SEEDS - 1} and 1 to {PEOPLE}")
+    first = PEOPLE * seed + FIRST_PERSON + (HELD_OUT_FROM if held_out else 0)
+    return range(first, first + count)
 
 
 @torch.no_grad()
@@ -207,13 +218,21 @@ class Lesson:
     came_from: Tensor  # [K, 68, 2] and where the photo has them
 
 
-def files(folders: list[Path], side: int) -> list[Path]:
-    """The files of all people in some folders. Raises InputError where there are none, or of another side."""
+def files(folders: list[Path], side: int, moments: int, *, held_out: bool) -> list[Path]:
+    """The files of all people in some folders. Raises InputError where there are none, or one is of another side, of
+    fewer moments, or of somebody who is held out when nobody may be, or the other way round."""
     found = sorted(path for folder in folders for path in folder.glob(PATTERN))
     if not found:
         raise InputError(f"no {PATTERN} found in {', '.join(map(str, folders))}; expected `factory portrait-pairs`'s")
-    if (has := safetensors_io.load_config(found[0])["side"]) != side:
-        raise InputError(f"{found[0]} is of {has} pixels a side; expected {side}")
+    for path in found:
+        has = safetensors_io.load_config(path)
+        if has["side"] != side or has["moments"] < moments:
+            told = f"{has['moments']} moments, {has['side']} pixels a side"
+            raise InputError(f"{path} is of {told}; expected {moments} or more, and {side}")
+        if has["held_out"] != held_out:
+            who = "nobody may learn from" if has["held_out"] else "others learn from"
+            wanted = "with" if held_out else "without"
+            raise InputError(f"{path} is of a person whom {who}; expected one made {wanted} --held-out")
     return found
 
 

@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, save the averaged network as it goes, tell how it does on people it never saw."""
     config = MINI[arguments.size]
-    paths, exam = (files(folders, config.side) for folders in (arguments.pairs, arguments.held_out))
+    paths = files(arguments.pairs, config.side, MOMENTS, held_out=False)
+    exam = files(arguments.held_out, config.side, MOMENTS, held_out=True)
     torch.manual_seed(arguments.seed)
     net = Mini(config).to(arguments.device, memory_format=torch.channels_last)
     story = asdict(config) | {"seed": arguments.seed, "people": len(paths), "batch": PEOPLE[arguments.size]}
@@ -152,7 +153,7 @@ def draw_batch(paths: Sequence[Path], people: int, seed: int, step: int) -> Batc
     dice, lessons = step_dice(seed, step), []
     for number in torch.randint(len(paths), (people,), generator=dice).tolist():
         kept = int(safetensors_io.load_config(paths[number])["moments"])
-        first = int(torch.randint(max(1, kept - MOMENTS + 1), (), generator=dice))
+        first = int(torch.randint(kept - MOMENTS + 1, (), generator=dice))
         lessons.append(restyled(read_lesson(paths[number], slice(first, first + MOMENTS)), dice))
     together = {
         name: torch.cat([getattr(lesson, name) for lesson in lessons])

@@ -1,13 +1,22 @@
-"""The truth of a pair, on a bare head before a plain wall."""
+"""The truth of a pair, on a bare head before a plain wall; whose pairs a run makes, and what is written of one."""
+
+import argparse
+from itertools import count, pairwise
 
 import pytest
 import torch
 
+from neo_core.data_types import InputError
 from neo_core.geometry.camera import Camera, project, rotation_matrix
-from neo_core.geometry.rasteriser import rasterise
-from neo_core.pictar.mini.guide import Square
-from neo_core.training.portrait_pairs import exact
+from neo_core.geometry.head_model import landmarks, shape, vertex_normals
+from neo_core.geometry.rasteriser import interpolate, rasterise
+from neo_core.motion_space import POSE, rest
+from neo_core.pictar.mini.guide import GUIDE, STILL_GUIDE, Square
+from neo_core.training import portrait_pairs
+from neo_core.training.portrait_pairs import PEOPLE, SEEDS, exact, make_person, people, read_lesson
+from neo_core.training.synthetic.people import HELD_OUT_FROM
 from neo_core.training.synthetic.render import Frame
+from neo_core.weights import safetensors_io
 
 SIDE, FOCAL = 64, 160.0
 
@@ -58,3 +67,60 @@ def test_what_hides_the_head_is_not_known(head, still):
     truth = exact(head, still, hidden, WHOLE, SIDE)
     assert truth.known[20:40, 20:40].sum() == 0
     assert truth.known[45:].sum() > 100
+
+
+def test_no_seed_makes_people_whom_nobody_may_learn_from():
+    runs = [people(seed, PEOPLE, False) for seed in range(SEEDS)]
+    assert all(before.stop == after.start for before, after in pairwise(runs))
+    assert runs[-1].stop <= HELD_OUT_FROM <= people(0, PEOPLE, True).start
+    for seed, number in ((SEEDS, 1), (-1, 1), (0, PEOPLE + 1), (0, 0)):
+        with pytest.raises(InputError, match=f"seed {seed} and {number} people found; expected"):
+            people(seed, number, False)
+
+
+WIDE = 128
+
+
+def shot(head, motion: torch.Tensor) -> Frame:
+    """The mean head as a motion has it, shaded, before grey."""
+    turn = rotation_matrix(*motion[POSE][:3])
+    vertices = (shape(head, torch.zeros(60), motion[:53]) - head.pivot) @ turn.T + head.pivot
+    place = torch.tensor([0.0, 0.0, -70.0])
+    camera = Camera(torch.tensor(2.0 * WIDE), torch.tensor([WIDE / 2, WIDE / 2]), torch.eye(3), place)
+    fragments = rasterise(project(camera, vertices), head.triangles, WIDE, WIDE)
+    parts = torch.where(fragments.triangle >= 0, head.triangle_part[fragments.triangle.clamp(min=0)] + 1, 0)
+    shade = interpolate(fragments, head.triangles, vertex_normals(vertices, head.triangles) * 0.3 + 0.5)
+    mask = (parts > 0).float()
+    image = torch.where(mask[..., None] > 0, shade, torch.tensor(0.4))
+    points = project(camera, landmarks(head, vertices))[:, :2]
+    return Frame(image, points, mask, parts, fragments.depth, camera, vertices, torch.zeros(3))
+
+
+def test_what_is_written_of_a_person_is_what_training_reads(head, tmp_path, monkeypatch):
+    """And the flow that the fitted head gives is near the true one, where it is known and anything moves."""
+    moments, number = [rest(), rest(), rest()], count()
+    moments[1][POSE.start + 1], moments[2][POSE.start] = 9.0, -7.0
+    monkeypatch.setattr(portrait_pairs, "sample_person", lambda *_, **__: None)
+    monkeypatch.setattr(portrait_pairs, "photo_motion", lambda _: moments[0])
+    monkeypatch.setattr(portrait_pairs, "later_motion", lambda *_: moments[next(number)])
+    monkeypatch.setattr(portrait_pairs, "_turned", lambda motion, _: motion)
+    monkeypatch.setattr(portrait_pairs, "render_frame", lambda _, motion, *__: shot(head, motion))
+    next(number)
+    asked = argparse.Namespace(side=64, moments=2, supersample=1, held_out=True)
+    tensors = make_person(head, 7, asked)
+    assert tensors["photographs"].shape == (2, WIDE, WIDE, 3)
+    assert tensors["motion"].shape == (2, 63)
+    safetensors_io.save(tmp_path / "person.safetensors", tensors, {})
+    lesson = read_lesson(tmp_path / "person.safetensors", slice(0, 2))
+    assert lesson.source.guide.shape == (1, STILL_GUIDE, 32, 32)
+    assert lesson.motion.guide.shape == (2, GUIDE, 32, 32)
+    assert lesson.frame.shape == (2, 3, 64, 64)
+    given = torch.nn.functional.avg_pool2d(lesson.motion.surface, 2)
+    there = lesson.known * lesson.seen * (lesson.motion.guide[:, :1] > 0.9)
+    there[:, :, 20:] = 0  # the photographs' necks turn with the head
+    flows = (lesson.true_flow, given - lesson.true_flow)
+    far, off = ((flow.norm(dim=1, keepdim=True) * there).sum() / there.sum() for flow in flows)
+    assert far > 0.01
+    assert off < 0.35 * far
+    moved = (lesson.landmarks - lesson.came_from).norm(dim=2)
+    assert moved.amax() > 0.01
