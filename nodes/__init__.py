@@ -10,11 +10,12 @@ from .expression import EditExpression
 from .footage import EnrolFromFootage, FaceInFootage
 from .full_body import ChunkDenoiser, ContinuumSync, DecodeVideo, EncodeAnchor, LoadNeo2
 from .governance import Consent
-from .live_portrait import LoadLivePortrait
+from .live_portrait import CalibrateLivePortrait, LoadLivePortrait
 from .loaders import LoadModels
 from .motion import DepthPlot, LoadMotion, PlotMotion, SaveMotion
 from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
-from .reenactment import MotionFromVideo
+from .redub import Redub
+from .reenactment import MotionFromVideo, ReenactByCheckpoint
 from .refusals import forget_all
 from .replacements import register_replacements
 from .samples import SamplePortrait, SamplePortraits, SampleSpeech
@@ -55,6 +56,9 @@ NODES: list[type[io.ComfyNode]] = [
     MotionFromVideo,
     FaceInFootage,
     EnrolFromFootage,
+    CalibrateLivePortrait,
+    ReenactByCheckpoint,
+    Redub,
 ]
 
 

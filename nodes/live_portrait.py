@@ -1,6 +1,7 @@
-"""Load LivePortrait: a public checkpoint draws what VOCAL performs, in the place of the geometric renderer."""
+"""A public checkpoint draws what VOCAL performs, in the place of the geometric renderer; and its calibration."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import folder_paths
@@ -13,10 +14,13 @@ from ..neo_core.pictar.volumetric.checkpoints import FILES, FOLDERS, checkpoint_
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
 from ..neo_core.pictar.volumetric.driving import REGIONS, RELATIONS, Rules
 from ..neo_core.pictar.volumetric.openness import PARTS
+from ..neo_core.pipelines.bridge_calibration import learn_bridge, summary
 from ..neo_core.pipelines.live_portrait import PRECISIONS, LivePortrait
+from ..neo_core.pipelines.talking_head import Models
 from .folders import FileState, states
 from .inputs import chosen, number, switch
-from .model_patcher import HostedRenderer, host_renderer, with_renderer
+from .model_patcher import HostedRenderer, host_renderer, on_device, renderer_on_device, with_renderer
+from .progress import NodeProgress
 from .sockets import NeoRenderer
 
 FOLDER = "liveportrait"  # where other packs keep the checkpoint, too
@@ -131,6 +135,47 @@ class LoadLivePortrait(io.ComfyNode):
             switch(compiled, "compiled"),
         )
         return io.NodeOutput(hosted(checkpoint, rules, parts, *speed))
+
+
+class CalibrateLivePortrait(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="NEO_CalibrateLivePortrait",
+            display_name="Calibrate LivePortrait",
+            category="NEO",
+            description="Learns, once, how the keypoints of a checkpoint answer to our motion, and keeps it beside the "
+            "checkpoint. One that is calibrated already goes through.",
+            search_aliases=["liveportrait", "calibration", "bridge", "keypoints"],
+            inputs=[
+                NeoRenderer.Input("renderer", tooltip="From Load LivePortrait: the checkpoint"),
+                io.Boolean.Input(
+                    "again",
+                    default=False,
+                    tooltip="Learn it anew, although it is there; switch it off afterwards, or every run does",
+                ),
+            ],
+            outputs=[
+                NeoRenderer.Output("renderer", tooltip="The calibrated checkpoint, for Enrol From Photo"),
+                io.String.Output("report", tooltip="How well people are told who were not learnt from"),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, renderer, again):
+        with on_device() as engine, renderer_on_device(renderer) as public:
+            return io.NodeOutput(*calibrated(engine, public, switch(again, "again")))
+
+
+def calibrated(engine: Models, loaded: HostedRenderer | None, again: bool) -> tuple[HostedRenderer | None, str]:
+    """A checkpoint with the bridge that is, or now was, made for it; and what to tell."""
+    if loaded is None:
+        return None, "NEO's own head: nothing to calibrate"
+    if loaded.public.bridge.calibrated and not again:
+        return loaded, f"calibrated already: {FILE} lies beside the checkpoint"
+    bridge, report = learn_bridge(engine, loaded.public.renderer, loaded.choice.checkpoint, NodeProgress("reading"))
+    told = {**report, "bridge": report["bridge"] and FILE}  # where the folder lies is nobody's business
+    return replace(loaded, public=replace(loaded.public, bridge=bridge)), summary(told)
 
 
 def hosted(name: str, *driven: object) -> HostedRenderer | None:

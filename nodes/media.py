@@ -32,13 +32,14 @@ def to_image(pictures: Tensor) -> Tensor:
     return pictures.reshape(-1, *pictures.shape[-3:]).float() / 255
 
 
-def to_mask(mask: object, photo: Tensor) -> Tensor | None:
-    """A MASK [1, H, W] or [H, W] as the share of the person in each pixel of the photo. [H, W] in 0..1"""
+def to_mask(mask: object, photo: Tensor | None = None) -> Tensor | None:
+    """A MASK [1, H, W] or [H, W] as the share of the person in each pixel of the photo, or, without a photo, of
+    whatever it is as large as. [H, W] in 0..1"""
     if mask is None:
         return None
     if not isinstance(mask, Tensor) or mask.ndim not in (2, 3) or (mask.ndim == 3 and len(mask) != 1):
         raise InputError(f"input mask holds {_kind(mask)}; expected one MASK")
-    if mask.shape[-2:] != photo.shape[:2]:
+    if photo is not None and mask.shape[-2:] != photo.shape[:2]:
         found, expected = list(mask.shape[-2:]), list(photo.shape[:2])
         raise InputError(f"input mask has {found} rows and columns; expected those of the photo, {expected}")
     if not torch.isfinite(mask).all():

@@ -9,10 +9,10 @@ from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.video import SUFFIXES
 from ..pictar.lost_faces import POLICIES
-from ..pictar.transfer import REGION, RELATIONS
+from ..pictar.transfer import ANCHORS, REGION, RELATIONS
 from ..pictar.volumetric.driving import require_moved
 from ..pipelines import motion_file
-from ..pipelines.imitation import ANCHORS, make_imitation
+from ..pipelines.imitation import make_imitation
 from ..pipelines.live_portrait import LivePortrait
 from ..pipelines.mini import MiniRenderer
 from ..pipelines.reenactment import Reenactment, make_reenactment
@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--move", choices=tuple(REGION), default=DEFAULTS.region, help=text)
     text = f"{_listed(RELATIONS)} (default: {DEFAULTS.relation}; with --read-by {READERS[1]} relative)"
     parser.add_argument("--relation", choices=tuple(RELATIONS), help=text)
+    text = f"what changes are measured from: {_listed(ANCHORS)} (default: {DEFAULTS.anchor})"
+    parser.add_argument("--anchor", choices=tuple(ANCHORS), default=DEFAULTS.anchor, help=text)
     text = f"frames without the face: {_listed(POLICIES)} (default: {DEFAULTS.lost})"
     parser.add_argument("--lost", choices=tuple(POLICIES), default=DEFAULTS.lost, help=text)
     parser.add_argument("--unsteadied", action="store_true", help="the motion as measured, with its tremor")
@@ -45,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("with --renderer liveportrait")
     text = "who reads the driving head: our portrait analysis, or the checkpoint's motion extractor"
     own.add_argument("--read-by", choices=READERS, default=READERS[0], help=f"{text} (default: {READERS[0]})")
-    text = f"what --read-by {READERS[1]} measures from: {_listed(ANCHORS)} (default: quiet)"
-    own.add_argument("--anchor", choices=tuple(ANCHORS), help=text)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -59,7 +59,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if motion:
         check_writable(motion, motion_file.SUFFIXES, (driving, photo, *(public.files() if public else ())))
     relation = arguments.relation or DEFAULTS.relation
-    settings = Reenactment(arguments.move, relation, arguments.lost, not arguments.unsteadied, arguments.amplitude)
+    steady, wished = not arguments.unsteadied, (arguments.amplitude, arguments.anchor)
+    settings = Reenactment(arguments.move, relation, arguments.lost, steady, *wished)
     chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size}
     chosen |= {"motion": motion, "public": public}
     with ProgressBar("rendering") as progress:
@@ -78,16 +79,14 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _imitation(arguments: argparse.Namespace) -> dict:
     """What the checkpoint's own reading is asked for."""
-    relative, anchor = arguments.relation != "absolute", arguments.anchor or "quiet"
-    return {"relative": relative, "region": arguments.move, "anchor": anchor, "lost": arguments.lost}
+    wishes = {"region": arguments.move, "anchor": arguments.anchor, "lost": arguments.lost}
+    return {"relative": arguments.relation != "absolute", **wishes}
 
 
 def _check_reader(arguments: argparse.Namespace, public: LivePortrait | MiniRenderer | None) -> None:
     """Raise InputError for options that the chosen reader has no use for, or that contradict each other."""
     require_moved(arguments.move, arguments.retarget)
     if arguments.read_by == READERS[0]:
-        if arguments.anchor:
-            raise InputError(f"--anchor found with --read-by {READERS[0]}, expected --read-by {READERS[1]}")
         return
     if not isinstance(public, LivePortrait):
         raise InputError(f"--read-by {READERS[1]} found without a checkpoint, expected --renderer liveportrait with it")

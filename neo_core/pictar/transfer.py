@@ -24,10 +24,15 @@ REGION = {  # which channels are driven; the others stay as the portrait has the
     "eyes": (*REGIONS["eyes"], *REGIONS["gaze"]),
 }
 RELATIONS = {
-    "mixed": "the expression as it is seen, head and gaze as they differ from the first frame",
-    "relative": "everything as it differs from the first frame, added to the photo",
+    "mixed": "the expression as it is seen, head and gaze as they differ from the anchor",
+    "relative": "everything as it differs from the anchor, added to the photo",
     "absolute": "everything as it is seen: the photo takes the head's direction, too",
 }
+ANCHORS = {
+    "quiet": "the face at rest, head and gaze as they usually are, whatever the video begins with",
+    "first": "the first frame with the face",
+}
+CALM, LEAST_CALM = 0.1, 5  # share of the frames, and how many at least, that show a face at rest: it does least in them
 ROOM = motion_space.HIGH[POSE.start + 3]  # head units that a head may shift
 KNEE = 0.6  # share of it from which on a shift is held back ever more
 
@@ -47,26 +52,39 @@ class Transfer:
                 raise InputError(f"{what} {found!r:.40} is unknown; expected one of {', '.join(known)}")
 
 
+def at_rest(sightings: Tensor) -> Tensor:
+    """What a driving head may be measured from, in whichever order its frames come. [T, 63] -> [63]
+
+    Expressions only ever add to a face, so it is at rest in the frames whose expression is least. Where head and gaze
+    usually are is in the middle of all frames.
+    """
+    usual = sightings.median(0).values
+    effort = sightings[:, EXPRESSION].sum(1)
+    calm = effort.argsort()[: max(LEAST_CALM, round(CALM * len(sightings)))]
+    usual[EXPRESSION] = sightings[calm][:, EXPRESSION].median(0).values
+    return usual
+
+
 @torch.no_grad()
-def transferred(transfer: Transfer, first: Tensor, seen: Tensor) -> Tensor:
-    """Motion of the portrait [63] from a sighting [63] and the driving video's first one."""
+def transferred(transfer: Transfer, anchor: Tensor, seen: Tensor) -> Tensor:
+    """Motion of the portrait [63] from a sighting [63] and the one that it is measured from."""
     reference, relation = transfer.reference, transfer.relation
     motion = seen.clone()
     if relation == "relative":
-        motion[EXPRESSION] = (reference + seen - first)[EXPRESSION].clamp(0, 1)
+        motion[EXPRESSION] = (reference + seen - anchor)[EXPRESSION].clamp(0, 1)
     if relation != "absolute":
-        motion[GAZE] = (reference + seen - first)[GAZE]
-    motion[POSE] = _pose(transfer, first[POSE], seen[POSE])
+        motion[GAZE] = (reference + seen - anchor)[GAZE]
+    motion[POSE] = _pose(transfer, anchor[POSE], seen[POSE])
     kept = torch.ones(motion_space.SIZE, dtype=torch.bool)
     kept[list(REGION[transfer.region])] = False
     motion = motion_space.clamp(torch.where(kept, reference, motion))
     return _meeting(motion, seen) if transfer.region in ("all", "expression", "lips") else motion
 
 
-def _pose(transfer: Transfer, first: Tensor, seen: Tensor) -> Tensor:
+def _pose(transfer: Transfer, anchor: Tensor, seen: Tensor) -> Tensor:
     """The turn and the shift of the portrait's head. [6] each"""
-    begun = transfer.turned if transfer.relation == "absolute" else rotation_matrix(*first[:3])
-    turn, shift = begun.T @ rotation_matrix(*seen[:3]), begun.T @ (seen[3:] - first[3:])
+    begun = transfer.turned if transfer.relation == "absolute" else rotation_matrix(*anchor[:3])
+    turn, shift = begun.T @ rotation_matrix(*seen[:3]), begun.T @ (seen[3:] - anchor[3:])
     return torch.cat([rotation_angles(turn), _held_back(shift)])
 
 

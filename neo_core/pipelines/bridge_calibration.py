@@ -30,7 +30,7 @@ from ..pictar.volumetric.driven_face import NEAR, on_cpu
 from ..pictar.volumetric.driving import Driving, driving_of
 from ..pictar.volumetric.family import Renderer
 from ..pictar.volumetric.lift import read_picture
-from ..pictar.volumetric.motion_bridge import ANGLES, Bridge, Sight, beyond_geometry, look_at
+from ..pictar.volumetric.motion_bridge import ANGLES, Bridge, Sight, beyond_geometry, look_at, slider_bridge
 from .live_portrait import LivePortrait, load_public
 from .portrait import open_portrait
 from .talking_head import Avatar, Models, enrol, load_models
@@ -55,16 +55,44 @@ def calibrate(folder: Path, progress: Progress = silent) -> dict:
     """Learn the bridge of a checkpoint and keep it in its folder, where it tells people better that it was not learnt
     from; returns a report of plain values."""
     public = load_public(LivePortrait(folder), calibrated=False)
-    path = check_writable(folder / FILE, (Path(FILE).suffix,))
-    models = load_models()
+    _writable(folder)
+    return learn_bridge(load_models(), public.renderer, folder, progress)[1]
+
+
+def learn_bridge(
+    models: Models, renderer: Renderer, folder: Path, progress: Progress = silent
+) -> tuple[Bridge, dict[str, object]]:
+    """The same for the checkpoint in a folder whose networks are there already; returns the bridge, too."""
+    path = _writable(folder)
     seen: list[Seen] = []
     for number, name in enumerate(PEOPLE):
         avatar, landmarks68 = _enrolled(models, SAMPLES / name)
-        seen.append(observe_avatar(avatar, landmarks68, public.renderer, number, _part(progress, number)))
-    bridge, report = settled(seen, public.bridge)
+        seen.append(observe_avatar(avatar, landmarks68, renderer, number, _part(progress, number)))
+    bridge, report = settled(seen, slider_bridge())
     if bridge.calibrated:
         save_bridge(folder, bridge, {"people": list(PEOPLE), **report})
-    return {"bridge": str(path) if path.exists() else None, **report}  # perhaps one of before
+    return bridge, {"bridge": str(path) if path.exists() else None, **report}  # perhaps one of before
+
+
+def summary(report: dict) -> str:
+    """For people: what counts is how well those are told who were not learnt from."""
+    shares = (report[name] for name in ("explained_of_others", "sliders_of_others", "turns_of_others"))
+    learnt, sliders, turns = (f"{round(share, 2) + 0:.0%}" for share in shares)
+    lines = [
+        f"{report['probes']} readings; of people that were not learnt from,",
+        f"  expression: {learnt} explained, {sliders} by the published sliders",
+        f"  turns: {turns} explained of what geometry leaves over",
+    ]
+    kept = f"{report['bridge']}: {' and '.join(report['learnt'])}"
+    if not report["learnt"]:
+        kept = "nothing was written: it tells them no better than what is published"
+        kept += f"; remove {report['bridge']}, made before, to use that" if report["bridge"] else ""
+    return "\n".join([*lines, kept])
+
+
+def _writable(folder: Path) -> Path:
+    """Where the bridge of a checkpoint is kept. Raises InputError where it cannot be."""
+    return check_writable(folder / FILE, (Path(FILE).suffix,))
 
 
 def settled(seen: list[Seen], prior: Bridge) -> tuple[Bridge, dict]:

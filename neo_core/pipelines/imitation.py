@@ -17,27 +17,28 @@ from torch import Tensor
 from ..data_types import InputError, Progress, silent
 from ..governance import REENACTMENT
 from ..media.footage import Footage, inspect_footage, read_pictures
+from ..pictar.geometric import Volume
 from ..pictar.head_crop import HeadCrop
 from ..pictar.head_track import Choice, followed
 from ..pictar.lost_faces import Lost, without_gaps
 from ..pictar.squares import Squares, frame_head
 from ..pictar.volumetric.driven_face import DrivenFace
 from ..pictar.volumetric.family import Renderer
-from ..pictar.volumetric.imitation import NOBODY, halfway, imitator, read_head
+from ..pictar.volumetric.imitation import NOBODY, halfway, imitator, read_head, require_imitator
 from .clip import describe, enrol_photo
 from .frame_progress import FrameProgress
 from .live_portrait import LivePortrait
 from .motion_file import save_motion
 from .portrait import choose_face
 from .reenactment import told_evenly
-from .talking_head import Avatar, Models, load_models, write_frames
+from .talking_head import Models, load_models, write_frames
 
-ANCHORS = {"quiet": "the frame with the lips closed and the face most as usual", "first": "the first frame"}
 HEAD, RISE = 2.2, 0.1  # of the square around a driving head, as published
+READINGS = 2  # of the video: for where the face is, and for what it does
 
 
 def read_driving(
-    models: Models, renderer: Renderer, footage: Footage, choose: Choice, lost: str, progress: Progress = silent
+    models: Models, renderer: Renderer, footage: Footage, choose: Choice, lost: str, told: FrameProgress
 ) -> tuple[Tensor, list[Lost]]:
     """Readings of every frame of a video, those without the face made up by a policy: `NOBODY` where nothing is to be
     moved. [T, N]
@@ -45,14 +46,15 @@ def read_driving(
     Raises InputError when no frame shows the face.
     """
     report: list[Lost] = []
-    points = [face and face.landmarks68 for face in followed(models.analyser, _pictures(footage, progress), choose)]
+    faces = followed(models.analyser, _pictures(footage, told.reading(0)), choose)
+    points = [face and face.landmarks68 for face in faces]
     seen = [one for one in points if one is not None]
     if not seen:
         raise InputError(f"no human face found in {footage.path}; expected a video that shows one clearly")
     square = mean_square(torch.stack(seen))
 
     def readings() -> Iterator[Tensor | None]:
-        for picture, landmarks68 in zip(_pictures(footage, progress), points, strict=True):
+        for picture, landmarks68 in zip(_pictures(footage, told.reading(1)), points, strict=True):
             crop = HeadCrop(picture, square, (renderer.config.side,) * 2)
             yield None if landmarks68 is None else read_head(renderer, crop, landmarks68)
 
@@ -75,7 +77,7 @@ def mean_square(landmarks68: Tensor) -> Squares:
 
 def imitate(
     models: Models,
-    avatar: Avatar,
+    face: Volume | DrivenFace,
     footage: Footage,
     output: Path,
     choose: Choice,
@@ -87,12 +89,10 @@ def imitate(
 ) -> list[Lost]:
     """Move a portrait that a public checkpoint draws by what that checkpoint reads of a video; frames, moments and
     sound are the video's. A list `kept` collects the motion [T, 63]. Returns where the face was lost."""
-    face = avatar.volume
-    if not isinstance(face, DrivenFace):
-        raise InputError("the geometric renderer found, which reads no faces; expected a LivePortrait checkpoint")
+    require_imitator(face)
     face.grant.require(REENACTMENT)
-    told = FrameProgress(progress, footage.frames)
-    readings, report = read_driving(models, face.volume.renderer, footage, choose, lost, told.again)
+    told = FrameProgress(progress, footage.frames, READINGS)
+    readings, report = read_driving(models, face.volume.renderer, footage, choose, lost, told)
     moved = imitator(face, readings, anchor)
     if kept is not None:
         kept.append(moved.motion(readings))
@@ -127,7 +127,7 @@ def make_imitation(
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
     wishes = {"lost": lost, "anchor": anchor, "progress": progress, "kept": kept}
-    report = imitate(models, avatar, footage, output, choose, **wishes)
+    report = imitate(models, avatar.volume, footage, output, choose, **wishes)
     if motion:
         save_motion(motion, told_evenly(kept[0], footage, avatar.identity.reference))
     return {

@@ -23,13 +23,14 @@ from ..governance import TALKING_HEAD, Grant, authorise, fingerprint, while_allo
 from ..media.audio import Sound, inspect_sound
 from ..media.footage import Footage, evenly, inspect_pictures, read_pictures
 from ..media.video import VideoWriter
-from ..motion_space import EXPRESSION
+from ..motion_space import POSE
 from ..pictar.acquaintance import Acquaintance
 from ..pictar.geometric.refine import load_refiner
-from ..pictar.head_track import Choice, Head, between, followed, heads, sighting
+from ..pictar.head_track import ACQUAINTED, Choice, Head, between, followed, heads, sighting
 from ..pictar.lost_faces import POLICIES, Lost, without_gaps
 from ..pictar.redrawn import DETAIL, Inside, Means, look_inside, redrawn
 from ..pictar.smoothing import steadied
+from ..pictar.transfer import at_rest
 from ..runtime.threads import in_order, one_thread
 from ..timebase import frame_count
 from .clip import EMBEDDED, Weights
@@ -142,14 +143,20 @@ def _found(
 
 
 def _who(models: Models, found: Iterator[Head | None]) -> tuple[Identity, Iterator[Head | None]]:
-    """Who speaks, for VOCAL, by the first head that is seen; and the heads, that one among them."""
-    passed = [next(found)]
-    while passed[-1] is None:
-        passed.append(next(found))  # there is one: without any, `without_gaps` has refused the clip
-    fit = passed[-1].fit
-    reference = sighting(models.head, fit)
-    reference[EXPRESSION.stop : EXPRESSION.stop + 6] = 0.0  # the head as it is filmed
-    return Identity(fit.identity, torch.zeros(STYLE_SIZE), reference), _chained(passed, found)
+    """Who speaks, for VOCAL, and how that face is at rest, by the first heads that are seen; and the heads, those among
+    them."""
+    passed: list[Head | None] = []
+    seen: list[Tensor] = []
+    for head in found:
+        passed.append(head)
+        if head is not None:
+            identity = head.fit.identity  # everywhere the same
+            seen.append(sighting(models.head, head.fit))
+        if len(seen) == ACQUAINTED:
+            break
+    reference = at_rest(torch.stack(seen))  # there are some: without any, `without_gaps` has refused the clip
+    reference[POSE] = 0.0  # the head as it is filmed
+    return Identity(identity, torch.zeros(STYLE_SIZE), reference), _chained(passed, found)
 
 
 def _chained(first: list[Head | None], rest: Iterator[Head | None]) -> Iterator[Head | None]:

@@ -3,8 +3,9 @@
     video -> faces -> heads -> sightings -> steadied -> gaps filled -> motion of the portrait -> renderer -> writer
              (pictar/head_track)          (smoothing)  (lost_faces)   (transfer)
 
-A chain of generators: pictures of the driving video are looked at one by one and forgotten, so hours take no more
-memory than seconds. What crosses to the renderer is motion [63] and nothing else.
+Pictures of the driving video are looked at one by one and forgotten. What is kept of each is a sighting, 63 numbers:
+which face is at rest is known only when all have been seen. Measured from the first frame, not even those are kept.
+What crosses to the renderer is motion [63] and nothing else.
 """
 
 import time
@@ -25,7 +26,7 @@ from ..pictar.geometric import Volume
 from ..pictar.head_track import Choice, followed, heads, sighting
 from ..pictar.lost_faces import Lost, without_gaps
 from ..pictar.smoothing import smooth
-from ..pictar.transfer import Transfer, transferred
+from ..pictar.transfer import Transfer, at_rest, transferred
 from ..pictar.volumetric.driven_face import DrivenFace
 from ..runtime.threads import one_thread
 from .clip import describe, enrol_photo
@@ -45,6 +46,7 @@ class Reenactment:
     lost: str = "hold"  # `pictar.lost_faces.POLICIES`
     steady: bool = True  # take the tremor of measuring out of it
     amplitudes: tuple[tuple[str, float], ...] = ()  # of parts or channels: `pictar.expression.amplified`
+    anchor: str = "quiet"  # `pictar.transfer.ANCHORS`: what changes are measured from
 
 
 @dataclass
@@ -82,19 +84,44 @@ def _pictures(footage: Footage, watched: Watched, progress: Progress) -> Iterato
 
 
 def carried_over(
-    volume: Volume | DrivenFace, sightings: Iterable[Tensor | None], settings: Reenactment
+    volume: Volume | DrivenFace,
+    sightings: Iterable[Tensor | None],
+    settings: Reenactment,
+    anchor: Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """Motion of the portrait [63] for each sighting of the driving head; where there is none, the portrait itself."""
+    """Motion of the portrait [63] for each sighting of the driving head; where there is none, the portrait itself.
+    Changes are measured from an `anchor` [63], or else from the first sighting."""
     reference = volume.reference.float().cpu()
     transfer = Transfer(reference, _camera(volume).rotation, settings.region, settings.relation)
-    first = None
     for seen in sightings:
         if seen is None:
             yield reference
             continue
-        first = seen if first is None else first
-        motion = transferred(transfer, first, seen)
+        anchor = seen if anchor is None else anchor
+        motion = transferred(transfer, anchor, seen)
         yield amplified(motion[None], reference, settings.amplitudes)[0]
+
+
+def driven_by(
+    models: Models,
+    volume: Volume | DrivenFace,
+    footage: Footage,
+    settings: Reenactment,
+    choose: Choice,
+    watched: Watched,
+    progress: Progress = silent,
+) -> Iterator[Tensor]:
+    """Motion of the portrait [63] for every frame of a video: at once, from the first frame on, or, measured from a
+    face at rest, when the whole video has been seen."""
+    seen = watch(models, footage, choose, settings, watched, progress)
+    if settings.anchor != "quiet":
+        return carried_over(volume, seen, settings)
+    with one_thread():
+        sightings = list(seen)
+    progress(footage.frames, footage.frames, None)
+    made_up = {frame for run in watched.lost for frame in range(run.first, run.last + 1)}
+    real = torch.stack([one for frame, one in enumerate(sightings) if frame not in made_up])
+    return carried_over(volume, sightings, settings, at_rest(real))
 
 
 def _camera(volume: Volume | DrivenFace) -> Camera:
@@ -117,9 +144,10 @@ def reenact(
     The portrait's grant must allow re-enactment. A list `kept` collects the motion, [63] each.
     """
     avatar.volume.grant.require(REENACTMENT)
-    told, watched = FrameProgress(progress, footage.frames), Watched()
-    motion = carried_over(avatar.volume, watch(models, footage, choose, settings, watched, told.again), settings)
-    pieces = _in_pieces(motion, kept)
+    quiet, watched = settings.anchor == "quiet", Watched()
+    told = FrameProgress(progress, footage.frames, readings=int(quiet))
+    reading = told.reading(0) if quiet else told.again
+    pieces = _in_pieces(driven_by(models, avatar.volume, footage, settings, choose, watched, reading), kept)
     given = {"moments": footage.moments, "use": REENACTMENT}
     write_frames(avatar.volume, pieces, footage.frames, output, footage.fps, footage.sound, told, **given)
     return watched
@@ -138,7 +166,7 @@ def motion_of(
     portrait's grant must allow re-enactment."""
     volume.grant.require(REENACTMENT)
     watched = Watched()
-    vectors = list(carried_over(volume, watch(models, footage, choose, settings, watched, progress), settings))
+    vectors = list(driven_by(models, volume, footage, settings, choose, watched, progress))
     return told_evenly(vectors, footage, volume.reference), watched
 
 
@@ -198,6 +226,7 @@ def make_reenactment(
         "even": footage.moments is None,
         "region": settings.region,
         "relation": settings.relation,
+        "anchor": settings.anchor,
         "lost_policy": settings.lost,
         "lost": [run.told(footage) for run in watched.lost],
         "amplitudes": dict(settings.amplitudes),

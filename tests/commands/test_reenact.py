@@ -42,9 +42,9 @@ def test_defaults(asked, tmp_path, capsys):
 
 def test_every_wish_arrives(asked, tmp_path, capsys):
     options = "--move lips --relation absolute --lost pass --unsteadied --face 2 --driving-face 3 --size 256 --json"
-    assert run(tmp_path, *options.split(), "--amplitude", "head 0.5") == 0
+    assert run(tmp_path, *options.split(), "--amplitude", "head 0.5", "--anchor", "first") == 0
     (((*_, settings), chosen),) = asked
-    assert settings == Reenactment("lips", "absolute", "pass", False, (("head", 0.5),))
+    assert settings == Reenactment("lips", "absolute", "pass", False, (("head", 0.5),), "first")
     assert (chosen["face"], chosen["driving_face"], chosen["size"]) == (2, 3, 256)
     assert json.loads(capsys.readouterr().out)["frames"] == 30
 

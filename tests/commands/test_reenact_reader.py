@@ -43,7 +43,6 @@ def test_the_checkpoint_reads(asked, tmp_path):
     ("options", "told"),
     [
         (("--read-by", "checkpoint"), "--read-by checkpoint found without a checkpoint, expected --renderer livepor"),
-        ((*PUBLIC, "--anchor", "first"), "--anchor found with --read-by analysis, expected --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--unsteadied"), "--unsteadied found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--amplitude", "head 1"), "--amplitude found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--relation", "mixed"), "--relation mixed found with --read-by check"),

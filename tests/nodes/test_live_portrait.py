@@ -1,6 +1,7 @@
 """Load LivePortrait: a checkpoint in the public layout, random and small, draws the bundled portrait."""
 
 import gc
+from contextlib import nullcontext
 from fractions import Fraction
 from weakref import ref
 
@@ -188,3 +189,51 @@ def test_only_a_renderer_is_one(run_node):
     (models,) = run_node("NEO_LoadModels").result
     with pytest.raises(Exception, match="input renderer holds str; expected the output of Load LivePortrait"):
         run_node("NEO_EnrolFromPhoto", models=models, photo=photo, consent=consent, renderer="mine")
+
+
+@pytest.fixture
+def learnt(pack, monkeypatch):
+    """Folders that a bridge is learnt for, which takes no time."""
+    module, folders = pack("nodes.live_portrait"), []
+    bridges = pack("neo_core.pictar.volumetric.motion_bridge")
+    calibration = pack("neo_core.pictar.volumetric.calibration")
+    shares = {"explained_of_others": 0.5, "sliders_of_others": 0.2, "turns_of_others": 0.0}
+
+    def learn(engine, renderer, folder, progress):
+        assert (engine, isinstance(renderer, torch.nn.Module)) == ("engine", True)
+        folders.append(folder)
+        progress(0, 1, None)
+        bridge = bridges.Bridge(torch.ones(63, 21, 3), calibrated=True)
+        calibration.save_bridge(folder, bridge, {})
+        report = {"probes": 188, **shares, "learnt": ["expression"], "bridge": str(folder / calibration.FILE)}
+        return bridge, report
+
+    monkeypatch.setattr(module, "learn_bridge", learn)
+    monkeypatch.setattr(module, "on_device", lambda: nullcontext("engine"))
+    return folders
+
+
+def test_a_checkpoint_is_calibrated_once_in_the_graph(run_node, checkpoint, learnt):
+    (plain,) = run_node("NEO_LoadLivePortrait", checkpoint="mine", multiplier=0.5).result
+    made, report = run_node("NEO_CalibrateLivePortrait", renderer=plain).result
+    assert learnt == [checkpoint / "mine"]
+    assert made.public.renderer is plain.public.renderer
+    assert (made.public.bridge.calibrated, plain.public.bridge.calibrated) == (True, False)
+    assert made.choice == plain.choice
+    assert "expression: 50% explained, 20% by the published sliders" in report
+    assert report.endswith("neo_bridge.safetensors: expression")
+    assert str(checkpoint) not in report
+    (loaded,) = run_node("NEO_LoadLivePortrait", checkpoint="mine").result
+    kept, report = run_node("NEO_CalibrateLivePortrait", renderer=loaded).result
+    assert kept is loaded
+    assert report.startswith("calibrated already")
+    assert len(learnt) == 1
+    run_node("NEO_CalibrateLivePortrait", renderer=loaded, again=True)
+    assert len(learnt) == 2
+
+
+def test_neos_own_head_goes_through_without_calibration(run_node, learnt):
+    renderer, report = run_node("NEO_CalibrateLivePortrait", renderer=None).result
+    assert renderer is None
+    assert "nothing to calibrate" in report
+    assert learnt == []

@@ -8,7 +8,7 @@ from neo_core.data_types import InputError
 from neo_core.geometry.camera import rotation_angles, rotation_matrix
 from neo_core.motion_space import EXPRESSION, GAZE, INDEX, POSE, REGIONS
 from neo_core.pictar.expression import SHUT, lip_gap
-from neo_core.pictar.transfer import REGION, RELATIONS, ROOM, Transfer, transferred
+from neo_core.pictar.transfer import REGION, RELATIONS, ROOM, Transfer, at_rest, transferred
 
 JAW, SMILE = INDEX["jawOpen"], INDEX["mouthSmile_L"]
 
@@ -62,6 +62,50 @@ def test_absolute_shifts_as_it_is_seen():
     first, now = seen((4.0, 30.0, 0.0)), seen((4.0, 30.0, 0.0), (1.5, -0.5, -89.0))
     shift = moved.turned @ transferred(moved, first, now)[POSE][3:]
     assert torch.allclose(shift, torch.tensor([1.5, -0.5, 1.0]), atol=1e-3)
+
+
+def driver(frames: int = 200) -> torch.Tensor:
+    """Somebody who laughs in the first third, speaks, looks about, and is measured with noise and a crooked mouth."""
+    dice = torch.Generator().manual_seed(4)
+    track = seen((3.0, -6.0, 1.0), gaze=2.0, mouthRight=0.08, browDown_L=0.05).repeat(frames, 1)
+    track[: frames // 3, [SMILE, INDEX["mouthSmile_R"]]] = 0.7
+    track[: frames // 3, INDEX["yaw"]] = 20.0
+    time = torch.arange(frames) / 25
+    track[:, JAW] = (0.4 * torch.sin(2 * torch.pi * 3 * time)).clamp(min=0)
+    track[::9, [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]] = 0.9
+    noise = torch.tensor([0.01] * 53 + [0.2] * 3 + [0.05] * 3 + [0.3] * 4)
+    track = track + noise * torch.randn(track.shape, generator=dice)
+    track[:, EXPRESSION].clamp_(0, 1)
+    return track
+
+
+def test_a_face_at_rest_is_found_wherever_it_is():
+    """Neither the expression that a video begins with nor the one it mostly shows counts, nor do blinks and words; a
+    mouth that is measured as crooked is so at rest, too."""
+    track, rest = driver(), seen((3.0, -6.0, 1.0), gaze=2.0, mouthRight=0.08, browDown_L=0.05)
+    found = at_rest(track)
+    assert (found - rest)[EXPRESSION].abs().max() < 0.02
+    assert (found - rest)[POSE].abs().max() < 1.0
+    assert (found - rest)[GAZE].abs().max() < 0.3
+    shuffled = track[torch.randperm(len(track), generator=torch.Generator().manual_seed(1))]
+    assert torch.equal(at_rest(shuffled), found)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_a_few_frames_are_a_video_too(frames):
+    assert torch.isfinite(at_rest(driver()[:frames])).all()
+
+
+def test_measured_from_a_face_at_rest_a_laugh_at_first_biases_nothing():
+    track = driver()
+    quiet, calm = at_rest(track), track[len(track) // 3 :]
+    by = transfer(relation="relative")
+    bias = {}
+    for name, anchor in (("quiet", quiet), ("first", track[0])):
+        moved = torch.stack([transferred(by, anchor, one) for one in calm])
+        bias[name] = (moved.median(0).values - portrait()).abs()
+    assert bias["quiet"][[SMILE, INDEX["mouthSmile_R"]]].max() < 0.02 < 0.15 < bias["first"][SMILE]
+    assert bias["quiet"][INDEX["yaw"]] < 1 < 20 < bias["first"][INDEX["yaw"]]
 
 
 def test_a_nod_stays_a_nod_whichever_way_the_driver_faces():

@@ -164,12 +164,12 @@ def test_the_command_keeps_what_it_learnt(checkpoint, models, portrait, monkeypa
 def test_what_was_not_learnt_is_told():
     shares = {"explained_of_others": 0.1, "sliders_of_others": 0.25, "turns_of_others": -0.001}
     report = {"probes": 210, **shares, "learnt": [], "bridge": None}
-    assert command.told(report).splitlines()[1:] == [
+    assert bridge_calibration.summary(report).splitlines()[1:] == [
         "  expression: 10% explained, 25% by the published sliders",
         "  turns: 0% explained of what geometry leaves over",
         "nothing was written: it tells them no better than what is published",
     ]
-    assert command.told({**report, "bridge": "lp/neo_bridge.safetensors"}).endswith(
+    assert bridge_calibration.summary({**report, "bridge": "lp/neo_bridge.safetensors"}).endswith(
         "than what is published; remove lp/neo_bridge.safetensors, made before, to use that"
     )
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from neo_core.data_types import InputError
+from neo_core.data_types import InputError, silent
 from neo_core.evaluation.random_liveportrait import write_random_checkpoint
 from neo_core.governance import ConsentRequired
 from neo_core.media.footage import inspect_footage
@@ -15,6 +15,7 @@ from neo_core.pictar.volumetric.driving import Rules
 from neo_core.pictar.volumetric.family import FAMILY
 from neo_core.pictar.volumetric.imitation import unpack
 from neo_core.pipelines import imitation
+from neo_core.pipelines.frame_progress import FrameProgress
 from neo_core.pipelines.imitation import imitate, mean_square, read_driving
 from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public
 
@@ -60,22 +61,30 @@ def star(models, portrait, checkpoint, grant_for):
     return enrol_public(models, load_public(checkpoint), portrait, None, checkpoint, grant=grant)
 
 
+def read(models, star, footage):
+    told = FrameProgress(silent, footage.frames, 2)
+    return read_driving(models, star.volume.volume.renderer, footage, None, "hold", told)
+
+
 def test_a_video_moves_the_photo_frame_for_frame(models, star, footage, seen, tmp_path):
     seen()
     kept, told = [], []
     wishes = {"lost": "hold", "anchor": "first", "kept": kept, "progress": lambda *x: told.append(x[:2])}
-    assert imitate(models, star, footage, tmp_path / "out.mp4", None, **wishes) == []
+    assert imitate(models, star.volume, footage, tmp_path / "out.mp4", None, **wishes) == []
     frames = [frame for _, frame in read_frames(tmp_path / "out.mp4")]
     assert len(frames) == FRAMES
     assert (frames[0].float() - frames[-1].float()).abs().mean() > 0.1
     assert kept[0].shape == (FRAMES, 63)
     assert kept[0][0].abs().sum() == pytest.approx(float(star.identity.reference.abs().sum()), rel=0.01)
-    assert told[-1] == (FRAMES, FRAMES)
+    done = [one for one, _ in told]
+    assert {total for _, total in told} == {3 * FRAMES}  # where the face is, what it does, and what is drawn
+    assert done == sorted(done)
+    assert set(done) == set(range(3 * FRAMES + 1))
 
 
 def test_frames_without_the_face_are_held(models, star, footage, seen):
     seen(lost=(0, 3))
-    readings, report = read_driving(models, star.volume.volume.renderer, footage, None, "hold")
+    readings, report = read(models, star, footage)
     assert len(readings) == FRAMES
     assert torch.equal(readings[0], readings[1])
     assert torch.equal(readings[3], readings[2])
@@ -88,7 +97,7 @@ def test_frames_without_the_face_may_show_the_photo(models, star, footage, seen,
     seen(lost=(0, 3))
     kept = []
     wishes = {"lost": "pass", "anchor": "quiet", "kept": kept}
-    report = imitate(models, star, footage, tmp_path / "out.mp4", None, **wishes)
+    report = imitate(models, star.volume, footage, tmp_path / "out.mp4", None, **wishes)
     assert [run.done for run in report] == ["passed", "passed"]
     frames = [frame.float() for _, frame in read_frames(tmp_path / "out.mp4")]
     assert len(frames) == FRAMES
@@ -105,23 +114,38 @@ def test_one_square_is_read_in_all_frames(models, star, footage, seen, portrait)
     torch.testing.assert_close(square.center, middle.center)
     torch.testing.assert_close(square.side, middle.side)
     assert float(square.tilt) == 0
-    readings, _ = read_driving(models, star.volume.volume.renderer, footage, None, "hold")
+    readings, _ = read(models, star, footage)
     assert unpack(readings)[0].expression.std(0).max() > 1e-4
 
 
 def test_nobody_in_the_video(models, star, footage, seen):
     seen(lost=range(FRAMES))
     with pytest.raises(InputError, match=r"no human face found in .*driving"):
-        read_driving(models, star.volume.volume.renderer, footage, None, "hold")
+        read(models, star, footage)
+
+
+@pytest.mark.parametrize("after", [2, FRAMES + 2])
+def test_the_work_can_be_stopped_while_a_video_is_read(models, star, footage, seen, tmp_path, after):
+    class Stopped(Exception):
+        pass
+
+    def stop(done, *_):
+        if done >= after:
+            raise Stopped
+
+    seen()
+    with pytest.raises(Stopped):
+        imitate(models, star.volume, footage, tmp_path / "out.mp4", None, lost="hold", anchor="quiet", progress=stop)
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_only_a_checkpoint_reads(models, avatar, footage, tmp_path):
     with pytest.raises(InputError, match="the geometric renderer found, which reads no faces; expected a LivePort"):
-        imitate(models, avatar, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")
+        imitate(models, avatar.volume, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")
 
 
 def test_reenactment_is_a_use_of_its_own(models, portrait, checkpoint, footage, grant_for, tmp_path):
     grant = grant_for(portrait.photo, portrait.face.landmarks68)
     only_talking = enrol_public(models, load_public(checkpoint), portrait, None, checkpoint, grant=grant)
     with pytest.raises(ConsentRequired, match="expected reenactment"):
-        imitate(models, only_talking, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")
+        imitate(models, only_talking.volume, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")

@@ -17,7 +17,7 @@ from neo_core.governance import ConsentRequired
 from neo_core.media.audio import read_waveform
 from neo_core.media.footage import Footage, inspect_footage
 from neo_core.media.video import read_frames
-from neo_core.motion_space import INDEX
+from neo_core.motion_space import INDEX, POSE
 from neo_core.pictar.analysis import Face
 from neo_core.pictar.fit import HeadFit
 from neo_core.pictar.geometric.refine import load_refiner
@@ -279,6 +279,28 @@ def test_the_mouth_is_in_time_with_the_sound(clip, tmp_path, undrawn, monkeypatc
         assert -1e-4 <= early < 1 / fps
     shown = [moment for moment, _ in read_frames(tmp_path / "out.mp4")]
     assert max(abs(a - footage.moment(k)) for k, a in enumerate(shown)) < Fraction(1, 500)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_who_begins_in_the_middle_of_a_word_is_not_taken_to_rest_so(clip, tmp_path, monkeypatch, head):
+    """VOCAL is told the face at rest, whatever the first frames show."""
+    given, options = clip(20)
+    open_ = head.fit.expression.clone()
+    open_[INDEX["jawOpen"]] = 0.5
+    speaks, asked = head._replace(fit=replace(head.fit, expression=open_)), []
+
+    def heads(_, faces, __):
+        return (speaks if number < 12 else head for number, _ in enumerate(faces))
+
+    def perform(_, __, identity, *___):
+        asked.append(identity.reference)
+        return iter([torch.stack([speaking(0.1)] * 20)])
+
+    monkeypatch.setattr(pipeline, "heads", heads)
+    monkeypatch.setattr(pipeline, "perform", perform)
+    redub(*given, tmp_path / "out.mp4", Settings(), None, **options)
+    assert asked[0][INDEX["jawOpen"]] < 0.02
+    assert asked[0][POSE].abs().max() == 0
 
 
 def test_frames_are_forgotten_as_they_are_written(clip, tmp_path, monkeypatch):

@@ -41,7 +41,8 @@ def star(enrolled, portrait, grant_for) -> talking_head.Avatar:
 
 @pytest.fixture
 def driving(monkeypatch, models, portrait):
-    """A function: a driving video of so many frames in which a head turns and speaks, but is not seen in some.
+    """A function: a driving video of so many frames in which a head turns and speaks, but is not seen in some; its
+    frames may come in another order.
 
     Unless it is `fitted`, what is known of the head is exact, which takes no time.
     """
@@ -58,7 +59,7 @@ def driving(monkeypatch, models, portrait):
         points = project(exact.camera, landmarks(models.head, shape(models.head, exact.identity, exact.expression)))
         return replace(portrait.face, landmarks=points[:, :2], sigma=torch.full((len(points),), 0.1))
 
-    def make(frames: int, unseen=(), moments=None, fitted=False) -> Footage:
+    def make(frames: int, unseen=(), moments=None, fitted=False, order=None) -> Footage:
         alive = make.alive = []
 
         def pictures(_):
@@ -70,7 +71,8 @@ def driving(monkeypatch, models, portrait):
         def followed(_, pictures, __):
             for k, _picture in enumerate(pictures):
                 del _picture
-                yield None if k in unseen else face(k) if fitted else fit(k)
+                shown = order[k] if order else k
+                yield None if k in unseen else face(shown) if fitted else fit(shown)
 
         monkeypatch.setattr(reenactment, "read_pictures", pictures)
         monkeypatch.setattr(reenactment, "followed", followed)
@@ -117,6 +119,41 @@ def test_hundreds_of_frames_do_not_drift(still):
         sightings = (cycle[k % 7] for k in range(350))
         moved = list(carried_over(still.volume, sightings, Reenactment(relation=relation)))
         assert all(torch.equal(motion, moved[k % 7]) for k, motion in enumerate(moved))
+
+
+def moved(models, star, footage, anchor, relation="relative"):
+    settings = Reenactment(relation=relation, steady=False, anchor=anchor)
+    return motion_of(models, star.volume, footage, settings, None)[0].motion
+
+
+@pytest.mark.parametrize("relation", list(RELATIONS))
+def test_what_a_video_begins_with_does_not_matter(models, star, driving, relation):
+    """One that begins turned aside, in the middle of a word, moves the portrait as the same frames do that do not."""
+    order = [7, 8, 9, 10, 0, 1, 2, 3, 4, 5, 6]
+    plain = moved(models, star, driving(11), "quiet", relation)
+    assert torch.equal(moved(models, star, driving(11, order=order), "quiet", relation), plain[order])
+    begun = moved(models, star, driving(11, order=order), "first", relation)
+    assert (begun - plain[order]).abs().max() > (0.01 if relation == "absolute" else 1)  # of which only shifts are told
+    assert plain[5, POSE.start : POSE.start + 3].abs().max() < 1e-3 or relation == "absolute"
+
+
+def test_at_rest_is_as_it_is_seen_and_not_as_it_is_made_up(models, star, driving):
+    """A driver who is away for most of the video, last seen aside, does not usually look there."""
+    order = [*range(8), *[7] * 12]
+    motion = moved(models, star, driving(20, unseen=range(8, 20), order=order), "quiet")
+    assert torch.equal(motion[:8], moved(models, star, driving(8), "quiet"))
+    assert torch.equal(motion[8:], motion[7].expand(12, -1))
+
+
+@pytest.mark.parametrize(("anchor", "readings"), [("quiet", 1), ("first", 0)])
+def test_watching_is_told_as_progress_of_its_own(models, star, driving, tmp_path, anchor, readings):
+    told = []
+    settings = Reenactment(anchor=anchor)
+    reenact(models, star, driving(6), tmp_path / "out.mp4", settings, None, lambda *x: told.append(x[:2]))
+    done = [one for one, _ in told]
+    assert {total for _, total in told} == {6 * (readings + 1)}
+    assert done == sorted(done)
+    assert set(done) == set(range(6 * (readings + 1) + 1))
 
 
 def test_it_is_written_frame_for_frame_and_what_was_lost_is_told(models, star, driving, tmp_path):

@@ -78,16 +78,24 @@ class Imitator(DrivenFace):
         return torch.where(unseen[:, None], self.reference, told)
 
 
-def imitator(face: DrivenFace, readings: Tensor, anchor: str) -> Imitator:
-    """A portrait ready to be moved by readings [T, N], measured from the first that shows a face or the `quiet` one.
-
-    Raises InputError where lips are to be retargeted in absolute driving.
-    """
+def require_imitator(face: object) -> None:
+    """Raise InputError for a portrait that no checkpoint draws, and where lips are to be retargeted in absolute
+    driving."""
+    if not isinstance(face, DrivenFace):
+        raise InputError("the geometric renderer found, which reads no faces; expected a LivePortrait checkpoint")
     if "lips" in face.retargeted and not face.rules.relative:
         raise InputError(
             "absolute driving found with lips retargeted, which open as far as the driver's by themselves; expected "
             "relative driving, or only the eyes"
         )
+
+
+def imitator(face: DrivenFace, readings: Tensor, anchor: str) -> Imitator:
+    """A portrait ready to be moved by readings [T, N], measured from the first that shows a face or the `quiet` one.
+
+    Raises InputError where it cannot be (`require_imitator`).
+    """
+    require_imitator(face)
     seen = readings[~nobody(readings)]
     moves, eyes, lips = unpack(seen)
     frame = {"first": 0, "quiet": quiet_frame(moves, eyes, lips)}[anchor]
