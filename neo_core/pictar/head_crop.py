@@ -1,14 +1,12 @@
 """The upright square around a head, cut from a photo: what a volumetric renderer is shown."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from .squares import Squares, axes, covered, cut, frame_head, to_crop, to_picture
-
-MARGIN = 2  # pixels around a square that interpolation may look at
+from .squares import Squares, axes, cut, frame_head, to_crop, to_picture
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,7 @@ class HeadCrop:
     @cached_property
     def image(self) -> Tensor:
         """The crop; of a large photo only what it covers is looked at. u8 [n, n, 3]"""
-        rows, columns = covered(self.square, tuple(self.photo.shape[:2]), MARGIN)
-        part, inside = self.photo[rows, columns], self.square
-        if part.numel():
-            inside = replace(inside, center=inside.center - inside.center.new_tensor([columns.start, rows.start]))
-        else:
-            part = self.photo  # the square lies beside it
-        pixels = cut(part.permute(2, 0, 1).float() / 255, inside, self.size[0])[0]
+        pixels = cut(self.photo, self.square, self.size[0])[0]
         return (pixels * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
 
     @property

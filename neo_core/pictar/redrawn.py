@@ -85,10 +85,16 @@ def redrawn(frame: Tensor, head: Head, motion: Tensor, inside: Inside, means: Me
     return paste_back(frame, drawn, crop.square, mask, means.allowed)
 
 
-def _lifted(frame: Tensor, head: Head, means: Means, grant: Grant) -> tuple[HeadCrop, Volume]:
+def crop_of(frame: Tensor, head: Head, means: Means) -> HeadCrop:
+    """What of a frame u8 [H, W, 3] is drawn anew before it is pasted back."""
     square = frame_head(head.face.landmarks68[None], MARGIN, RISE)
     size = min(means.detail, 2 * round(float(square.side[0]) / 2))
-    crop = HeadCrop(frame, square, (size, size))
+    return HeadCrop(frame, square, (size, size))
+
+
+def _lifted(frame: Tensor, head: Head, means: Means, grant: Grant) -> tuple[HeadCrop, Volume]:
+    crop = crop_of(frame, head, means)
+    size = crop.size[0]
     bust = build_bust(means.model, in_crop(head.fit, crop))
     return crop, dress(bust, bust, crop, torch.ones(size, size), grant, means.refiner, DRAWN)
 

@@ -5,13 +5,14 @@ at 0.5. A positive tilt is clockwise as displayed: a crop with the tilt of a fac
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 MARGIN = 1.35  # side of a face crop over the extent of its landmarks
+ROOM = 2  # pixels around a square that interpolation may look at
 MOST_SAMPLES = 8  # enough to shrink a face of 1200 pixels without aliasing
 EYES = (slice(36, 42), slice(42, 48))  # Multi-PIE: the subject's right eye (left in the picture), then the left one
 EYE_CORNERS, MOUTH_CORNERS = [36, 39, 42, 45], [48, 54]
@@ -90,9 +91,30 @@ def covered(square: Squares, size: tuple[int, int], margin: int = 0) -> tuple[sl
 
 
 def cut(picture: Tensor, squares: Squares, size: int) -> Tensor:
-    """Crops [B, C, size, size] of one picture [C, H, W]: edges repeated outside, averaged where the crop shrinks it."""
-    crops = [_cut_one(picture, squares[k : k + 1], size) for k in range(len(squares))]
-    return torch.cat(crops) if crops else picture.new_zeros(0, picture.shape[0], size, size)
+    """Crops [B, C, size, size] of one picture: edges repeated outside, averaged where the crop shrinks it.
+
+    The picture is [C, H, W], or u8 [H, W, 3] of any size: of that only what a square covers becomes numbers in 0..1.
+    """
+    crops = [_cut_one(*_covered_part(picture, squares[k : k + 1]), size) for k in range(len(squares))]
+    channels = 3 if _is_bytes(picture) else len(picture)
+    return torch.cat(crops) if crops else torch.zeros(0, channels, size, size, device=picture.device)
+
+
+def _is_bytes(picture: Tensor) -> bool:
+    return picture.dtype == torch.uint8
+
+
+def _covered_part(picture: Tensor, square: Squares) -> tuple[Tensor, Squares]:
+    """What one square covers of a picture of bytes, as [3, h, w] in 0..1, and the square in it."""
+    if not _is_bytes(picture):
+        return picture, square
+    rows, columns = covered(square, tuple(picture.shape[:2]), ROOM)
+    part = picture[rows, columns]
+    if part.numel():
+        square = replace(square, center=square.center - square.center.new_tensor([columns.start, rows.start]))
+    else:
+        part = picture  # the square lies beside it
+    return part.permute(2, 0, 1).float() / 255, square
 
 
 def _cut_one(picture: Tensor, squares: Squares, size: int) -> Tensor:

@@ -1,4 +1,6 @@
+import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from neo_core.pictar.squares import Squares, crop_grid, cut, frame_face, to_crop, to_picture
 
@@ -18,6 +20,46 @@ def test_a_crop_shows_what_lies_there():
     crops = cut(ramp, some_squares(), 12)
     expected = to_picture(some_squares(), crop_grid(12)).view(2, 12, 12, 2).permute(0, 3, 1, 2)
     assert torch.allclose(crops, expected, atol=1e-3)
+
+
+class LargestNumbers(TorchDispatchMode):
+    """Of all tensors of floats that are made meanwhile, how many the largest one has."""
+
+    most = 0
+
+    def __torch_dispatch__(self, function, types, given=(), named=None):
+        made = function(*given, **(named or {}))
+        for one in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(one, torch.Tensor) and one.is_floating_point():
+                self.most = max(self.most, one.numel())
+        return made
+
+
+PLACES = {
+    "inside": (300.0, 200.0, 120.0),
+    "at the edge": (20.0, 330.0, 150.0),
+    "at a corner": (630.0, 5.0, 64.0),
+    "larger": (320.0, 180.0, 900.0),
+    "beside": (-500.0, 180.0, 60.0),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_bytes_are_cut_as_numbers_are(place):
+    picture = torch.randint(0, 256, (360, 640, 3), dtype=torch.uint8)
+    x, y, side = PLACES[place]
+    square = Squares(torch.tensor([[x, y]]), torch.tensor([side]), torch.tensor([33.0]))
+    expected = cut(picture.permute(2, 0, 1).float() / 255, square, 32)
+    assert torch.allclose(cut(picture, square, 32), expected, atol=1e-3)
+    assert cut(picture, square[:0], 32).shape == (0, 3, 32, 32)
+
+
+def test_of_a_large_picture_of_bytes_only_what_is_covered_becomes_numbers():
+    picture = torch.zeros(1, 1, 3, dtype=torch.uint8).expand(2160, 3840, 3)
+    square = Squares(torch.tensor([[2000.0, 900.0]]), torch.tensor([300.0]), torch.tensor([45.0]))
+    with LargestNumbers() as numbers:
+        cut(picture, square, 64)
+    assert numbers.most < 3 * 450**2  # where all of it would be 3 * 2160 * 3840
 
 
 def test_shrinking_averages():
