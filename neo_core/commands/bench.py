@@ -14,6 +14,7 @@ from ..evaluation import (
     comfyui,
     endurance,
     full_body_speed,
+    mini_cost,
     motion,
     pictar_parity,
     pictar_roi,
@@ -144,6 +145,7 @@ def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str
         "cpu": lambda: pictar_speed.on_cpu(public, notes),
         "cuda": lambda: pictar_speed.on_cuda(public, notes),
         "enrolment": lambda: enrolment_truth.bench(notes),
+        "mini": mini_cost.figures,
         "roi": lambda: pictar_roi.savings(notes),
         "roi-pictures": lambda: pictar_roi.on_trained(arguments.checkpoint, notes),
     }

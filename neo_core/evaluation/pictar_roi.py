@@ -35,7 +35,7 @@ from .pictar_performance import performed, random_renderer
 FRAMES = 100  # of the performance
 TIMED = 9  # of them, from the middle on: two keyframes and what is between
 ROUNDS = 3
-DRAWN = "mini"  # of the family, whose random pictures are noted: they are drawn in a minute
+DRAWN = "small"  # of the family, whose random pictures are noted: they are drawn in a minute
 TRAINED = "no trained volumetric renderer comes with this; expected --checkpoint with trained weights"
 
 

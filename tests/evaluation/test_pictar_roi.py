@@ -19,9 +19,9 @@ from neo_core.weights import safetensors_io
 from ..pictar.volumetric.tiny_renderer import TINY
 
 SMALL = replace(
-    FAMILY["mini"],
-    appearance=replace(FAMILY["mini"].appearance, side=64),
-    motion=replace(FAMILY["mini"].motion, side=64),
+    FAMILY["small"],
+    appearance=replace(FAMILY["small"].appearance, side=64),
+    motion=replace(FAMILY["small"].motion, side=64),
 )
 LIPS, EYES = Window((36, 20), (16, 24)), Window((20, 14), (20, 36))  # most of those that VOCAL's motion asks for
 SIDE, GRID, FRAMES = 64, 16, 17
@@ -135,24 +135,24 @@ def test_a_track_without_windows_judges_nothing(track, monkeypatch):
 def test_pictures_need_trained_weights(tmp_path, monkeypatch):
     with pytest.raises(CouldNotRun, match="no trained volumetric renderer comes with this"):
         on_trained(None, {})
-    monkeypatch.setitem(FAMILY, "mini", SMALL)
+    monkeypatch.setitem(FAMILY, "small", SMALL)
     write_random_checkpoint(tmp_path, SMALL, 1)
-    with pytest.raises(CouldNotRun, match="holds mini, random weights; expected trained ones"):
+    with pytest.raises(CouldNotRun, match="holds small, random weights; expected trained ones"):
         on_trained(tmp_path, {})
 
 
 @pytest.fixture(scope="module")
 def performance():
-    """Of a tiny mini: its face, and 100 frames of the bundled speech."""
+    """Of a tiny renderer: its face, and 100 frames of the bundled speech."""
     return performed(random_renderer(SMALL), 100)
 
 
 @pytest.fixture
 def few(performance, monkeypatch):
-    """A tiny mini alone makes up the family, and a performance has few frames."""
+    """A tiny renderer alone makes up the family, and a performance has few frames."""
     face, motion = performance
-    monkeypatch.setattr(pictar_roi, "FAMILY", {"mini": SMALL})
-    monkeypatch.setitem(FAMILY, "mini", SMALL)
+    monkeypatch.setattr(pictar_roi, "FAMILY", {"small": SMALL})
+    monkeypatch.setitem(FAMILY, "small", SMALL)
     monkeypatch.setattr(pictar_roi, "performed", lambda _public, _frames: (face, motion[40:50]))
     sides = tuple((cells, cells) for cells in range(2, 17, 2))
     monkeypatch.setattr(pictar_roi, "Focus", lambda **options: Focus(**{"halo": 2, "sides": sides, **options}))
@@ -164,22 +164,22 @@ def test_vocal_speaks_through_a_tiny_renderer(monkeypatch):
     notes = {}
     found = savings(notes)
     assert all(figure.of == "random weights" for figure in found.values())
-    assert found["multiplications, whole frames over dynamic ROI, mini"].value > 1  # cells are large here
-    assert found["dynamic ROI switched off, difference, mini"].value == 0
-    assert "speed of dynamic ROI, CPU, mini" in found
-    assert notes["mini, random weights: psnr"] > 30
-    assert 0 < notes["mini: share of frames that are keyframes"] < 0.7
+    assert found["multiplications, whole frames over dynamic ROI, small"].value > 1  # cells are large here
+    assert found["dynamic ROI switched off, difference, small"].value == 0
+    assert "speed of dynamic ROI, CPU, small" in found
+    assert notes["small, random weights: psnr"] > 30
+    assert 0 < notes["small: share of frames that are keyframes"] < 0.7
     assert {bar["name"] for bar in load_bars("pictar")} >= found.keys()
 
 
 @pytest.mark.usefixtures("few")
-def test_a_trained_mini_is_judged_and_named(tmp_path):
+def test_trained_weights_are_judged_and_named(tmp_path):
     for part, tensors in random_tensors(SMALL, 1).items():
         safetensors_io.save(tmp_path / f"{FILES[part]}.safetensors", tensors, {}, made={"recipe": "a stand-in"})
     notes = {}
     found = on_trained(tmp_path, notes)
-    assert {figure.of for figure in found.values()} == {"mini, trained weights"}
-    assert found["ROI PSNR"].value == notes["mini, trained weights: psnr"] > 30
+    assert {figure.of for figure in found.values()} == {"small, trained weights"}
+    assert found["ROI PSNR"].value == notes["small, trained weights: psnr"] > 30
     assert found["pulse at keyframes"].value >= 1
 
 

@@ -20,9 +20,9 @@ from neo_core.runtime.cuda_graph import Recorded
 
 @pytest.fixture
 def small():
-    """The mini renderer in 64 x 64 pixels."""
-    mini = FAMILY["mini"]
-    return replace(mini, appearance=replace(mini.appearance, side=64), motion=replace(mini.motion, side=64))
+    """The small renderer in 64 x 64 pixels."""
+    small = FAMILY["small"]
+    return replace(small, appearance=replace(small.appearance, side=64), motion=replace(small.motion, side=64))
 
 
 def test_narrow_numbers_are_timed_and_their_error_told(small):
@@ -123,7 +123,7 @@ def test_smaller_pictures_cost_less(small):
     assert found == {"multiplications, plain over ours": plain / ours}
     assert [*notes.values()] == [plain / 1e9, ours / 1e9]
     assert plain > ours
-    assert multiplications(FAMILY["mini"])[0] == pytest.approx(16 * ours, rel=0.05)
+    assert multiplications(FAMILY["small"])[0] == pytest.approx(16 * ours, rel=0.05)
 
 
 def test_without_a_checkout_it_says_so(monkeypatch, tmp_path):

@@ -72,7 +72,7 @@ FAMILY = {
         generator=GeneratorConfig(features=256, width=512, blocks=6, rising=(256, 64), hidden=128, enlarge=2),
         stitching=((128, 128, 64), (128, 128, 64), (256, 256, 128, 128, 64)),
     ),
-    "mini": renderer_config(  # 20 GFLOP a frame at most
+    "small": renderer_config(  # the same at 20 GFLOP a frame: untrained; the mini, which is trained, is `pictar/mini`
         picture=256,
         keypoints=21,
         appearance=(32, 2, 3),

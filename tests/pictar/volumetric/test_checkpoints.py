@@ -122,11 +122,11 @@ SMALLER = replace(TINY, warping=replace(TINY.warping, most=8), generator=replace
 
 @pytest.fixture
 def _two(monkeypatch):
-    monkeypatch.setitem(checkpoints.FAMILY, "mini", SMALLER)
+    monkeypatch.setitem(checkpoints.FAMILY, "small", SMALLER)
 
 
 @pytest.mark.usefixtures("_two")
-@pytest.mark.parametrize(("config", "name"), [(TINY, "liveportrait"), (SMALLER, "mini")])
+@pytest.mark.parametrize(("config", "name"), [(TINY, "liveportrait"), (SMALLER, "small")])
 def test_the_shapes_say_which_of_the_family_it_is(tmp_path, config, name):
     write_random_checkpoint(tmp_path, config, 1)
     loaded = load_renderer(tmp_path)
@@ -141,7 +141,7 @@ def test_one_that_is_nearly_the_smaller_is_told_what_it_lacks_of_that(tmp_path):
     tensors = random_tensors(SMALLER, 1)["generator"]
     tensors["fc.weight"] = torch.zeros(25, 16, 3, 3)
     save_file(tensors, str(tmp_path / "spade_generator.safetensors"))
-    told = r"spade_generator of mini: of another shape fc\.weight \(25 x 16 x 3 x 3, expected 24 x 16 x 3 x 3\)$"
+    told = r"spade_generator of small: of another shape fc\.weight \(25 x 16 x 3 x 3, expected 24 x 16 x 3 x 3\)$"
     with pytest.raises(InputError, match=told):
         load_renderer(tmp_path)
 
@@ -150,7 +150,7 @@ def test_one_that_is_nearly_the_smaller_is_told_what_it_lacks_of_that(tmp_path):
 def test_files_of_two_renderers(tmp_path):
     write_random_checkpoint(tmp_path, TINY, 1)
     save_file(random_tensors(SMALLER, 1)["generator"], str(tmp_path / "spade_generator.safetensors"))
-    with pytest.raises(InputError, match=r"spade_generator of mini, .*; expected five files of one renderer$"):
+    with pytest.raises(InputError, match=r"spade_generator of small, .*; expected five files of one renderer$"):
         load_renderer(tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_weights_say_how_they_were_made_if_anyone_does(tmp_path):
             safetensors_io.save(tmp_path / f"{FILES[part]}.safetensors", tensors, {}, made=made)
         return making(tmp_path)
 
-    assert [write(), write(recipe="mini", seed=3), write(random=1)] == ["unknown", "trained", "random"]
+    assert [write(), write(recipe="small", seed=3), write(random=1)] == ["unknown", "trained", "random"]
     write_random_checkpoint(tmp_path, TINY, 1)
     assert making(tmp_path) == "random"
 

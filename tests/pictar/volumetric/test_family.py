@@ -21,16 +21,16 @@ def test_a_fifth_fewer_multiplications_than_the_formulas():
     assert plain / ours > 1.24
 
 
-def test_the_mini_renderer_costs_20_gflop_at_most():
-    ours, _ = multiplications(FAMILY["mini"])
+def test_the_small_renderer_costs_20_gflop_at_most():
+    ours, _ = multiplications(FAMILY["small"])
     assert 2 * ours <= 20e9
-    assert FAMILY["mini"].side == FAMILY["liveportrait"].side == 512
-    assert FAMILY["mini"].appearance.side == 256
+    assert FAMILY["small"].side == FAMILY["liveportrait"].side == 512
+    assert FAMILY["small"].appearance.side == 256
 
 
 def test_nothing_is_allocated_to_count():
     before = torch.get_default_device()
-    multiplications(FAMILY["mini"])
+    multiplications(FAMILY["small"])
     assert torch.get_default_device() == before
 
 
