@@ -150,23 +150,29 @@ def follow(analyser: Analyser, image: Tensor, around: Squares) -> Face | None:
     """The human face in or near one square of a picture u8 [H, W, 3], for one where it was a moment ago; or nobody.
 
     The square only says where to look: it is centred anew on what is found there, as `analyse` does with a proposal.
+    Of a large picture nothing else is looked at.
     """
-    return next(iter(_verify(analyser, as_picture(image), around)), None)
+    return next(iter(_verify(analyser, checked(image), around)), None)
 
 
 @torch.no_grad()
 def read_face(analyser: Analyser, image: Tensor, around: Squares) -> Face:
     """The face that is known to fill one square of a picture u8 [H, W, 3], read as `analyse` reads what it finds."""
-    picture = as_picture(image)
+    picture = checked(image)
     reading, disagreement = _read_both_ways(analyser, picture, around)
     return _face(analyser, picture, around, reading, confidence(reading, disagreement), 0)
 
 
 def as_picture(image: Tensor) -> Tensor:
     """u8 [H, W, 3] -> float [3, H, W] in 0..1, on the CPU."""
+    return checked(image).permute(2, 0, 1).float() / 255
+
+
+def checked(image: Tensor) -> Tensor:
+    """A picture u8 [H, W, 3], on the CPU. Raises InputError where it is none."""
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.numel():
         raise InputError(f"image {image.dtype} {tuple(image.shape)} found, expected uint8 [height, width, 3]")
-    return image.cpu().permute(2, 0, 1).float() / 255
+    return image.cpu()
 
 
 def confidence(reading: Reading, disagreement: Tensor) -> Tensor:

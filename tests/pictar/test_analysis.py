@@ -20,6 +20,8 @@ from neo_core.pictar.squares import Squares, frame_face
 from neo_core.training import negatives
 from neo_core.training.synthetic import plain_heads
 
+from .test_squares import LargestNumbers
+
 
 @pytest.fixture(scope="module")
 def tiny():
@@ -114,6 +116,21 @@ def test_a_mirrored_picture_has_the_mirrored_pose(embedded):
     image, _ = plain_head(2)
     one, other = (analyse(embedded, picture)[0] for picture in (image, image.flip(1)))
     assert (one.pose * torch.tensor([1.0, -1.0, -1.0]) - other.pose).abs().max() < 8
+
+
+def test_in_a_4k_picture_a_face_is_followed_as_in_the_part_that_shows_it(embedded):
+    """And nothing but that part becomes numbers."""
+    image, truth = plain_head(2)
+    picture = torch.full((2160, 3840, 3), 90, dtype=torch.uint8)
+    part = picture[800:1312, 3000:3512]
+    part[128:384, 128:384] = image
+    there, here = (truth[:68] + torch.tensor(corner) for corner in ([3128.0, 928.0], [128.0, 128.0]))
+    with LargestNumbers() as numbers:
+        found = follow(embedded, picture, frame_face(there[None]))
+    alone = follow(embedded, part.contiguous(), frame_face(here[None]))
+    assert torch.allclose(found.landmarks - torch.tensor([3000.0, 800.0]), alone.landmarks, atol=0.05)
+    assert abs(found.score - alone.score) < 1e-3
+    assert numbers.most < picture.numel() / 20
 
 
 def test_a_face_is_followed_from_near_where_it_was(embedded):
