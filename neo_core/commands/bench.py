@@ -19,6 +19,8 @@ from ..evaluation import (
     pictar_parity,
     pictar_roi,
     pictar_speed,
+    reenactment,
+    shot_changes,
     talking_head,
     video_vae_speed,
     vocal_speed,
@@ -134,7 +136,7 @@ def measure_vocal(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, 
     return values, "".join(said)
 
 
-def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str, Measured], str]:
+def measure_pictar(arguments: argparse.Namespace, work: Path) -> tuple[dict[str, Measured], str]:
     """The values of the bars; and what was noted beside them, which has none."""
     notes: dict[str, float] = {}
     public = FAMILY["liveportrait"]
@@ -145,6 +147,8 @@ def measure_pictar(arguments: argparse.Namespace, _work: Path) -> tuple[dict[str
         "cpu": lambda: pictar_speed.on_cpu(public, notes),
         "cuda": lambda: pictar_speed.on_cuda(public, notes),
         "enrolment": lambda: enrolment_truth.bench(notes),
+        "reenactment": lambda: reenactment.bench(work, notes),
+        "cuts": lambda: shot_changes.bench(notes),
         "mini": mini_cost.figures,
         "roi": lambda: pictar_roi.savings(notes),
         "roi-pictures": lambda: pictar_roi.on_trained(arguments.checkpoint, notes),
