@@ -75,6 +75,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     for name, contest in table.items():
         values = "".join(f"{value:10.3f}" for value in (contest.geometric, contest.mini, contest.gain))
         print(f"{name:24}{values}   {contest.range.low:+.3f} to {contest.range.high:+.3f}, {contest.takes} portraits")
+    print(f"{sum(map(bool, figures))} of {_total(arguments)} people and films could be enrolled and judged")
     print(f"the mini is better by every measure: {'yes' if beats(table) else 'no'}")
     return 0
 

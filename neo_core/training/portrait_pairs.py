@@ -4,10 +4,10 @@
     python -m neo_core factory portrait-pairs --out DIR --minutes 5 --held-out
 
 One file per person. It holds what the mini sees (pictures of the square around the head, flows and guides of the fitted
-head, as astray as landmarks are) and what is exactly true: the photograph of every moment, the flow between the two by
-the person's own mesh, where the photo shows that point, the person's mask, the landmarks. A file is made from its own
-seed and whole; files that are there are kept, so a run that was stopped goes on. Files of held-out people also keep
-whole photographs, for `compare`.
+head, as astray as landmarks and masks are) and what is exactly true: the photograph of every moment, the flow between
+the two by the person's own mesh, where the photo shows that point, the person's mask, the landmarks. A file is made
+from its own seed and whole; files that are there are kept, so a run that was stopped goes on. Files of held-out people
+also keep whole photographs, for `compare`.
 
 Letters: K moments, S pixels of the square's side, h = S / 2, H W pixels of a photograph.
 """
@@ -28,6 +28,7 @@ from ..geometry.camera import project
 from ..geometry.head_model import HeadModel, load_head_model
 from ..geometry.rasteriser import interpolate, rasterise
 from ..motion_space import POSE
+from ..pictar.analysis import Analyser, Face, load_analyser, person_mask
 from ..pictar.crop import whole
 from ..pictar.fit import fit_head
 from ..pictar.geometric import deform, lift
@@ -35,6 +36,7 @@ from ..pictar.geometric.sampling import pixel_centres, resize
 from ..pictar.mini.face import Seat, motion_at, take_seat
 from ..pictar.mini.guide import Square, shown
 from ..pictar.mini.network import MINI, Motion, Source
+from ..pictar.squares import MARGIN, frame_face
 from ..weights import safetensors_io
 from .refiner import astray, close_up, later_motion, photo_motion
 from .renderer_truth import synthetic_grant
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Make people until the time is up or there are enough; those that are there are kept and counted."""
     numbers = people(arguments.seed, arguments.people, arguments.held_out)
     torch.set_num_threads(1)  # two runs with two seeds keep two cores busier than one run does
-    started, head = time.process_time(), load_head_model()
+    started, head, analyser = time.process_time(), load_head_model(), load_analyser()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         path = arguments.out / f"person_{number:08d}.safetensors"
@@ -90,7 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         if time.process_time() - started > 60 * arguments.minutes:
             return
-        tensors = make_person(head, number, arguments)
+        tensors = make_person(head, analyser, number, arguments)
         config = {"side": arguments.side, "moments": arguments.moments, "seed": number, "held_out": arguments.held_out}
         safetensors_io.save(path, tensors, config)
         spent = (time.process_time() - started) / 60
@@ -106,14 +108,14 @@ def people(seed: int, count: int, held_out: bool) -> range:
 
 
 @torch.no_grad()
-def make_person(model: HeadModel, seed: int, arguments: argparse.Namespace) -> dict[str, Tensor]:
+def make_person(model: HeadModel, analyser: Analyser, seed: int, arguments: argparse.Namespace) -> dict[str, Tensor]:
     """The file of one person."""
     rng = np.random.default_rng([seed, 6])
     person = sample_person(seed, model, PHOTO_SIDE, plain=rng.uniform() < PLAIN)
     view = replace(close_up(rng), head_share=float(rng.uniform(*HEAD_SHARES)))
     before = photo_motion(rng)
     photo = render_frame(person, before, view, PHOTO_SIDE, arguments.supersample)
-    seat = _seat(model, photo, arguments.side, rng)
+    seat = _seat(model, analyser, photo, arguments.side, rng)
     rows, frames, motions = [], [], []
     for _ in range(arguments.moments):
         after = _turned(later_motion(rng, before), rng)
@@ -154,14 +156,24 @@ def _nearest(frame: Frame, square: Square, at: Tensor, side: int) -> tuple[Tenso
     return frame.parts[row, column], frame.depth[row, column]
 
 
-def _seat(model: HeadModel, photo: Frame, side: int, rng: np.random.Generator) -> Seat:
-    """The photo, lifted from landmarks that are as astray as portrait analysis leaves them."""
+def _seat(model: HeadModel, analyser: Analyser, photo: Frame, side: int, rng: np.random.Generator) -> Seat:
+    """The photo, lifted from landmarks that are as astray as portrait analysis leaves them, and from its guess of what
+    is the person."""
     eyes = (photo.landmarks[36:42].mean(0) - photo.landmarks[42:48].mean(0)).norm()
     points = photo.landmarks + eyes * astray(len(photo.landmarks), rng)
     picture = _bytes(photo.image)
     fit = fit_head(model, points, None, tuple(picture.shape[:2]))
     grant = synthetic_grant(picture, photo.landmarks[:68])
-    return take_seat(lift(whole(picture), fit, photo.mask, grant=grant, model=model), side)
+    mask = person_mask(analyser, picture, _found(points))
+    return take_seat(lift(whole(picture), fit, mask, grant=grant, model=model), side)
+
+
+def _found(points: Tensor) -> Face:
+    """The face that portrait analysis would find around landmarks [K, 2], as far as a mask asks for it."""
+    square, zero = frame_face(points[None]), torch.zeros(0)
+    half = square.side[0] / (2 * MARGIN)
+    box = torch.cat([square.center[0] - half, square.center[0] + half])
+    return Face(box, 1.0, points, zero, zero, zero, zero)
 
 
 def _still(seat: Seat) -> dict[str, Tensor]:

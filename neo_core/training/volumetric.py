@@ -13,7 +13,7 @@ Pairs are restyled so that the mini mends pictures, not factory people. It goes 
 
 import argparse
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -83,10 +83,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.resume:
         state.load(resume_path(arguments.out))
     judge = FeatureDistance(load_analyser()).to(arguments.device)
+    warp = examine(Mini(config).to(arguments.device), exam[:EXAM])  # a fresh mini is the bare warp
     draw = partial(draw_batch, paths, PEOPLE[arguments.size], arguments.seed)
     with closing(in_order(draw, count(state.step), READERS[arguments.size])) as batches:
         loss = partial(_next_loss, batches=batches, judge=judge)
-        train(state, loss, partial(_report, arguments=arguments, paths=paths, exam=exam[:EXAM]))
+        train(state, loss, partial(_report, arguments=arguments, paths=paths, exam=exam[:EXAM], warp=warp))
     resume_path(arguments.out).unlink(missing_ok=True)
 
 
@@ -197,9 +198,11 @@ def examine(net: Mini, paths: Sequence[Path]) -> dict[str, float]:
     return {"head, dB": decibels[0], "mouth and eyes, dB": decibels[1], "flow, pixels": flow}
 
 
-def _report(state: Run, arguments: argparse.Namespace, paths: Sequence[Path], exam: Sequence[Path]) -> str:
+def _report(
+    state: Run, arguments: argparse.Namespace, paths: Sequence[Path], exam: Sequence[Path], warp: Mapping[str, float]
+) -> str:
     """Save, and compare the averaged network with the bare warp on people it never saw."""
-    warp, mini = (examine(net, exam) for net in (Mini(state.net.config).to(arguments.device), state.average))
+    mini = examine(state.average, exam)
     figures = {name: {"warp": round(warp[name], 2), "mini": round(mini[name], 2)} for name in mini}
     save_mini(arguments.out, state.average, _made(arguments, state, len(paths)) | {"held_out_figures": figures})
     state.save(resume_path(arguments.out))

@@ -106,8 +106,13 @@ def test_what_is_written_of_a_person_is_what_training_reads(head, tmp_path, monk
     monkeypatch.setattr(portrait_pairs, "_turned", lambda motion, _: motion)
     monkeypatch.setattr(portrait_pairs, "render_frame", lambda _, motion, *__: shot(head, motion))
     next(number)
+    boxes, person = [], shot(head, moments[0]).mask
+    monkeypatch.setattr(portrait_pairs, "person_mask", lambda _, __, face: boxes.append(face.box) or person)
     asked = argparse.Namespace(side=64, moments=2, supersample=1, held_out=True)
-    tensors = make_person(head, 7, asked)
+    tensors = make_person(head, None, 7, asked)
+    (box,) = boxes
+    middle = shot(head, moments[0]).landmarks.mean(0)
+    assert ((box[:2] < middle) & (middle < box[2:])).all()
     assert tensors["photographs"].shape == (2, WIDE, WIDE, 3)
     assert tensors["motion"].shape == (2, 63)
     safetensors_io.save(tmp_path / "person.safetensors", tensors, {})
