@@ -15,7 +15,7 @@ from neo_core.pictar.analysis import Face
 from neo_core.pictar.expression import SHUT, lip_gap
 from neo_core.pictar.fit import HeadFit
 from neo_core.pictar.head_track import Head
-from neo_core.pictar.smoothing import REACH, smooth, steadied
+from neo_core.pictar.smoothing import PARTS, REACH, smooth, steadied
 
 FPS = Fraction(25)
 JAW, BLINK, YAW = INDEX["jawOpen"], INDEX["eyeBlink_L"], INDEX["yaw"]
@@ -42,19 +42,30 @@ def smoothed(track, fps=FPS):
 def test_a_closure_of_one_frame_survives(closures, seed, rate):
     torch.manual_seed(seed)
     closed = sorted(closures)
-    out = torch.stack(smoothed(speech(60, closed, 0.01), Fraction(rate)))
-    gap = lip_gap(out).amax(1)
-    assert (gap[closed] < SHUT).all()
+    track = speech(60, closed, 0.01)
+    gap, before = (lip_gap(x).amax(1) for x in (torch.stack(smoothed(track, Fraction(rate))), track))
+    assert (gap[closed] < 0).all()  # as shut as it was, where SHUT would do
     others = sorted(set(range(60)) - closures)
-    assert (gap[others] > 2 * SHUT).all()  # nor does a closure spread
+    assert (gap[others] > 2 * SHUT).all()
+    assert gap[others].min() > 0.95 * before[others].min()  # nor does a closure spread
 
 
 def test_a_blink_of_two_frames_survives():
     track = torch.zeros(40, motion_space.SIZE)
     track[20:22, [BLINK, BLINK + 1]] = 1.0
     out = torch.stack(smoothed(track))
-    assert out[20:22, BLINK].min() > 0.95
-    assert out[[19, 22], BLINK].max() < 0.05
+    assert out[20:22, BLINK].min() > 0.99
+    assert out[[19, 22], BLINK].max() < 0.01
+
+
+LEFT = {  # of the tremor, at most: with three quarters of the smoothing more is left of all but brows and lids
+    "mouth": 0.65,
+    "brows": 0.5,
+    "lids": 0.5,
+    "turn": 0.51,
+    "place": 0.53,
+    "gaze": 0.51,
+}
 
 
 def test_tremor_goes():
@@ -64,8 +75,9 @@ def test_tremor_goes():
     noise = torch.randn(still.shape) * torch.tensor([0.01] * 53 + [0.2] * 3 + [0.08] * 3 + [0.3] * 4)
     out = torch.stack(smoothed(still + noise))
     left = (out - still).std(0) / noise.std(0)
-    assert left.max() < 0.8  # the jaw, whose tremor moves lips that may be closing
-    assert left.mean() < 0.6
+    found = {part: float(left[list(channels)].mean()) for part, (channels, _) in PARTS.items()}
+    assert [part for part, share in found.items() if share > LEFT[part]] == []
+    assert left.max() < 0.78  # the jaw, whose tremor moves lips that may be closing
 
 
 def test_nothing_comes_late_and_nothing_is_flattened():
@@ -75,7 +87,7 @@ def test_nothing_comes_late_and_nothing_is_flattened():
     out = torch.stack(smoothed(track))[:, YAW]
     lags = [float((out[10:-10] * track[10 + lag : 190 + lag, YAW]).sum()) for lag in (-2, -1, 0, 1, 2)]
     assert lags.index(max(lags)) == 2
-    assert out.max() > 0.95 * 10
+    assert out.max() > 0.965 * 10  # with half as much smoothing again it is 0.957
 
 
 def test_what_does_not_move_does_not_change():
@@ -148,16 +160,16 @@ def test_heads_are_steadied_and_their_faces_go_along(model):
     def spread(heads, of):
         return torch.stack([of(head.fit) for head in heads]).std(0).mean()
 
-    for of in (
-        lambda fit: rotation_angles(fit.camera.rotation),
-        lambda fit: view(fit.camera, model.pivot),
-        lambda fit: fit.expression,
-        lambda fit: fit.residual,
-    ):
-        assert spread(out, of) < 0.8 * spread(given, of)
+    for of, left in (
+        (lambda fit: rotation_angles(fit.camera.rotation), 0.72),
+        (lambda fit: view(fit.camera, model.pivot), 0.59),
+        (lambda fit: fit.expression, 0.59),
+        (lambda fit: fit.residual, 0.65),
+    ):  # with three quarters of the smoothing more is left
+        assert spread(out, of) < left * spread(given, of)
     points = torch.stack([head.face.landmarks for head in out])
     assert points.shape[1:] == (len(model.landmark_triangle), 2)
-    assert points.std(0).mean() < 1.5
+    assert points.std(0).mean() < 1.2
 
 
 def test_a_head_without_tremor_stays_and_shows_its_own_landmarks(model):
