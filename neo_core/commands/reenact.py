@@ -64,6 +64,7 @@ def execute(arguments: argparse.Namespace) -> int:
     chosen = {"face": arguments.face, "driving_face": arguments.driving_face, "size": arguments.size}
     chosen |= {"motion": motion, "public": public}
     with ProgressBar("rendering") as progress:
+        chosen["watching"] = progress.before("watching")
         if arguments.read_by == READERS[1]:
             report = make_imitation(driving, photo, output, **chosen, **_imitation(arguments), progress=progress)
         else:

@@ -116,6 +116,7 @@ def make_imitation(
     size: int | None = None,
     motion: Path | None = None,
     progress: Progress,
+    watching: Progress = silent,
 ) -> dict:
     """From files to a file; returns a report of plain values. The performance, as far as our motion vectors can say it,
     goes to `motion`."""
@@ -123,7 +124,7 @@ def make_imitation(
     footage = inspect_footage(driving)
     models = load_models()
     chosen = replace(public, rules=replace(public.rules, relative=relative, region=region))
-    avatar = enrol_photo(models, photo, face, size, chosen, REENACTMENT)
+    avatar = enrol_photo(models, photo, face, size, chosen, REENACTMENT, watching)
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
     wishes = {"lost": lost, "anchor": anchor, "progress": progress, "kept": kept}

@@ -32,6 +32,7 @@ from ..runtime.threads import one_thread
 from .clip import describe, enrol_photo
 from .frame_progress import FrameProgress
 from .live_portrait import LivePortrait
+from .mini import MiniRenderer
 from .motion_file import save_motion
 from .portrait import choose_face
 from .talking_head import Avatar, Models, load_models, write_frames
@@ -203,15 +204,16 @@ def make_reenactment(
     driving_face: int | None = None,
     size: int | None = None,
     motion: Path | None = None,
-    public: LivePortrait | None = None,
+    public: LivePortrait | MiniRenderer | None = None,
     progress: Progress,
+    watching: Progress = silent,
 ) -> dict:
     """From files to a file; returns a report of plain values. The performance goes to `motion`; a `public` checkpoint
-    may render it."""
+    or a mini may render it. Progress of `watching` is that of footage in the place of a photo."""
     started = time.monotonic()
     footage = inspect_footage(driving)
     models = load_models()
-    avatar = enrol_photo(models, photo, face, size, public, REENACTMENT)
+    avatar = enrol_photo(models, photo, face, size, public, REENACTMENT, watching)
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
     watched = reenact(models, avatar, footage, output, settings, choose, progress, kept)

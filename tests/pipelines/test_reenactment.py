@@ -254,7 +254,7 @@ def test_from_files_to_a_file_and_a_report(models, star, driving, monkeypatch, t
     footage = driving(4, unseen=(2,))
     monkeypatch.setattr(reenactment, "inspect_footage", lambda _: footage)
     monkeypatch.setattr(reenactment, "load_models", lambda: models)
-    monkeypatch.setattr(reenactment, "enrol_photo", lambda *asked: star if asked[-1] == "reenactment" else None)
+    monkeypatch.setattr(reenactment, "enrol_photo", lambda *asked: star if asked[-2] == "reenactment" else None)
     motion = tmp_path / "m.safetensors"
     paths = Path("driving.mp4"), Path("me.png"), tmp_path / "out.mp4"
     report = reenactment.make_reenactment(*paths, WHOLE, motion=motion, progress=silent)
