@@ -4,7 +4,8 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import AudioFeatures, InputError
 from ..neo_core.neo2.latent_space import CELL, FRAMES, RATE, SIZE
-from ..neo_core.neo2.sampler import TABLES, Sampling
+from ..neo_core.neo2.sampler import LARGEST_AMPLITUDE, TABLES
+from ..neo_core.neo2.sampler import SHIPPED as SAMPLING
 from ..neo_core.neo2.text_encoder import WORDS
 from ..neo_core.neo2.window_layout import TRAINED, Sync
 from ..neo_core.pipelines.full_body import SCALES, FullBodySettings, shipped_sampling
@@ -12,7 +13,7 @@ from ..neo_core.vocal.sampler import LARGEST_SEED
 from . import inputs
 from .sockets import NeoAnchor, NeoAudio, NeoVideoLatent, NeoVideoModel, genuine
 
-SAMPLING, SYNC = Sampling(), Sync()  # as shipped
+SYNC = Sync()  # as shipped
 STEPS = (1, 50)
 OVERLAPS = (0, TRAINED[1] - 1)
 GROUPS = (1, 16)
@@ -21,6 +22,7 @@ SPACINGS = (SHIPPED, *TABLES)
 WEIGHTS = (0.0, 4.0)
 RESCALES = (0.0, 1.0)
 START_LEVELS = (0.5, 1.0)
+AMPLITUDES = (0.0, LARGEST_AMPLITUDE)
 STARTS = (0.0, 36_000.0)  # seconds
 TILES = (0, SIZE)  # of the model's pixels
 MOST_LETTERS = 2000  # of a prompt
@@ -108,12 +110,14 @@ def refinements() -> list:
     )
     rescale = "How much of its size without guidance an amplified prediction gets back: 0 none, 1 all"
     level = "How much noise the first step starts from; below 1 the rest is the picture of the person at rest"
+    far = "How far the person strays from the picture, over what the model says: 0 stands still, 1 is as it says"
     return [
         io.Combo.Input("spacing", options=list(SPACINGS), default=SHIPPED, tooltip=spacing, advanced=True),
         _number("audio_weight", SAMPLING.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),
         _number("prompt_weight", SAMPLING.text, WEIGHTS, f"How closely the prompt is followed; {_passes()}"),
         _number("rescale", SAMPLING.rescale, RESCALES, rescale),
         _number("noise_level", SAMPLING.start, START_LEVELS, level, step=0.01),
+        _number("amplitude", SAMPLING.amplitude, AMPLITUDES, far, optional=True),
     ]
 
 
@@ -121,18 +125,21 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
     """What the widgets of a performance come to; `agreed` goes to `Sync`. Raises InputError beyond their limits."""
     inputs.within(seed, (0, LARGEST_SEED), "seed")
     inputs.within(steps, STEPS, "steps")
+    refined = {"amplitude": SAMPLING.amplitude} | refined  # graphs of 0.1.0 do not say it
     spacing = inputs.chosen(refined["spacing"], SPACINGS, "spacing")
     for name, limits in (
         ("audio_weight", WEIGHTS),
         ("prompt_weight", WEIGHTS),
         ("rescale", RESCALES),
         ("noise_level", START_LEVELS),
+        ("amplitude", AMPLITUDES),
     ):
         inputs.number(refined[name], limits, name)
     sampling = shipped_sampling(
         steps,
         **({} if spacing == SHIPPED else {"schedule": spacing}),
         start=refined["noise_level"],
+        amplitude=refined["amplitude"],
         rescale=refined["rescale"],
         audio=refined["audio_weight"],
         text=refined["prompt_weight"],
@@ -172,7 +179,10 @@ def _passes() -> str:
     return "1 as trained, 0 not at all, above 1 more than that. Other than 0 and 1 it takes another pass of the network"
 
 
-def _number(name: str, default: float, limits: tuple[float, float], tooltip: str, step: float = 0.05) -> io.Float.Input:
+def _number(
+    name: str, default: float, limits: tuple[float, float], tooltip: str, step: float = 0.05, optional: bool = False
+) -> io.Float.Input:
+    low, high = limits
     return io.Float.Input(
-        name, default=default, min=limits[0], max=limits[1], step=step, tooltip=tooltip, advanced=True
+        name, default=default, min=low, max=high, step=step, tooltip=tooltip, advanced=True, optional=optional
     )

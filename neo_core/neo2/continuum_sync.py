@@ -72,7 +72,7 @@ def continuum(
         clean = _denoised(scene, noise, dit_predict, sampling, executor, progress, begun)
         held = layout[number + 1].known if number + 1 < len(layout) else 0
         past = torch.cat([past[: len(past) - group.known], clean])[-(CONTEXT + held) :].clone()
-        yield clean[: min(len(clean) - held, total - group.first)]
+        yield sampling.amplitude * clean[: min(len(clean) - held, total - group.first)]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ initialisation to recover quality at the lower step count".
  - rescale (arXiv 2305.08891, eq. 15 and 16, on x0): what was amplified gets back a share of the deviation from the
    anchor that it had before
  - start: below 1, the walk begins at x = s0 noise, the flow time being s0: over the anchor, whose latents are zeros
+ - amplitude: what few steps of a small network end at lies nearer to the mean, which is the anchor, than data do;
+   finished latents are multiplied, and nothing that is still denoised or known as context
 
 Clean latents are predicted and handed on between the steps, so that whoever joins chunks can do it there.
 
@@ -32,6 +34,7 @@ Predictor = Callable[[Tensor, Tensor, Conditions], Tensor]  # (x [B, T, C, h, w]
 SIGNALS = ("audio", "text", "reference")  # that can be guided
 SIGMA_MAX = 80.0  # of rCM's first step
 RCM_ANGLES = (math.atan(SIGMA_MAX), 1.5, 1.4, 1.0)  # TrigFlow times of 1 to 4 steps (TurboDiffusion, rCM sampler)
+LARGEST_AMPLITUDE = 3.0
 SMALL = 1e-6  # deviations and squared norms
 
 
@@ -62,6 +65,7 @@ class Sampling:
     rescale: float = 0.7  # 0..1, acts where something is amplified
     apg: bool = True
     limit: float = 0.5  # largest root mean square of what is amplified, with APG
+    amplitude: float = 1.0  # of what is handed out, over what the walk ends at
     audio: float = 1.0  # weights: 0 ignores the signal, 1 is neutral, above 1 amplifies it
     text: float = 1.0
     reference: float = 1.0
@@ -73,6 +77,8 @@ class Sampling:
         _check_schedule(self.schedule, self.steps)
         if not 0.05 < self.start <= 1:
             raise InputError(f"start is {self.start:g}, expected above 0.05 and at most 1")
+        if not 0 <= self.amplitude <= LARGEST_AMPLITUDE:
+            raise InputError(f"amplitude is {self.amplitude:g}, expected 0 to {LARGEST_AMPLITUDE:g}")
         for name in SIGNALS:
             if not 0 <= getattr(self, name) <= 10:
                 raise InputError(f"{name} weight is {getattr(self, name):g}, expected 0 to 10")
@@ -100,6 +106,10 @@ def _check_schedule(schedule: float | str | tuple[float, ...], steps: int) -> No
             raise InputError(f"schedule has the stops {schedule}, expected {steps} that fall from at most 1 to above 0")
     elif not 0.05 <= schedule <= 50:
         raise InputError(f"schedule shift is {schedule:g}, expected 0.05 to 50")
+
+
+# What `train neo2-schedule` found for the embedded weights.
+SHIPPED = Sampling(schedule=2.0, rescale=0.0, apg=False, audio=1.5, amplitude=1.3)
 
 
 def times(sampling: Sampling) -> Tensor:
@@ -189,4 +199,4 @@ def sample_chunk(
         clean = predict(dit, x, x.new_full((len(x),), t), conditions, sampling)
         x = advance(x, clean, t, s)
     progress(sampling.steps, sampling.steps, None)
-    return x
+    return sampling.amplitude * x

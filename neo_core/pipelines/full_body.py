@@ -39,7 +39,7 @@ from ..neo2.decoding import SLICE, decode_stream
 from ..neo2.dit import Conditions, DiT
 from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count, latent_shape
 from ..neo2.loading import load_dit, load_video_vae
-from ..neo2.sampler import Sampling, noise_field, sample_chunk
+from ..neo2.sampler import SHIPPED, Sampling, noise_field, sample_chunk
 from ..neo2.text_encoder import tokenise
 from ..neo2.video_vae import VideoVAE
 from ..neo2.window_layout import Sync, join_frames
@@ -74,7 +74,7 @@ class FullBodyModels:
 
 @dataclass(frozen=True)
 class FullBodySettings:
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = SHIPPED
     sync: Sync = field(default_factory=Sync)
     scale: int = 1  # pixels of the file per pixel of the model, on each side
 
@@ -129,9 +129,8 @@ def joined(analyser: Analyser, audio_encoder: AudioEncoder, vae: VideoVAE, dit: 
 
 def shipped_sampling(steps: int, **changes: object) -> Sampling:
     """The sampling as the model ships, with `changes` and another number of steps: stops are for their own number."""
-    shipped = Sampling()
-    fits = steps == shipped.steps or not isinstance(shipped.schedule, tuple)
-    return replace(shipped, **{"steps": steps, "schedule": shipped.schedule if fits else SHIFT} | changes)
+    fits = steps == SHIPPED.steps or not isinstance(SHIPPED.schedule, tuple)
+    return replace(SHIPPED, **{"steps": steps, "schedule": SHIPPED.schedule if fits else SHIFT} | changes)
 
 
 @torch.no_grad()

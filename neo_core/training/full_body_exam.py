@@ -64,7 +64,7 @@ CANDIDATES = 6  # people of whom one is animated by the command itself
 OTHER_SEEDS = 1000
 WINDOW = 16  # frames over which gestures and prosody are averaged
 MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pure noise, guided like the few
-NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)
+NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False, amplitude=1.0)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 SEAMLESS = 12  # films that stand beside them
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)

@@ -4,16 +4,17 @@
 
 Windows of films of held-out people, of those on whom nothing is judged later (`exam_halves`), are sampled in every way
 and compared with the true latents by their Fréchet distance (`evaluation/frechet.py`). First the spacing is searched
-without guidance, then the start and guidance with the best of it. Beside the best stand a walk of 30 equal steps from
-pure noise that is guided and rescaled as they are, and the naive walk: as many equal steps from pure noise, guided
-alike but neither projected nor rescaled. What wins goes into the defaults of `neo2/sampler.py` by hand.
+without guidance, then the start and guidance with the best of it, then how far finished latents are amplified, with
+guidance and without. Beside the best stand a walk of 30 equal steps from pure noise that is guided, rescaled and
+amplified as they are, and the naive walk: as many equal steps from pure noise, guided alike but neither projected,
+rescaled nor amplified. What wins goes into the defaults of `neo2/sampler.py` by hand.
 """
 
 import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ STOPS = (0.95, 0.85, 0.7, 0.5, 0.3, 0.15)  # of which any pair may follow the st
 STARTS = (0.97, 0.9, 0.8)
 WEIGHTS = (1.0, 1.3, 1.7, 2.5)  # of the sound
 RESCALES = (0.0, 0.7, 1.0)
+AMPLITUDES = (1.0, 1.2, 1.4, 1.7)  # of finished latents
 KEPT = 2  # of each search, that the next one goes on with
 MANY = 30  # steps
 TOLD = 2  # of the best, with what stands beside them
@@ -96,7 +98,9 @@ def search(judge: Judge, steps: int) -> list[tuple[float, Sampling]]:
     begun = _ranked(judge, (replace(sampling, start=start) for _, sampling in plain for start in STARTS))
     best = sorted([*plain, *begun], key=_distance)
     guided = _ranked(judge, guidances([sampling for _, sampling in best[:KEPT]]))
-    return sorted([*best, *guided], key=_distance)
+    free, led = (min(found, key=_distance)[1] for found in (best, guided))
+    sized = _ranked(judge, (replace(sampling, amplitude=size) for sampling in (free, led) for size in AMPLITUDES))
+    return sorted([*best, *guided, *sized], key=_distance)
 
 
 def spacings(steps: int) -> Iterator[Sampling]:
@@ -111,11 +115,9 @@ def spacings(steps: int) -> Iterator[Sampling]:
 
 
 def guidances(several: Sequence[Sampling]) -> Iterator[Sampling]:
-    """Every weight but 1 with every rescale, for each of some ways to walk."""
-    for sampling in several:
-        for weight in WEIGHTS[1:]:
-            for rescale in RESCALES:
-                yield replace(sampling, audio=weight, rescale=rescale)
+    """Every weight but 1 with every rescale, projected and not, for each of some ways to walk."""
+    for sampling, weight, rescale, apg in product(several, WEIGHTS[1:], RESCALES, (True, False)):
+        yield replace(sampling, audio=weight, rescale=rescale, apg=apg)
 
 
 def many(sampling: Sampling) -> Sampling:
@@ -125,7 +127,7 @@ def many(sampling: Sampling) -> Sampling:
 
 def naive(sampling: Sampling) -> Sampling:
     """As many equal steps from pure noise, with the same weights and nothing against what they do."""
-    return replace(sampling, schedule="uniform", start=1.0, rescale=0.0, apg=False)
+    return replace(sampling, schedule="uniform", start=1.0, rescale=0.0, apg=False, amplitude=1.0)
 
 
 def _ranked(judge: Judge, ways: Iterator[Sampling]) -> list[tuple[float, Sampling]]:
@@ -143,7 +145,9 @@ def _distance(pair: tuple[float, Sampling]) -> float:
 def described(sampling: Sampling) -> str:
     """What is searched, in words."""
     return (
-        f"schedule {sampling.schedule} start {sampling.start:g} audio {sampling.audio:g} rescale {sampling.rescale:g}"
+        f"schedule {sampling.schedule} start {sampling.start:g} audio {sampling.audio:g} rescale {sampling.rescale:g} "
+        f"{'projected' if sampling.apg else 'as it is'} "
+        f"amplitude {sampling.amplitude:g}"
     )
 
 

@@ -209,6 +209,20 @@ def test_a_later_group_starts_from_the_finished_tail():
     torch.testing.assert_close(tails[2][0] / 0.4, found[later.first], atol=0.2, rtol=0)
 
 
+def test_what_is_handed_out_is_amplified_and_no_window_knows():
+    """Else a group would amplify what it knows of the one before, and a long video grow without end."""
+    spies = Spy(), Spy()
+    plain, larger = (
+        run(linear, 50, Sync(), replace(SAMPLING, amplitude=size), executor=spy)
+        for spy, size in zip(spies, (1.0, 1.5), strict=True)
+    )
+    assert torch.equal(larger, 1.5 * plain)
+    for one, other in zip(*(spy.steps for spy in spies), strict=True):
+        for window, same in zip(one, other, strict=True):
+            assert torch.equal(window.x, same.x)
+            assert torch.equal(window.conditions.context, same.conditions.context)
+
+
 def test_words_and_their_absence_are_told():
     for words, prompted in ((WORDS, True), (WORDS[:0], False)):
         spy = Spy()

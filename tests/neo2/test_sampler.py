@@ -120,6 +120,25 @@ def test_straight_paths_are_walked_exactly(schedule, steps):
     assert torch.allclose(sample_chunk(model, given, noise, sampling), exact, atol=1e-5)
 
 
+def test_what_is_handed_out_is_amplified_and_no_step_knows():
+    noise, given, seen = torch.randn(2, 3, *SHAPE), conditions(), []
+
+    def model(x: Tensor, _t: Tensor, _conditions: Conditions) -> Tensor:
+        seen.append(x)
+        return 0.5 * x
+
+    plain, larger = (sample_chunk(model, given, noise, replace(PLAIN, amplitude=size)) for size in (1.0, 1.5))
+    assert torch.equal(larger, 1.5 * plain)
+    half = len(seen) // 2
+    assert all(torch.equal(a, b) for a, b in zip(seen[:half], seen[half:], strict=True))
+
+
+@pytest.mark.parametrize("size", [-0.1, 3.1, math.nan])
+def test_amplitudes_beyond_the_limits_are_refused(size):
+    with pytest.raises(InputError, match="amplitude is"):
+        Sampling(amplitude=size)
+
+
 def test_more_steps_come_nearer_on_a_curved_path():
     """Gaussian data of deviation s about some place: the exact end is that place + s noise."""
     given, noise, size = conditions(), torch.randn(2, 3, *SHAPE), 0.4

@@ -113,9 +113,10 @@ def test_every_widget_reaches_the_performance(performed):
         {"spacing": "uniform"},
         {"spacing": "rcm"},
         {"audio_weight": 2.0},
-        {"audio_weight": 2.0, "rescale": 0.0},
+        {"audio_weight": 2.0, "rescale": 0.7},
         {"prompt": "both hands", "prompt_weight": 2.0},
         {"noise_level": 0.8},
+        {"amplitude": 0.5},
     ]
     others = [performed(**chunk | change).latents for change in changes]
     for number, other in enumerate([plain, *others]):

@@ -429,7 +429,7 @@ def test_a_scale_that_no_file_should_have_is_refused(scale):
 @pytest.mark.parametrize("schedule", [3.0, "rcm", (1.0, 0.9, 0.5)])
 def test_the_shipped_sampling_takes_other_steps(monkeypatch, schedule):
     """Also when what ships are stops, which are for three steps and no other number."""
-    monkeypatch.setattr(full_body, "Sampling", lambda: Sampling(schedule=schedule))
+    monkeypatch.setattr(full_body, "SHIPPED", Sampling(schedule=schedule))
     assert full_body.shipped_sampling(3, seed=4) == Sampling(schedule=schedule, seed=4)
     assert full_body.shipped_sampling(2).steps == 2
     assert full_body.shipped_sampling(30, schedule="uniform").schedule == "uniform"

@@ -72,7 +72,7 @@ def test_everything_is_tried_once():
     assert len(list(spacings(8))) == 6
     assert all(not way.guided for way in ways)
     guided = list(guidances(ways[:2]))
-    assert len(set(guided)) == 18
+    assert len(set(guided)) == 36
     assert all(way.guided == ("audio",) for way in guided)
 
 
