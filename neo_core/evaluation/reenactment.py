@@ -81,15 +81,17 @@ def out_of_step(told: Tensor, truth: Tensor, made: Footage) -> float:
     Infinitely many where there is no sound."""
     jaw = INDEX["jawOpen"]
     late = round(abs(made.sound.late) * made.fps) if made.sound else torch.inf
-    return max(abs(lag(told[:, jaw], truth[:, jaw])), late)
+    return max(abs(lag(told[:, jaw], truth[:, jaw], UNSEEN)), late)
 
 
-def lag(told: Tensor, truth: Tensor) -> int:
-    """By how many frames one track [T] is later than the other."""
+def lag(told: Tensor, truth: Tensor, unseen: Iterable[int] = ()) -> int:
+    """By how many frames one track [T] is later than the other, but for frames that were not seen: what is held in
+    them is late by its nature."""
+    shown = torch.tensor([frame for frame in range(len(told)) if frame not in unseen])
 
     def agreement(shift: int) -> float:
-        begin, end = max(0, shift), len(told) + min(0, shift)
-        pair = torch.stack([told[begin:end], truth[begin - shift : end - shift]])
+        there = shown[(shown >= shift) & (shown < len(truth) + shift)]
+        pair = torch.stack([told[there], truth[there - shift]])
         return float(torch.corrcoef(pair)[0, 1].nan_to_num(-1.0))
 
     return max(range(-FARTHEST, FARTHEST + 1), key=lambda shift: (agreement(shift), -abs(shift)))

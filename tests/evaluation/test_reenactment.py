@@ -37,6 +37,15 @@ def test_a_lag_is_found_either_way(shift):
     assert lag(truth.roll(shift), truth) == shift
 
 
+def test_what_is_held_while_nobody_is_seen_is_not_late():
+    """Over a slow jaw it would look so."""
+    truth = torch.sin(torch.arange(60) / 8)
+    told = truth.clone()
+    told[20:45] = told[19]
+    assert lag(told, truth, range(20, 45)) == 0
+    assert lag(told.roll(2), truth, range(20, 47)) == 2
+
+
 def test_a_still_jaw_is_not_late():
     assert lag(torch.zeros(30), torch.zeros(30)) == 0
 
