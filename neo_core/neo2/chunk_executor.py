@@ -26,7 +26,7 @@ from .dit import Conditions
 from .sampler import Sampling, predict
 
 DitPredict = Callable[[Tensor, Tensor, Conditions], Tensor]  # (x [B, T, C, h, w], t [B], conditions) -> clean latents
-BATCH = 4  # windows of one length that are denoised as one
+BATCH = 4  # passes of the network, of windows of one length, that are made as one
 PACKAGE = __name__.rsplit(".neo2.", 1)[0]  # a host may import it under a name of its own
 LENGTH = struct.Struct("<Q")  # bytes of the message that follows
 START = """
@@ -54,13 +54,13 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class InProcess:
-    """Here, windows of one length as batches."""
+    """Here, windows of one length as batches of so many passes."""
 
     batch: int = BATCH
 
     def predict(self, dit_predict: DitPredict, windows: list[Window], sampling: Sampling) -> list[Tensor]:
         found: list[Tensor | None] = [None] * len(windows)
-        for numbers in _batches(windows, self.batch):
+        for numbers in _batches(windows, self.batch, sampling):
             several = [windows[k] for k in numbers]
             x = torch.cat([window.x for window in several])
             t = x.new_tensor([window.t for window in several])
@@ -70,8 +70,10 @@ class InProcess:
         return found
 
 
-def _batches(windows: list[Window], most: int) -> list[list[int]]:
-    """Numbers of windows of the same length, at most so many together."""
+def _batches(windows: list[Window], passes: int, sampling: Sampling) -> list[list[int]]:
+    """Numbers of windows of the same length, together at most so many passes of the network: each window takes another
+    for each signal that is guided."""
+    most = max(1, passes // (1 + len(sampling.guided)))
     lengths: dict[int, list[int]] = {}
     for number, window in enumerate(windows):
         lengths.setdefault(window.x.shape[1], []).append(number)

@@ -103,6 +103,12 @@ def test_batches_hold_windows_of_one_length_and_no_more_than_allowed():
 
     InProcess(2).predict(noted, WINDOWS, Sampling())
     assert sorted(seen) == [(1, 6), (1, 8), (1, 10), (2, 10)]
+    seen.clear()
+    InProcess(4).predict(noted, WINDOWS, Sampling(audio=1.5))  # two passes each
+    assert sorted(seen) == [(2, 6), (2, 8), (2, 10), (4, 10)]
+    seen.clear()
+    InProcess(1).predict(noted, WINDOWS, Sampling(audio=1.5))
+    assert sorted(seen) == [(2, 6), (2, 8), (2, 10), (2, 10), (2, 10)], "less than one window cannot be"
 
 
 def test_workers_predict_what_this_process_does(workers):
