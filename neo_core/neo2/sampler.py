@@ -108,7 +108,7 @@ def _check_schedule(schedule: float | str | tuple[float, ...], steps: int) -> No
         raise InputError(f"schedule shift is {schedule:g}, expected 0.05 to 50")
 
 
-# What `train neo2-schedule` found for the embedded weights.
+# Of the embedded weights: chosen by hand near what `train neo2-schedule` found (docs/neo2.md, three steps).
 SHIPPED = Sampling(schedule=2.0, rescale=0.0, apg=False, audio=1.5, amplitude=1.3)
 
 

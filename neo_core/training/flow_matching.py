@@ -6,6 +6,7 @@ and second frame differences of the prediction itself, weighted (1 - t)^2 becaus
 
 import argparse
 import copy
+import hashlib
 import logging
 import math
 import os
@@ -102,6 +103,16 @@ class Run:
         for name in ("net", "average", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def fingerprint(net: nn.Module, but: str = "\0") -> str:
+    """A name for the weights of a network, but for those whose names begin so: a run that goes on needs the same."""
+    state = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        if not name.startswith(but):
+            state.update(name.encode())
+            state.update(value.detach().cpu().float().numpy().tobytes())
+    return state.hexdigest()
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, out: Path) -> None:

@@ -64,7 +64,8 @@ CANDIDATES = 6  # people of whom one is animated by the command itself
 OTHER_SEEDS = 1000
 WINDOW = 16  # frames over which gestures and prosody are averaged
 MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pure noise, guided like the few
-NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False, amplitude=1.0)
+NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)  # amplified alike
+FAINT = replace(NAIVE, amplitude=1.0)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 SEAMLESS = 12  # films that stand beside them
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
@@ -377,7 +378,7 @@ def steps(exam: Exam) -> dict[str, float]:
     true = [space.features([film]) for film in films]  # [T - 1, D] each
     made = {
         name: [space.features([clip]) for clip in _chunks(exam, sampling)]
-        for name, sampling in (("tuned", TUNED), ("many", MANY), ("naive", NAIVE))
+        for name, sampling in (("tuned", TUNED), ("many", MANY), ("naive", NAIVE), ("naive_and_not_amplified", FAINT))
     }
 
     def apart(name: str, numbers: Sequence[int]) -> float:

@@ -29,10 +29,9 @@ from ..neo2.latent_space import COARSE
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.motion_codec import MotionCodec
 from ..neo2.video_vae import VideoVAE
-from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .films import held_out_films, training_films
-from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
+from .flow_matching import Plan, Run, add_run_arguments, fingerprint, resume_path, step_dice, train
 from .motion_codec import EXAM, NOISE, error, from_latents, judge
 from .neo2_clips import HANDS, MOUTH, Clip, Windows, channel_weight, cut, in_latents, load_codes
 from .neo2_exam import comparison, exam_windows
@@ -65,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--versions", type=int, default=3, help="of each film: recoloured, every second one mirrored")
     parser.add_argument("--picture", type=Path, help="where to paint sampled frames below the true ones")
-    add_run_arguments(parser, FOLDER / "neo2_vae.safetensors")
+    add_run_arguments(parser, Path("neo2_vae.safetensors"))  # not over what it begins with and may go on from
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -77,7 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
     exam = load_codes([judged[k * len(judged) // EXAM] for k in range(EXAM)], vae, device)
     torch.manual_seed(arguments.seed)
     codec, seen = decoder_alone(copy.deepcopy(vae.motion)), channel_weight(vae).to(device)
-    story = asdict(vae.config) | {"seed": arguments.seed, "films": len(clips)}
+    story = asdict(vae.config) | {"seed": arguments.seed, "films": len(clips), "versions": arguments.versions}
+    story |= {"vae": fingerprint(vae), "dit": fingerprint(dit)}
     state = Run(codec, Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY), story)
     if arguments.resume:
         state.load(resume_path(arguments.out))
@@ -171,14 +171,15 @@ def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, dit: DiT, 
         "steps": state.step,
         "data": "films of synthetic people (`factory films`); autoencoder and DiT by neo2-vae, neo2-motion and neo2",
         "licences": ["MakeHuman assets CC0"],
-        "held_out": {"people": "those of the films in --exam"},
+        "held_out": "people of the films in EXAM",
     }
     save(arguments.out, vae.state_dict(), asdict(vae.config), made=made, dtype=torch.float16)
     state.save(resume_path(arguments.out))
     if arguments.picture:
         shown = exam_windows([in_latents(clip, vae) for clip in exam], SHOWN)
         write_image(arguments.picture, comparison(dit, vae, shown, SHOWN))
-    figures = judge(vae.motion, exam, seen := channel_weight(vae), 0.0)
+    seen = channel_weight(vae)
+    figures = judge(vae.motion, exam, seen, 0.0)
     figures |= {
         f"{name}_alive": liveliness(vae.motion, exam, seen, kind) for name, kind in (("mouth", MOUTH), ("hands", HANDS))
     }

@@ -12,8 +12,8 @@ there is more than of films, is held. Without that, strangers' lips moved with k
 (agreement with the truth .75, where .79 can be read off true latents), with unknown sound nobody's did (.59).
 
 Every five minutes the averaged network is saved and asked how it does on films of people and voices it never saw, in
-three steps (`neo2_exam`). The data of a step depends on the seed and its number alone, so a run that was put down goes
-on as it would have.
+three plain steps, unguided and not amplified (`neo2_exam`). The data of a step depends on the seed, its number and the
+films alone, so a run that was put down goes on as it would have.
 """
 
 import argparse
@@ -31,13 +31,14 @@ from ..flow.path import interpolate
 from ..flow.schedule import logit_normal
 from ..media.image import write_image
 from ..neo2.dit import SIZES, DiT, DiTConfig
+from ..neo2.latent_space import HEARD
 from ..neo2.loading import load_video_vae
 from ..neo2.video_vae import VideoVAE
 from ..neo2.window_layout import CONTEXT, TRAINED, Sync
 from ..weights.manifest import FOLDER
 from ..weights.safetensors_io import save
 from .films import held_out_films, training_films
-from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train, velocity_error
+from .flow_matching import Plan, Run, add_run_arguments, fingerprint, resume_path, step_dice, train, velocity_error
 from .latent_statistics import autocovariances, linear_errors, table
 from .listening import other_voice
 from .neo2_clips import (
@@ -116,7 +117,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.performances:
         hold_hearing(net)
     plan = Plan(arguments.minutes, arguments.rate, steps=arguments.steps, report=SAVE_EVERY)
-    story = {name: getattr(arguments, name) for name in STORY} | asdict(net.config) | {"films": len(films)}
+    story = {name: getattr(arguments, name) for name in STORY} | asdict(net.config)
+    story |= {"films": len(films), "vae": fingerprint(vae), "hearing": "held" if arguments.performances else "learned"}
     state = Run(net.to(device), plan, story)
     if arguments.resume:
         state.load(resume_path(arguments.out))
@@ -130,8 +132,8 @@ def all_versions(codes: list[Clip], vae: VideoVAE, arguments: argparse.Namespace
     """The latents of films in all their versions, and of some of these through lenses (`warped_films`): people of
     other proportions, with other colours by turns. All but the first version have a voice of their own."""
     dice = torch.Generator().manual_seed(arguments.seed)
-    torch.manual_seed(arguments.seed)  # for the voices
     other = other_voice(load_audio_encoder())
+    torch.manual_seed(arguments.seed)  # for the voices
     clips = [in_latents(revoiced(one, other) if one.version else one, vae) for one in codes]
     for number in range(arguments.bent):
         coloured = codes[number % arguments.versions :: arguments.versions]
@@ -141,8 +143,11 @@ def all_versions(codes: list[Clip], vae: VideoVAE, arguments: argparse.Namespace
 
 @torch.no_grad()
 def revoiced(clip: Clip, other: Callable[[Tensor], Tensor]) -> Clip:
-    """The same film in another voice."""
-    return replace(clip, voice=packed(other(clip.film.sound())))
+    """The same film in another voice, but for its first and last latent."""
+    voice = packed(other(clip.film.sound()))
+    for edge in (slice(HEARD), slice(-HEARD, None)):  # a film is cut out of a recording, of which its ends know more
+        voice[:, edge] = packed(clip.film.heard()[:, : voice.shape[1]][:, edge].float())
+    return replace(clip, voice=voice)
 
 
 def hold_hearing(net: DiT) -> None:

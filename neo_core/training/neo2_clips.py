@@ -8,7 +8,6 @@ Letters: n latents of a film, B batch, T latents of a window, K of context, C ch
 encoder.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from ..neo2.text_encoder import pad_words, tokenise
 from ..neo2.video_vae import VideoVAE
 from ..weights.safetensors_io import load, load_config, save
 from .films import Film
+from .flow_matching import fingerprint
 from .video_crops import pixels
 from .vocal_features import unpacked
 
@@ -131,13 +131,7 @@ def _name(part: str, film: Film, version: int) -> str:
 
 def digest(vae: VideoVAE) -> str:
     """A name for the weights of an autoencoder: latents of another one mean something else."""
-    state = hashlib.sha256()
-    for name, value in vae.state_dict().items():
-        if name.startswith("motion."):
-            continue  # codes do not depend on it
-        state.update(name.encode())
-        state.update(value.detach().cpu().float().numpy().tobytes())
-    return state.hexdigest()
+    return fingerprint(vae, but="motion.")  # codes do not depend on it
 
 
 @torch.no_grad()

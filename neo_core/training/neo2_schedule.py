@@ -1,4 +1,4 @@
-"""Search how NEO 2 should walk its few steps: spacing, start, guidance with rescale.
+"""Search how NEO 2 should walk its few steps: spacing, start, guidance with rescale, amplitude.
 
     python -m neo_core train neo2-schedule --exam DIR --count 40
 
@@ -6,8 +6,8 @@ Windows of films of held-out people, of those on whom nothing is judged later (`
 and compared with the true latents by their Fréchet distance (`evaluation/frechet.py`). First the spacing is searched
 without guidance, then the start and guidance with the best of it, then how far finished latents are amplified, with
 guidance and without. Beside the best stand a walk of 30 equal steps from pure noise that is guided, rescaled and
-amplified as they are, and the naive walk: as many equal steps from pure noise, guided alike but neither projected,
-rescaled nor amplified. What wins goes into the defaults of `neo2/sampler.py` by hand.
+amplified as they are, and the naive walk: as many equal steps from pure noise, guided and amplified alike but neither
+projected nor rescaled. `SHIPPED` in `neo2/sampler.py` is chosen by hand near what wins.
 """
 
 import argparse
@@ -33,7 +33,7 @@ STOPS = (0.95, 0.85, 0.7, 0.5, 0.3, 0.15)  # of which any pair may follow the st
 STARTS = (0.97, 0.9, 0.8)
 WEIGHTS = (1.0, 1.3, 1.7, 2.5)  # of the sound
 RESCALES = (0.0, 0.7, 1.0)
-AMPLITUDES = (1.0, 1.2, 1.4, 1.7)  # of finished latents
+AMPLITUDES = (1.2, 1.4, 1.7)  # of finished latents; 1 has been tried by then
 KEPT = 2  # of each search, that the next one goes on with
 MANY = 30  # steps
 TOLD = 2  # of the best, with what stands beside them
@@ -121,13 +121,13 @@ def guidances(several: Sequence[Sampling]) -> Iterator[Sampling]:
 
 
 def many(sampling: Sampling) -> Sampling:
-    """Equal steps from pure noise, as many as 30, guided and rescaled alike."""
+    """Equal steps from pure noise, as many as 30, guided, rescaled and amplified alike."""
     return replace(sampling, steps=MANY, schedule=1.0, start=1.0)
 
 
 def naive(sampling: Sampling) -> Sampling:
     """As many equal steps from pure noise, with the same weights and nothing against what they do."""
-    return replace(sampling, schedule="uniform", start=1.0, rescale=0.0, apg=False, amplitude=1.0)
+    return replace(sampling, schedule="uniform", start=1.0, rescale=0.0, apg=False)
 
 
 def _ranked(judge: Judge, ways: Iterator[Sampling]) -> list[tuple[float, Sampling]]:

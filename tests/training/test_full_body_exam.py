@@ -19,6 +19,7 @@ from neo_core.training import full_body_exam
 from neo_core.training.exam_halves import bench_half
 from neo_core.training.full_body_exam import (
     MANY,
+    NAIVE,
     SYNC,
     TUNED,
     Exam,
@@ -273,6 +274,8 @@ def test_steps_are_compared_by_their_distance_to_the_films(exam):
 def test_many_steps_are_guided_as_the_few_are():
     assert replace(TUNED, steps=30, schedule=1.0, start=1.0) == MANY
     assert (MANY.audio, MANY.text, MANY.rescale, MANY.apg) == (TUNED.audio, TUNED.text, TUNED.rescale, TUNED.apg)
+    assert MANY.amplitude == NAIVE.amplitude == TUNED.amplitude
+    assert (NAIVE.schedule, NAIVE.start, NAIVE.rescale, NAIVE.apg, NAIVE.audio) == ("uniform", 1, 0, False, TUNED.audio)
 
 
 def test_the_wrong_sound_has_another_voice(exam):

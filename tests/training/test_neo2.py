@@ -566,6 +566,10 @@ def test_all_versions_but_the_first_have_a_voice_of_their_own(films, vae):
     plain, others = [c for c in clips[:6] if not c.version], [c for c in clips[:6] if c.version] + clips[6:]
     assert all(torch.equal(clip.heard(2, 5), clip.film.heard(8, 20).float()) for clip in plain)
     assert sorted(clip.heard(2, 5)[0, 0, 0].item() for clip in others) == list(range(1, 13))
+    for first, last in ((0, 1), (FRAMES // 4 - 1, FRAMES // 4)):  # a piece of a recording sounds otherwise at its ends
+        for clip in others:
+            known = clip.film.heard(4 * first, 4 * last).float().clamp(max=12.7)  # as much as is kept
+            torch.testing.assert_close(clip.heard(first, last), known)
     assert all(clip.heard(2, 5).shape == (2, 24, 6) for clip in others)
     audio = cut([plain[0], others[-1]], [3, 3], 6).conditions.audio
     assert torch.equal(audio[1], others[-1].heard(3, 9)), "windows hear it"
@@ -594,7 +598,7 @@ def test_the_recipe_goes_on_with_its_own_run_alone(recipe, monkeypatch):
         patch.setattr(neo2, "train", lambda state, _loss, report: report(state) and _stop())
         with pytest.raises(KeyboardInterrupt):
             recipe()
-    for changed in ({"seed": 1}, {"batch": 2}, {"rate": 2e-3}, {"steps": 3}):
+    for changed in ({"seed": 1}, {"batch": 2}, {"rate": 2e-3}, {"steps": 3}, {"performances": "somewhere"}):
         with pytest.raises(InputError, match="is of a run with"):
             recipe("--resume", **changed)
     begun = []

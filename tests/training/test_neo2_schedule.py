@@ -77,8 +77,8 @@ def test_everything_is_tried_once():
 
 
 def test_thirty_steps_are_guided_as_what_they_stand_beside():
-    tuned = Sampling(3, (1.0, 0.7, 0.3), 0.9, rescale=1.0, audio=1.7)
-    assert many(tuned) == Sampling(30, 1.0, 1.0, rescale=1.0, audio=1.7)
+    tuned = Sampling(3, (1.0, 0.7, 0.3), 0.9, rescale=1.0, audio=1.7, amplitude=1.3)
+    assert many(tuned) == Sampling(30, 1.0, 1.0, rescale=1.0, audio=1.7, amplitude=1.3)
 
 
 def test_the_table_tells_each_way_beside_its_own_thirty_steps():
@@ -113,6 +113,6 @@ def test_the_search_sees_nobody_who_is_judged(monkeypatch):
 
 
 def test_naive_differs_in_nothing_but_what_it_leaves_out():
-    tuned = Sampling(3, 5.0, 0.9, audio=1.7)
-    assert naive(tuned) == Sampling(3, "uniform", 1.0, rescale=0.0, apg=False, audio=1.7)
+    tuned = Sampling(3, 5.0, 0.9, audio=1.7, amplitude=1.3)
+    assert naive(tuned) == Sampling(3, "uniform", 1.0, rescale=0.0, apg=False, audio=1.7, amplitude=1.3)
     assert "2.00, 0.50 of 30 steps, 0.25 of naive (8.000)" in row(tuned, 2.0, 4.0, 8.0).replace("2.000", "2.00")

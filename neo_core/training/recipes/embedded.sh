@@ -9,7 +9,7 @@
 # folder with the corpus' own .trans.txt files, for the clips whose text was only recognised. The speech step also needs
 # the programs espeak-ng and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy,
 # safetensors, einops, pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials
-# and errors: the manifest tells what each file really saw. About thirteen hours in all; --pace 2 gives every step twice the time.
+# and errors: the manifest tells what each file really saw. About sixteen hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -61,6 +61,7 @@ train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minu
 train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 150)" --seed 0 --device "$device"
 train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 150)" \
   --seed 0 --device "$device"
-train neo2-decoder --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 60)" --seed 0 --device "$device"
+train neo2-decoder --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 20)" --rate 0.0002 --seed 0 \
+  --device "$device" --out neo_core/weights/embedded/neo2_vae.safetensors
 
 "$python" -m neo_core train sample-consent
