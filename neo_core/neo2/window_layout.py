@@ -33,7 +33,7 @@ class Sync:
 
     chunk: int = 10
     overlap: int = 4
-    fusion: str = "flow"  # of clean predictions where windows overlap, one of `FUSIONS`
+    fusion: str = "pyramid"  # of clean predictions where windows overlap, one of `FUSIONS`
     phase: bool = True  # windows move between steps
     shared_noise: bool = True  # one noise field that all windows look at; otherwise each chunk draws its own
     context: bool = True  # Latent Context: windows know the latents before them

@@ -170,7 +170,7 @@ def test_cells_are_compared_with_chunks_alone_even_after_a_break(films, monkeypa
     scene = chosen_scenes(films, 1, 88)[0]
     stage = Stage(None, None, Sampling(), 22)
     moving, still = (continuum_grid._video_figures(stage, scene, 3, Sync(phase=phase)) for phase in (True, False))
-    assert jumpy.made == [(3, "shared flow phase context"), (3, ALONE), (3, "shared flow context")], "alone once"
+    assert jumpy.made == [(3, "shared pyramid phase context"), (3, ALONE), (3, "shared pyramid context")], "alone once"
     assert moving["velocity"] > 1.5, "seams of earlier steps do not count as the interior"
     assert still["velocity"] > 1.5
     own = stage.report(scene, jumpy.film(stage, 3, Sync(phase=True)), Sync(phase=True))
