@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .. import motion_space
+from ..data_types import InputError
 from ..geometry.camera import rotation_angles, rotation_matrix
 from ..geometry.head_model import load_head_model
 from ..motion_space import EXPRESSION, GAZE, INDEX, POSE
@@ -51,6 +52,7 @@ FAR = 12.0  # degrees from which a view is turned
 INSIDE = tuple(FRAME_PARTS.index(name) for name in ("mouth_socket", "gums", "tongue", "teeth_upper", "teeth_lower"))
 LEAST_INSIDE = 30  # pixels between the lips that are worth comparing
 PEOPLE, SIZE = 8, 320
+SIZES = (160, 1024)  # pixels a side: what lies between the lips is too small to compare in less
 FIRST = HELD_OUT_FROM + 700  # by those from 500 on, constants of the fusion were chosen
 
 
@@ -180,7 +182,13 @@ def figures(scores: list[Score]) -> dict[str, float]:
 
 
 def bench(notes: dict[str, float], people: int = PEOPLE, size: int = SIZE) -> dict[str, float]:
-    """The figures of the benchmark; `notes` gets the decibels that both begin from."""
+    """The figures of the benchmark; `notes` gets the decibels that both begin from. Raises InputError for nobody, and
+    for pictures that nothing can be told from."""
+    if people < 1 or not SIZES[0] <= size <= SIZES[1]:
+        raise InputError(
+            f"an exam of {people} people in {size} pixels a side found; expected at least one person, in {SIZES[0]} "
+            f"to {SIZES[1]} pixels"
+        )
     analyser, scores = load_analyser(), []
     for number in range(people):
         own, _ = compare(analyser, film(FIRST + number, size))
@@ -199,8 +207,8 @@ def _bytes(frame: Frame) -> Tensor:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--people", type=int, default=PEOPLE)
-    parser.add_argument("--size", type=int, default=SIZE)
+    parser.add_argument("--people", type=int, default=PEOPLE, help=f"1 or more (default: {PEOPLE})")
+    parser.add_argument("--size", type=int, default=SIZE, help=f"pixels a side (default: {SIZE})")
 
 
 def run(arguments: argparse.Namespace) -> None:

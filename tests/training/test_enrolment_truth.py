@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from neo_core.data_types import InputError
 from neo_core.motion_space import EXPRESSION, INDEX, POSE
-from neo_core.training.enrolment_truth import HELD_OUT, TURN, Score, acted, asked_of, figures, posed
+from neo_core.training.enrolment_truth import HELD_OUT, TURN, Score, acted, asked_of, bench, figures, posed
 
 
 def test_the_film_shows_both_sides_an_open_mouth_and_blinks_but_no_held_out_view():
@@ -41,3 +42,9 @@ def test_gains_are_over_turned_views_and_open_mouths():
     assert told["enrolment from footage, turned views"] == 2.0
     assert told["enrolment from footage, between the lips"] == 1.0
     assert told["enrolment from footage, all views"] == 1.25
+
+
+@pytest.mark.parametrize(("people", "size"), [(0, 320), (-1, 320), (1, 0), (1, 100), (1, 5000)])
+def test_an_exam_of_nobody_or_of_pictures_that_show_nothing_is_refused_before_it_begins(people, size):
+    with pytest.raises(InputError, match=f"{people} people in {size} pixels"):
+        bench({}, people, size)
