@@ -3,6 +3,7 @@
 from comfy_api.v0_0_2 import io
 
 from ..neo_core.governance import require_grant
+from ..neo_core.pictar.analysis import person_mask
 from ..neo_core.pipelines.footage_enrolment import summary
 from . import inputs
 from .media import to_image
@@ -27,15 +28,22 @@ class FaceInFootage(io.ComfyNode):
             category="NEO",
             description="Shows the first frame of a video that shows a face: the picture that consent to footage is "
             "about.",
-            search_aliases=["first frame", "video", "consent"],
+            search_aliases=["first frame", "video", "consent", "mask", "matting"],
             inputs=[footage(), inputs.face()],
-            outputs=[io.Image.Output("photo", tooltip="For the Consent node")],
+            outputs=[
+                io.Image.Output("photo", tooltip="For the Consent node"),
+                io.Mask.Output(
+                    "person", tooltip="Who is meant in that frame, hair and clothes included; for compositing"
+                ),
+            ],
         )
 
     @classmethod
     def execute(cls, footage, face):
         with on_device() as engine:
-            return io.NodeOutput(to_image(first_face(engine, copied(footage), face).photo))
+            found = first_face(engine, copied(footage), face)
+            person = person_mask(engine.analyser, found.photo, found.face)
+        return io.NodeOutput(to_image(found.photo), person[None])
 
 
 class EnrolFromFootage(io.ComfyNode):

@@ -25,8 +25,12 @@ def clip(pack, run_node, loaded, tmp_path):
 def test_an_avatar_from_footage(run_node, clip):
     footage = clip()
     (models,) = run_node("NEO_LoadModels").result
-    (photo,) = run_node("NEO_FaceInFootage", footage=footage).result
+    photo, person = run_node("NEO_FaceInFootage", footage=footage).result
     assert photo.shape == (1, 160, 160, 3)
+    assert person.shape == (1, 160, 160)
+    face, corners = person[0, 60:90, 65:95], person[0, :12][:, [*range(12), *range(148, 160)]]
+    assert face.min() > 0.8  # the face is there, the wall is not
+    assert corners.max() < 0.1
     (consent,) = run_node("NEO_Consent", photo=photo).result
     identity, volume, portrait, report = run_node(
         "NEO_EnrolFromFootage", models=models, footage=footage, consent=consent, size=128
