@@ -11,10 +11,10 @@ from neo_core.governance.gate import BUNDLED, bundled_records
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "workflows").glob("*.json"))
 RELEASED = sorted((ROOT / "tests" / "workflows" / "released").rglob("*.json"))
-SMALL = 128
+SMALL = {"size": 128, "detail": 128}  # pixels a side, of whatever an input of this name says
 SECONDS = 3.0
-SHOWN = {"09_neo2_one_chunk": 1.6}  # seconds, where a file shows a moment of the speech
-HEARD = {"14_enrol_from_footage": 4.0}  # seconds, where it takes more
+SHOWN = {"09_neo2_one_chunk": 1.6, "15_redub": 3.6}  # seconds, where a file shows a moment of the speech
+HEARD = {"14_enrol_from_footage": 4.0, "15_redub": 10.0}  # seconds, where it takes more
 
 
 def meaning(file):
@@ -41,7 +41,7 @@ def small_prompt(workflow, info, api, seconds):
     assert speeches
     for node in prompt.values():
         short = {name: ["short", 0] for name, value in node["inputs"].items() if value in speeches}
-        node["inputs"] |= short | ({"size": SMALL} if "size" in node["inputs"] else {})
+        node["inputs"] |= short | {name: side for name, side in SMALL.items() if name in node["inputs"]}
     return prompt | {"short": api.node("TrimAudioDuration", audio=speeches[0], start_index=0.0, duration=seconds)}
 
 
@@ -72,7 +72,7 @@ def test_workflow_runs_and_what_it_makes_is_a_talking_video(host, api, read_vide
         assert video.sound_seconds == pytest.approx(seconds, abs=0.1)
         assert video.loudness > 0.01
         assert video.moving > 0.5
-        assert max(video.shape) >= SMALL
+        assert max(video.shape) >= SMALL["size"]
         assert json.loads(video.metadata["workflow"]) == workflow
         assert not any(secret in text for secret in secrets for text in [file.read_text(), *video.metadata.values()])
     again = host.run(prompt, workflow)
