@@ -1,4 +1,4 @@
-"""`seams VIDEO --joins 1.4,2.9`: can one see where the chunks of a video meet?"""
+"""`seams VIDEO`: can one see where its chunks meet? NEO 2's say where; of others it is told, `--joins 1.4,2.9`."""
 
 import argparse
 from pathlib import Path
@@ -11,8 +11,9 @@ from ..media.image import WRITABLE, write_image
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", type=Path, metavar="VIDEO")
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--joins", type=moments, metavar="S,S,...", help="the seconds at which chunks meet: 1.4,2.9")
+    where = parser.add_mutually_exclusive_group()
+    text = "the seconds at which chunks meet: 1.4,2.9 (default: as the file says; videos of NEO 2 do)"
+    where.add_argument("--joins", type=moments, metavar="S,S,...", help=text)
     where.add_argument("--every", type=float, metavar="SECONDS", help="chunks of equal length: the seconds of each")
     text = f"frames to either side of a join that count as its seam (default: {REACH})"
     parser.add_argument("--reach", type=int, default=REACH, metavar="FRAMES", help=text)

@@ -37,7 +37,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data_types import InputError, Progress, silent
-from ..media.video import read_frames
+from ..media.joins import read_joins
+from ..media.video import read_frames, stated_seconds
 from ..neo2.latent_flow import blend, detail_energy
 
 SIDE = 128  # pixels of the shorter side that is looked at
@@ -165,7 +166,8 @@ def video_report(
     reference: Tensor | None = None,
     progress: Progress = silent,
 ) -> SeamReport:
-    """The seams of a video file. `joins`: seconds at which chunks meet; or they meet `every` so many seconds.
+    """The seams of a video file. `joins`: seconds at which chunks meet; or they meet `every` so many seconds; or where
+    the file itself says, if neither is given.
 
     `face` (left, top, right, bottom, as shares of the picture) is where identity is looked for, otherwise everywhere;
     `reference` u8 [H, W, 3] is the picture whose identity it should be, otherwise that of the first chunk.
@@ -173,11 +175,13 @@ def video_report(
     with the length. Raises InputError for a video that cannot be read and for joins that do not
     lie in it, rising, with something between them.
     """
-    if bool(joins) == (every is not None):
-        raise InputError("joins need either their seconds or the seconds between them; expected one of the two")
+    if joins and every is not None:
+        raise InputError("joins were given as seconds and as the seconds between them; expected one of the two")
     if every is not None and not (math.isfinite(every) and every > 0):
         raise InputError(f"a join every {every:g} seconds; expected more than 0")
+    joins = joins if joins or every else _told(path)
     _check_rising(joins, "second")
+    _check_inside(path, joins[-1] if joins else every)
     wanted: Iterator[float] = (every * number for number in count(1)) if every else iter(joins)
     meter, clock = _Meter(face, reference), _Clock(wanted)
     for pictures in _pictures(path, clock):
@@ -208,6 +212,24 @@ def picture_report(
         meter.push(pictures, [bisect_right(joins, start + k) for k in range(len(block))])
         start += len(block)
     return meter.report(list(joins), reach, rate)
+
+
+def _told(path: str | Path) -> tuple[float, ...]:
+    """The joins that a file knows of."""
+    joins = read_joins(path)
+    if not joins:
+        raise InputError(
+            "the video does not say where its chunks meet (one of a single chunk has no seam); expected the seconds of "
+            "joins, or the seconds between them"
+        )
+    return joins
+
+
+def _check_inside(path: str | Path, last: float) -> None:
+    """Raise InputError for joins beyond the end that a file states: frames would be looked at for nothing."""
+    seconds = stated_seconds(path)
+    if seconds is not None and last >= seconds:
+        raise InputError(f"a join at {last:g} s; the video ends at {seconds:.2f} s, expected joins before")
 
 
 def _check_rising(joins: Sequence[float], unit: str) -> None:

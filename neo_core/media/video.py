@@ -27,6 +27,7 @@ FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_p
 PLAIN = {"movflags": "faststart"}
 BT709, UNSAID = 1, 2  # matrix, primaries and transfer curve, as numbered in ITU-T H.273
 MATRICES = {1: Colorspace.ITU709, 7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}
+AV_TIME_BASE = 1_000_000  # ticks a second of a container
 HD = (1280, 577)  # width or height from which on a file that says nothing has colours by BT.709, as players have it
 TIMELESS = (
     "video {} does not say when its frames are shown; expected a file that does, such as MP4: "
@@ -51,11 +52,14 @@ class VideoWriter:
         *,
         crf: int = 18,
         ticks: int = 1,
+        comment: str | None = None,
     ) -> None:
         """size: (height, width) of every frame; odd sizes are completed by repeating the last row or column. `ticks`
-        are the moments per frame's time that a frame may begin at, for frames that do not come evenly."""
+        are the moments per frame's time that a frame may begin at, for frames that do not come evenly. The finished
+        file says the `comment` of itself."""
         self.path = check_writable(path, SUFFIXES)
         self.fps = fps
+        self.comment = comment
         self.frames = 0
         self._clock, self._next = 1 / (fps * ticks), 0  # and the first tick that the next frame may begin at
         self._size = size
@@ -77,7 +81,7 @@ class VideoWriter:
                     self._flush()
                 self._close()
                 if kind is None:
-                    _finalise(part, self.path)
+                    _finalise(part, self.path, self.comment)
         finally:
             part.unlink(missing_ok=True)
 
@@ -154,6 +158,15 @@ def _undamaged(packet: av.Packet) -> list[av.VideoFrame]:
         return []
 
 
+def stated_seconds(path: str | Path) -> float | None:
+    """How long the pictures of a video last, as the file says, before any is read; None where it does not."""
+    with opened(path) as container:
+        stream = container.streams.video[0]
+        if stream.duration is not None:
+            return float(stream.duration * stream.time_base)
+        return None if container.duration is None else container.duration / AV_TIME_BASE
+
+
 def pixel_aspect(stream: av.VideoStream) -> Fraction:
     """Width of a pixel over its height."""
     return stream.sample_aspect_ratio or Fraction(1)
@@ -206,13 +219,15 @@ def _even(frame: np.ndarray) -> np.ndarray:
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") if height % 2 or width % 2 else frame
 
 
-def _finalise(part: Path, path: Path) -> None:
+def _finalise(part: Path, path: Path, comment: str | None) -> None:
     """The fragments as one plain MP4, index first; the packets stay as they are."""
     with (
         replacing(path, "final") as final,
         av.open(str(part)) as source,
         av.open(str(final), "w", format="mp4", container_options=PLAIN) as target,
     ):
+        if comment:
+            target.metadata["comment"] = comment
         streams = {stream.index: _same_stream(target, stream) for stream in source.streams}
         for packet in source.demux():
             if packet.pts is not None:

@@ -18,6 +18,7 @@ from neo_core.evaluation.continuity import (
     video_report,
 )
 from neo_core.evaluation.seam_plot import plot_seams
+from neo_core.media.joins import joins_comment
 from neo_core.media.video import VideoWriter
 from neo_core.neo2.latent_flow import warp
 
@@ -205,14 +206,16 @@ def test_a_file_is_measured_by_seconds(jumpy_file):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "one of the two"),
+        ({}, "does not say where its chunks meet .*; expected the seconds"),
         ({"joins": [1.0], "every": 1.0}, "one of the two"),
         ({"joins": [2.0, 1.0]}, "rising"),
         ({"joins": [0.0]}, "after second 0"),
         ({"joins": [float("nan")]}, "after second 0"),
-        ({"joins": [1.0, 4.5]}, "ends at 3.96 s"),
+        ({"joins": [1.0, 4.5]}, "a join at 4.5 s; the video ends at 4.00 s"),
+        ({"joins": [1.0, 3.99]}, "a join at 3.99 s; the video ends at 3.96 s"),  # its last frame began there
         ({"every": 0.0}, "more than 0"),
-        ({"every": 7.0}, "no join"),
+        ({"every": 7.0}, "a join at 7 s; the video ends at 4.00 s"),
+        ({"every": 3.99}, "no join"),
         ({"every": 0.1}, "inside chunks"),
         ({"joins": [1.0], "reach": 0}, "at least 1"),
     ],
@@ -220,6 +223,24 @@ def test_a_file_is_measured_by_seconds(jumpy_file):
 def test_impossible_joins_are_refused(jumpy_file, asked, said):
     with pytest.raises(InputError, match=said):
         video_report(jumpy_file, **asked)
+
+
+@pytest.mark.parametrize("asked", [{"joins": [1.0, 4.5]}, {"every": 7.0}, {}])
+def test_what_cannot_be_is_refused_before_a_picture_is_read(jumpy_file, monkeypatch, asked):
+    monkeypatch.setattr("neo_core.evaluation.continuity.read_frames", lambda _: pytest.fail("it was read"))
+    with pytest.raises(InputError):
+        video_report(jumpy_file, **asked)
+
+
+def test_joins_are_found_in_a_video_that_tells_them(tmp_path, capsys):
+    path = tmp_path / "told.mp4"
+    with VideoWriter(path, (SIDE, SIDE), Fraction(25), None, comment=joins_comment(JOINS, LENGTH, Fraction(25))) as to:
+        for frame in pictures(STEADY):
+            to.write(frame)
+    assert video_report(path).joins == tuple(JOINS)
+    assert video_report(path, [2.0]).joins == (50,), "who tells others is listened to"
+    assert main(["seams", str(path)]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:4]] == ["1.00", "2.00", "3.00"]
 
 
 def test_joins_of_pictures_lie_in_them():
@@ -244,4 +265,5 @@ def test_the_command_prints_the_table_and_draws(jumpy_file, tmp_path, capsys):
     assert said.count("jump") == 1
     assert plot.stat().st_size > 1000
     assert main(["seams", str(jumpy_file), "--joins", "9"]) == 2
+    assert main(["seams", str(jumpy_file)]) == 2
     assert main(["seams", str(tmp_path / "none.mp4"), "--every", "1"]) == 2
