@@ -116,9 +116,10 @@ class ChunkDenoiser(io.ComfyNode):
     def execute(cls, models, anchor, speech, seed, steps, prompt, start, chunk, **refined):
         person, heard = genuine(anchor, Anchor, "anchor", "Encode Anchor"), neo2_inputs.heard(speech)
         settings = neo2_inputs.settings(seed, steps, refined, chunk=chunk)
-        text, first = neo2_inputs.words(prompt), neo2_inputs.latent_at(start)
+        progress = NodeProgress("step")
+        text, first = neo2_inputs.words(prompt, progress), neo2_inputs.latent_at(start)
         with body_on_device(models) as engine:
-            latents = denoise_chunk(engine, person, heard, text, settings, first, NodeProgress("step"))
+            latents = denoise_chunk(engine, person, heard, text, settings, first, progress)
         return io.NodeOutput(latents)
 
 
@@ -154,9 +155,10 @@ class ContinuumSync(io.ComfyNode):
         person, heard = genuine(anchor, Anchor, "anchor", "Encode Anchor"), neo2_inputs.heard(speech)
         agreed = {name: more.pop(name) for name in neo2_inputs.AGREEMENT if name in more}
         settings = neo2_inputs.settings(seed, steps, more, fusion=fusion, chunk=chunk, overlap=overlap, **agreed)
-        text = neo2_inputs.words(prompt)
+        progress = NodeProgress("step")
+        text = neo2_inputs.words(prompt, progress)
         with body_on_device(models) as engine:
-            latents = continuum_latents(engine, person, heard, text, settings, NodeProgress("step"))
+            latents = continuum_latents(engine, person, heard, text, settings, progress)
         return io.NodeOutput(latents)
 
 

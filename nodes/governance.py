@@ -22,6 +22,7 @@ from ..neo_core.governance import (
     record_from_request,
 )
 from ..neo_core.governance import Portrait as Person
+from ..neo_core.pipelines.half_body import missing_share
 from ..neo_core.pipelines.portrait import Portrait
 from . import inputs, refusals
 from .model_patcher import on_device
@@ -66,6 +67,8 @@ class Consent(io.ComfyNode):
         scope = inputs.chosen(use, USES, "use")
         with on_device() as engine:
             portrait = found(engine, photo, face)
+        if scope == FULL_BODY:  # nobody is asked for consent to what Encode Anchor would refuse
+            missing_share(portrait.photo, portrait.face)
         return io.NodeOutput(granted(portrait, face, scope))
 
 

@@ -4,21 +4,21 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import AudioFeatures, InputError
 from ..neo_core.neo2.latent_space import CELL, FRAMES, RATE, SIZE
-from ..neo_core.neo2.sampler import LARGEST_AMPLITUDE, TABLES
-from ..neo_core.neo2.sampler import SHIPPED as SAMPLING
+from ..neo_core.neo2.sampler import LARGEST_AMPLITUDE, SHIPPED, TABLES
 from ..neo_core.neo2.text_encoder import WORDS
 from ..neo_core.neo2.window_layout import TRAINED, Sync
-from ..neo_core.pipelines.full_body import SCALES, FullBodySettings, shipped_sampling
+from ..neo_core.pipelines.full_body import SCALES, FullBodySettings, shipped_sampling, unread
 from ..neo_core.vocal.sampler import LARGEST_SEED
 from . import inputs
+from .progress import NodeProgress
 from .sockets import NeoAnchor, NeoAudio, NeoVideoLatent, NeoVideoModel, genuine
 
 SYNC = Sync()  # as shipped
 STEPS = (1, 50)
 OVERLAPS = (0, TRAINED[1] - 1)
 GROUPS = (1, 16)
-SHIPPED = "shipped"
-SPACINGS = (SHIPPED, *TABLES)
+AS_SHIPPED = "shipped"
+SPACINGS = (AS_SHIPPED, *TABLES)
 WEIGHTS = (0.0, 4.0)
 RESCALES = (0.0, 1.0)
 START_LEVELS = (0.5, 1.0)
@@ -41,13 +41,13 @@ def latents() -> NeoVideoLatent.Input:
 def performance() -> list:
     """What every performance of NEO 2 is made of."""
     prompt = f"Manner, clothes and scene in a few words; the first {WORDS} are read. May stay empty"
-    steps = f"Steps from noise to latents; NEO 2 ships with {SAMPLING.steps}"
+    steps = f"Steps from noise to latents; NEO 2 ships with {SHIPPED.steps}"
     return [
         models(),
         NeoAnchor.Input("anchor", tooltip="From Encode Anchor: who is seen"),
         NeoAudio.Input("speech", tooltip="From Encode Audio: what the model hears"),
         inputs.seed(),
-        io.Int.Input("steps", default=SAMPLING.steps, min=STEPS[0], max=STEPS[1], tooltip=steps),
+        io.Int.Input("steps", default=SHIPPED.steps, min=STEPS[0], max=STEPS[1], tooltip=steps),
         io.String.Input("prompt", default="", multiline=True, tooltip=prompt),
     ]
 
@@ -112,12 +112,12 @@ def refinements() -> list:
     level = "How much noise the first step starts from; below 1 the rest is the picture of the person at rest"
     far = "How far the person strays from the picture, over what the model says: 0 stands still, 1 is as it says"
     return [
-        io.Combo.Input("spacing", options=list(SPACINGS), default=SHIPPED, tooltip=spacing, advanced=True),
-        _number("audio_weight", SAMPLING.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),
-        _number("prompt_weight", SAMPLING.text, WEIGHTS, f"How closely the prompt is followed; {_passes()}"),
-        _number("rescale", SAMPLING.rescale, RESCALES, rescale),
-        _number("noise_level", SAMPLING.start, START_LEVELS, level, step=0.01),
-        _number("amplitude", SAMPLING.amplitude, AMPLITUDES, far, optional=True),
+        io.Combo.Input("spacing", options=list(SPACINGS), default=AS_SHIPPED, tooltip=spacing, advanced=True),
+        _number("audio_weight", SHIPPED.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),
+        _number("prompt_weight", SHIPPED.text, WEIGHTS, f"How closely the prompt is followed; {_passes()}"),
+        _number("rescale", SHIPPED.rescale, RESCALES, rescale),
+        _number("noise_level", SHIPPED.start, START_LEVELS, level, step=0.01),
+        _number("amplitude", SHIPPED.amplitude, AMPLITUDES, far, optional=True),
     ]
 
 
@@ -125,7 +125,7 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
     """What the widgets of a performance come to; `agreed` goes to `Sync`. Raises InputError beyond their limits."""
     inputs.within(seed, (0, LARGEST_SEED), "seed")
     inputs.within(steps, STEPS, "steps")
-    refined = {"amplitude": SAMPLING.amplitude} | refined  # graphs of 0.1.0 do not say it
+    refined = {"amplitude": SHIPPED.amplitude} | refined  # graphs of 0.1.0 do not say it
     spacing = inputs.chosen(refined["spacing"], SPACINGS, "spacing")
     for name, limits in (
         ("audio_weight", WEIGHTS),
@@ -137,7 +137,7 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
         inputs.number(refined[name], limits, name)
     sampling = shipped_sampling(
         steps,
-        **({} if spacing == SHIPPED else {"schedule": spacing}),
+        **({} if spacing == AS_SHIPPED else {"schedule": spacing}),
         start=refined["noise_level"],
         amplitude=refined["amplitude"],
         rescale=refined["rescale"],
@@ -156,12 +156,14 @@ def heard(speech: object) -> AudioFeatures:
     return genuine(speech, AudioFeatures, "speech", "Encode Audio")
 
 
-def words(prompt: object) -> str:
-    """The text of a prompt. Raises InputError when it is none, or a book."""
+def words(prompt: object, progress: NodeProgress) -> str:
+    """The text of a prompt; one that is too long to be read is told on the node. Raises InputError when it is none, or
+    a book."""
     if not isinstance(prompt, str):
         raise InputError(f"prompt holds {type(prompt).__name__}; expected text")
     if len(prompt) > MOST_LETTERS:
         raise InputError(f"prompt has {len(prompt)} characters; expected at most {MOST_LETTERS}")
+    progress.warn(unread(prompt))
     return prompt
 
 

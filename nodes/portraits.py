@@ -1,6 +1,5 @@
 """From the inputs photo, framing, size, face and consent to a portrait that may be moved."""
 
-import logging
 from functools import partial
 
 from torch import Tensor
@@ -11,6 +10,7 @@ from ..neo_core.pictar.geometric import Posed, Volume, pose
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
 from ..neo_core.pipelines.footage_enrolment import Enrolment, enrol_footage, inspect_for_enrolment
 from ..neo_core.pipelines.full_body import Anchor, FullBodyModels, encode_anchor
+from ..neo_core.pipelines.half_body import made_up
 from ..neo_core.pipelines.live_portrait import enrol_public
 from ..neo_core.pipelines.portrait import Portrait, choose_face, find_portrait, open_clip
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
@@ -21,9 +21,7 @@ from .progress import NodeProgress
 from .sockets import genuine
 
 NAME, FOOTAGE = "the photo", "the footage"  # pictures in a graph have no other
-LITTLE = 0.005  # of a picture that is made up: not worth a word
 EXCERPT = (1, 256)  # frames that are held in memory at once
-log = logging.getLogger(__name__)
 
 
 def found(engine: Models | FullBodyModels, photo: object, face: int) -> Portrait:
@@ -84,10 +82,7 @@ def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> 
     """The person in an IMAGE as NEO 2 knows them; what is made up of the picture is told on the node."""
     progress = NodeProgress("step")
     anchor = encode_anchor(engine, found(engine, photo, face), grant=grant, progress=progress)
-    if anchor.missing >= LITTLE:
-        told = f"{anchor.missing:.0%} of the picture is made up: it lies beyond the photo"
-        log.warning("Encode Anchor: %s", told)
-        progress.say(told)
+    progress.warn(made_up(anchor.missing))
     return anchor
 
 

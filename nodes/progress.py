@@ -1,5 +1,6 @@
 """What a running node shows: the bar with the newest frame, the time left, and that Cancel is heard."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from torch import Tensor
 
 PAUSE = 0.5  # seconds between two pictures on the node
 SETTLED = 2.0  # seconds of work after which the time left can be told
+log = logging.getLogger(__name__)
 
 
 class NodeProgress:
@@ -23,6 +25,7 @@ class NodeProgress:
         self.clock = clock
         self.begun: tuple[int, float] | None = None  # the first step that was done, and when: what led to it is past
         self.shown = -math.inf
+        self.remark: str | None = None
 
     def __call__(self, done: int, total: int, frame: Tensor | None = None) -> None:
         throw_exception_if_processing_interrupted()
@@ -35,13 +38,18 @@ class NodeProgress:
         self.shown = now
         picture = None if frame is None else Image.fromarray(frame.cpu().numpy())
         ComfyAPISync().execution.set_progress(done, max(total, 1), preview_image=picture)
-        PromptServer.instance.send_progress_text(self.text(done, total, now), context.node_id)
+        told = filter(None, (self.text(done, total, now), self.remark))
+        PromptServer.instance.send_progress_text("\n".join(told), context.node_id)
 
-    def say(self, text: str) -> None:
-        """Leave a remark on the node."""
+    def warn(self, remark: str | None) -> None:
+        """Leave a remark, if there is one, in the log and on the node, where it stays below whatever is told next."""
+        if not remark:
+            return
+        self.remark = remark
+        log.warning("%s", remark)
         context = get_executing_context()
         if context is not None:
-            PromptServer.instance.send_progress_text(text, context.node_id)
+            PromptServer.instance.send_progress_text(remark, context.node_id)
 
     def text(self, done: int, total: int, now: float) -> str:
         """`frame 120 of 295, 0:14 left`, without the time as long as it would be a guess."""

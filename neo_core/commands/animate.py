@@ -13,14 +13,16 @@ from ..data_types import InputError
 from ..flow.guidance import BEYOND, FORMS, LARGEST_SLIDER, SIGNALS, Guidance
 from ..media.destination import check_writable
 from ..media.image import WRITABLE
+from ..media.joins import seconds_text
 from ..media.video import SUFFIXES
+from ..neo2.text_encoder import WORDS
 from ..pipelines import motion_file
 from ..pipelines.clip import make_full_body, make_idle, make_video
-from ..pipelines.full_body import FPS, FullBodySettings, shipped_sampling
+from ..pipelines.full_body import FPS, SCALES, FullBodySettings, shipped_sampling
 from ..pipelines.idle import idle, idle_loop
 from ..pipelines.talking_head import Settings
 from . import options
-from .progress import ProgressBar, clock
+from .progress import ProgressBar, length
 
 DEFAULTS, NEO_2_DEFAULTS = Settings(), FullBodySettings(scale=4)
 TALKING_HEAD, NEO_2 = "neo-1.5", "neo2"
@@ -34,11 +36,12 @@ OWN = {  # options that only one of the models has
     ),
     NEO_2: ("prompt", "scale", "processes", "vae", "dit"),
 }
+TOLD = 20  # joins that are told one by one
 STEERING = {"audio": "the voice", "identity": "the person", "reference": "the photo's own pose and expression"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help=options.PERSON)
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=f"{options.PERSON}; --model {NEO_2} takes a picture")
     parser.add_argument("audio", type=Path, metavar="AUDIO", nargs="?", help="any sound, or a video with sound")
     parser.add_argument("--idle", type=float, metavar="SECONDS", help="no sound: breathe, blink and look for so long")
     parser.add_argument("--loop", action="store_true", help="with --idle: end where it began")
@@ -73,8 +76,9 @@ def _add_full_body(parser: argparse.ArgumentParser) -> None:
     text = f"{TALKING_HEAD}: a talking head, moved in the photo; {NEO_2}: head, hands and body, small pictures"
     parser.add_argument("--model", choices=tuple(OWN), default=TALKING_HEAD, help=f"{text} (default: {TALKING_HEAD})")
     own = parser.add_argument_group(f"options of --model {NEO_2}")
-    own.add_argument("--prompt", metavar="TEXT", default="", help="manner, clothes and scene, in words")
-    text = f"pixels of the file per pixel of the model, on each side (default: {NEO_2_DEFAULTS.scale})"
+    own.add_argument("--prompt", metavar="TEXT", default="", help=f"manner, clothes and scene, in up to {WORDS} words")
+    low, high = SCALES
+    text = f"pixels of the file per pixel of the model, on each side, {low} to {high} (default: {NEO_2_DEFAULTS.scale})"
     own.add_argument("--scale", type=options.scale, default=NEO_2_DEFAULTS.scale, metavar="N", help=text)
     text = "denoise chunks side by side in N processes of one thread each (default: 1, with all threads)"
     own.add_argument("--processes", type=options.processes, default=1, metavar="N", help=text)
@@ -101,13 +105,19 @@ def _full_body(arguments: argparse.Namespace) -> int:
         "face": arguments.face,
         "weights": (arguments.vae, arguments.dit),
         "processes": arguments.processes,
+        "remark": lambda told: print(f"neo: {told}", file=sys.stderr),
     }
     with ProgressBar("rendering") as progress:
         report = make_full_body(photo, audio, output, prompt, settings, **chosen, progress=progress)
-    if report["missing"]:
-        told = f"neo: {report['missing']:.0%} of the picture lies beyond the photo and is made up; more would help"
-        print(told, file=sys.stderr)
-    return _tell(arguments, report)
+    told = _tell(arguments, report)
+    if report["join_seconds"] and not arguments.json:
+        print(f"{_meetings(report['join_seconds'])}: seams {report['output']} tells whether one sees it")
+    return told
+
+
+def _meetings(seconds: list[float]) -> str:
+    more = len(seconds) - TOLD
+    return f"chunks meet at {seconds_text(seconds[:TOLD])} s{f' and {more} times more' if more > 0 else ''}"
 
 
 def _talking_head(arguments: argparse.Namespace) -> int:
@@ -148,8 +158,8 @@ def _tell(arguments: argparse.Namespace, report: dict) -> int:
     if arguments.json:
         print(json.dumps(report))
     else:
-        length = f"{clock(report['seconds'])}{' of sound' if arguments.audio else ''}"
-        print(f"{report['output']}: {report['frames']} frames, {length}")
+        lasting = f"{length(report['seconds'])}{' of sound' if arguments.audio else ''}"
+        print(f"{report['output']}: {report['frames']} frames, {lasting}")
     return 0
 
 

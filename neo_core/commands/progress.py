@@ -76,6 +76,11 @@ def tell_lost(report: dict) -> None:
         print(f"neo: no face in {frames} ({run['seconds'][0]:.2f} s): {run['done']}", file=sys.stderr)
 
 
+def length(seconds: float) -> str:
+    """How long a video is: 0.32 -> "0.3 s", 75 -> "1:15"."""
+    return f"{seconds:.1f} s" if round(seconds, 1) < 60 else clock(seconds)
+
+
 def clock(seconds: float) -> str:
     """75 -> "1:15"."""
     minutes, seconds = divmod(round(seconds), 60)

@@ -12,7 +12,7 @@ from ..pipelines import motion_file
 from ..pipelines.redub import BRIDGED, LOST, make_redub
 from ..pipelines.talking_head import Settings
 from . import options
-from .progress import ProgressBar, clock, tell_lost
+from .progress import ProgressBar, length, tell_lost
 
 DEFAULTS = Settings()
 USUAL = next(iter(LOST))
@@ -53,6 +53,6 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report))
         return 0
-    print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])}")
+    print(f"{report['output']}: {report['frames']} frames, {length(report['seconds'])}")
     tell_lost(report)
     return 0

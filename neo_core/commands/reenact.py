@@ -17,7 +17,7 @@ from ..pipelines.live_portrait import LivePortrait
 from ..pipelines.mini import MiniRenderer
 from ..pipelines.reenactment import Reenactment, make_reenactment
 from . import options
-from .progress import ProgressBar, clock, tell_lost
+from .progress import ProgressBar, length, tell_lost
 
 DEFAULTS = Reenactment()
 READERS = ("analysis", "checkpoint")
@@ -73,7 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         sound = "with the video's sound" if report["sound"] else "without sound"
-        print(f"{report['output']}: {report['frames']} frames, {clock(report['seconds'])} {sound}")
+        print(f"{report['output']}: {report['frames']} frames, {length(report['seconds'])} {sound}")
         tell_lost(report)
     return 0
 

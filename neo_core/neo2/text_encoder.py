@@ -10,7 +10,9 @@ Letters: B batch, W words, G trigrams of a word, D width inside, P tokens that l
 import re
 import unicodedata
 import zlib
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -30,14 +32,23 @@ WORD = re.compile(r"\w+", re.UNICODE)
 def tokenise(prompt: str) -> Tensor:
     """Row numbers of the trigrams of each word, 0 where there is none: int64 [W, G]. No words give [0, G]; what comes
     after the first `WORDS` words is not read."""
-    text = unicodedata.normalize("NFKC", prompt).casefold()
-    pieces = [word[k : k + LETTERS] for word in WORD.findall(text) for k in range(0, len(word), LETTERS)][:WORDS]
+    pieces = [word[k : k + LETTERS] for word in _words(prompt) for k in range(0, len(word), LETTERS)][:WORDS]
     rows = torch.zeros(len(pieces), TRIGRAMS, dtype=torch.int64)
     for row, piece in zip(rows, pieces, strict=True):
         edged = f"<{piece}>"
         for k in range(len(piece)):
             row[k] = 1 + zlib.crc32(edged[k : k + 3].encode()) % (BUCKETS - 1)
     return rows
+
+
+def words_read(prompt: str) -> tuple[int, int]:
+    """How many words of a prompt are read to their end, and how many it has: long ones take the place of several."""
+    places = list(accumulate(-(-len(word) // LETTERS) for word in _words(prompt)))
+    return bisect_right(places, WORDS), len(places)
+
+
+def _words(prompt: str) -> list[str]:
+    return WORD.findall(unicodedata.normalize("NFKC", prompt).casefold())
 
 
 def pad_words(prompts: list[Tensor]) -> Tensor:

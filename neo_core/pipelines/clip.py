@@ -13,11 +13,13 @@ from ..data_types import Identity, MotionLatents, Progress, silent
 from ..governance import FULL_BODY, TALKING_HEAD, Grant, authorise, fingerprint
 from ..media.audio import inspect_sound
 from ..media.footage import VIDEOS
+from ..media.joins import join_seconds
 from ..neo2.chunk_executor import Processes
 from ..pictar.mini.face import MiniFace
 from ..pictar.volumetric.driven_face import DrivenFace
 from .footage_enrolment import enrol_footage, inspect_for_enrolment
-from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body
+from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body, unread
+from .half_body import made_up, missing_share
 from .live_portrait import LivePortrait, enrol_public, load_public
 from .mini import MiniRenderer, drawn_by
 from .motion_file import save_motion
@@ -93,17 +95,24 @@ def make_full_body(
     face: int | None = None,
     weights: Neo2Weights = EMBEDDED,
     processes: int = 1,
+    remark: Callable[[str], object] = lambda _: None,
     progress: Progress,
 ) -> dict:
     """NEO 2: the person in a photo speaks a sound with head, hands and body; returns a report of plain values. With
-    several `processes` of one thread each, chunks are denoised side by side in them."""
+    several `processes` of one thread each, chunks are denoised side by side in them. What could be better about photo
+    and prompt goes to `remark` before anything is made."""
     started = time.monotonic()
     sound = inspect_sound(audio)
     models = load_full_body(*weights)
     portrait = open_portrait(models.analyser, photo, face)
-    anchor = encode_anchor(models, portrait, grant=_permission(portrait, FULL_BODY, photo, face))
+    missing = missing_share(portrait.photo, portrait.face)  # nobody is asked for consent to what would be refused
+    grant = _permission(portrait, FULL_BODY, photo, face)
+    for told in filter(None, (made_up(missing), unread(prompt))):
+        remark(told)
+    anchor = encode_anchor(models, portrait, grant=grant)
     with Processes(processes) if processes > 1 else nullcontext() as executor:
         frames = perform_full_body(models, anchor, sound, prompt, output, settings, progress, executor)
+    joins = joins_of(frames, settings)
     return {
         "output": str(output),
         "frames": frames,
@@ -113,7 +122,8 @@ def make_full_body(
         "height": settings.scale * anchor.picture.shape[0],
         "prompt": prompt,
         "missing": round(anchor.missing, 3),
-        "joins": list(joins_of(frames, settings)),
+        "joins": list(joins),
+        "join_seconds": list(join_seconds(joins, FPS)),
         **asdict(settings),
         "elapsed": round(time.monotonic() - started, 2),
     }

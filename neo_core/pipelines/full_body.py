@@ -32,6 +32,7 @@ from ..data_types import AudioFeatures, InputError, Progress, VideoLatents, Wave
 from ..governance import FULL_BODY, Grant, require_grant, while_allowed
 from ..media.audio import Sound
 from ..media.image import enlarged
+from ..media.joins import joins_comment
 from ..media.video import VideoWriter
 from ..neo2.chunk_executor import Executor
 from ..neo2.continuum_sync import continuum
@@ -40,7 +41,7 @@ from ..neo2.dit import Conditions, DiT
 from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count, latent_shape
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import SHIPPED, Sampling, noise_field, sample_chunk
-from ..neo2.text_encoder import tokenise
+from ..neo2.text_encoder import LETTERS, WORDS, tokenise, words_read
 from ..neo2.video_vae import VideoVAE
 from ..neo2.window_layout import Sync, join_frames
 from ..pictar.analysis import Analyser, load_analyser
@@ -133,12 +134,21 @@ def shipped_sampling(steps: int, **changes: object) -> Sampling:
     return replace(SHIPPED, **{"steps": steps, "schedule": SHIPPED.schedule if fits else SHIFT} | changes)
 
 
+def unread(prompt: str) -> str | None:
+    """What to tell a user of a prompt that is too long to be read to its end; None of one that is not."""
+    read, words = words_read(prompt)
+    if read == words:
+        return None
+    room = f"expected at most {WORDS}, of up to {LETTERS} letters each: longer ones take the place of several"
+    return f"{read} of the prompt's {words} words are read; {room}"
+
+
 @torch.no_grad()
 def encode_anchor(models: FullBodyModels, portrait: Portrait, *, grant: Grant, progress: Progress = silent) -> Anchor:
     """Frame the person in a photo as NEO 2 was trained and encode what is seen.
 
-    Raises ConsentRequired without consent to a full body, UnderAge for a child, InputError when the photo ends so high
-    that most of the body would be made up.
+    Raises ConsentRequired without consent to a full body, UnderAge for a child, InputError when the photo shows too
+    little of the body.
     """
     grant.require(FULL_BODY)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
@@ -220,7 +230,9 @@ def perform_full_body(
     total = latent_count(frames)
     pieces = latent_pieces(models.dit, anchor.latent, span, prompt, total, settings, told.again, executor)
     shown = decoded_frames(models.vae, anchor.latent, pieces, frames)
-    _write(shown, frames, output, sound, settings.scale, anchor.latent, anchor.grant, told)
+    comment = joins_comment(joins_of(frames, settings), frames, FPS)
+    writer = _writer(output, anchor.latent, settings.scale, sound, comment)
+    _write(writer, shown, frames, settings.scale, anchor.grant, told)
     return frames
 
 
@@ -238,7 +250,9 @@ def write_latents(
     latents.require()
     sound = usable(sound)
     shown = decoded_frames(models.vae, latents.anchor, [latents.latents], latents.frames, tile)
-    _write(shown, latents.frames, output, sound, scale, latents.anchor, latents.grant, progress)
+    comment = joins_comment(latents.joins, latents.frames, FPS)
+    writer = _writer(output, latents.anchor, scale, sound, comment)
+    _write(writer, shown, latents.frames, scale, latents.grant, progress)
     return latents.frames
 
 
@@ -248,19 +262,19 @@ def joins_of(frames: int, settings: FullBodySettings) -> tuple[int, ...]:
     return tuple(frame for frame in found if frame < frames)
 
 
+def _writer(
+    output: Path, anchor: Tensor, scale: int, sound: Sound | Waveform | None, comment: str | None
+) -> VideoWriter:
+    """Of a video as large as an anchor [C, 2h, 2w] is shown, which says of itself where its chunks meet."""
+    height, width = (scale * CELL * cells for cells in anchor.shape[1:])
+    return VideoWriter(output, (height, width), FPS, sound, comment=comment)
+
+
 def _write(
-    pictures: Iterable[Tensor],
-    frames: int,
-    output: Path,
-    sound: Sound | Waveform | None,
-    scale: int,
-    anchor: Tensor,
-    grant: Grant,
-    progress: Progress,
+    to: VideoWriter, pictures: Iterable[Tensor], frames: int, scale: int, grant: Grant, progress: Progress
 ) -> None:
     """Write frames u8 [H, W, 3] as long as the grant holds, which is asked once more at the end."""
-    height, width = (scale * CELL * cells for cells in anchor.shape[1:])
-    with VideoWriter(output, (height, width), FPS, sound) as writer:
+    with to as writer:
         progress(0, frames, None)
         for frame in while_allowed(grant, FULL_BODY, pictures):
             shown = enlarged(frame, scale)

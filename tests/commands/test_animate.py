@@ -10,6 +10,8 @@ from neo_core.commands import animate
 from neo_core.data_types import InputError
 from neo_core.neo2.sampler import SHIPPED
 
+JOINS = [24, 48]
+
 
 @pytest.fixture
 def asked(monkeypatch):
@@ -19,8 +21,11 @@ def asked(monkeypatch):
     def maker(name):
         def make(*arguments, **options):
             calls.append((name, arguments, options))
-            report = {"output": str(arguments[2]), "frames": 30, "seconds": 1.2, "missing": 0.25}
-            return report | {"prompt": arguments[3]} if name == "make_full_body" else report
+            report = {"output": str(arguments[2]), "frames": 30, "seconds": 1.2}
+            if name == "make_video":
+                return report
+            options["remark"]("25% of the picture is made up")
+            return report | {"prompt": arguments[3], "joins": JOINS, "join_seconds": [frame / 25 for frame in JOINS]}
 
         return make
 
@@ -56,8 +61,11 @@ def test_neo_2_gets_its_own_settings(run, asked, tmp_path, capsys):
     assert settings.scale == 4
     assert options["weights"] == (None, None)
     told = capsys.readouterr()
-    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01 of sound\n"
-    assert "25% of the picture lies beyond the photo" in told.err
+    made = tmp_path / "out.mp4"
+    whole, meet = told.out.splitlines()
+    assert whole == f"{made}: 30 frames, 1.2 s of sound"
+    assert meet == f"chunks meet at 0.96,1.92 s: seams {made} tells whether one sees it"
+    assert told.err == "neo: 25% of the picture is made up\n"
 
 
 def test_neo_2_can_be_asked_for_other_steps_sizes_and_weights(run, asked, capsys):
@@ -80,7 +88,27 @@ def test_neo_2_can_be_asked_for_other_steps_sizes_and_weights(run, asked, capsys
     assert (arguments[3], arguments[4].sampling.steps, arguments[4].scale) == ("", 12, 1)
     assert [str(path) for path in options["weights"]] == ["None", "d.safetensors"]
     assert (options["face"], options["processes"]) == (2, 2)
-    assert json.loads(capsys.readouterr().out)["frames"] == 30
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], report["joins"], report["join_seconds"]) == (30, JOINS, [0.96, 1.92])
+
+
+@pytest.mark.usefixtures("asked")
+def test_of_a_long_video_not_every_join_is_told(run, monkeypatch, capsys):
+    monkeypatch.setattr(animate, "TOLD", 1)
+    run("--model", "neo2")
+    assert "chunks meet at 0.96 s and 1 times more: seams" in capsys.readouterr().out
+
+
+def test_help_tells_the_limits_of_neo_2():
+    parser = argparse.ArgumentParser()
+    animate.add_arguments(parser)
+    text = " ".join(parser.format_help().split())
+    for told in (
+        "manner, clothes and scene, in up to 24 words",
+        "on each side, 1 to 8 (default: 4)",
+        "3.5 s or longer; --model neo2 takes a picture",
+    ):
+        assert told in text
 
 
 MIXED = [

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from neo_core.commands.progress import ProgressBar, clock
+from neo_core.commands.progress import ProgressBar, clock, length
 
 
 class Terminal(io.StringIO):
@@ -63,3 +63,8 @@ def test_what_comes_before_has_a_line_and_a_clock_of_its_own(monkeypatch):
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75, "1:15"), (59.7, "1:00"), (3 * 3600 + 61, "3:01:01")])
 def test_clock(seconds, text):
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.3, "0.3 s"), (12, "12.0 s"), (59.97, "1:00"), (75.4, "1:15")])
+def test_length(seconds, text):
+    assert length(seconds) == text

@@ -37,7 +37,7 @@ def test_defaults(asked, tmp_path, capsys):
     nothing = dict.fromkeys(("face", "mask", "motion"))
     assert options == {"lost": "interpolate", "detail": 512, "weights": (None, None), **nothing}
     told = capsys.readouterr()
-    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01\n"
+    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 1.2 s\n"
     assert "no face in frames 3 to 5 (0.12 s): passed" in told.err
 
 

@@ -36,7 +36,7 @@ def test_defaults(asked, tmp_path, capsys):
     assert callable(options.pop("watching"))
     assert options == dict.fromkeys(("face", "driving_face", "size", "motion", "public"))
     told = capsys.readouterr()
-    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 0:01 with the video's sound\n"
+    assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 1.2 s with the video's sound\n"
     assert "no face in frames 3 to 5 (0.12 s): held" in told.err
 
 

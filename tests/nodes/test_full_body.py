@@ -48,7 +48,7 @@ def sound(run_node):
 def stages(run_node, sound, kept):
     """What the nodes of the standard graph hand on, by name."""
     if not kept:
-        (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
+        (photo,) = run_node("NEO_SamplePortrait", sample="half_body").result
         models, encoder = run_node("NEO_LoadNeo2").result
         (consent,) = run_node("NEO_Consent", photo=photo, use="full-body").result
         kept |= {"models": models, "photo": photo, "consent": consent}
@@ -91,13 +91,59 @@ def test_the_graph_makes_a_video_with_sound(run_node, stages, performed, sound, 
     assert reports.progress[-1][2].size == (256, 256)
 
 
-def test_the_anchor_is_shown_and_what_is_made_up_of_it_is_said(run_node, stages, reports):
+def test_the_anchor_is_shown_and_what_is_made_up_of_it_is_said(run_node, stages, reports, pack, caplog):
     assert stages["picture"].shape == (1, 128, 128, 3)
     given = {name: stages[name] for name in ("models", "photo", "consent")}
     anchor, picture = run_node("NEO_EncodeAnchor", **given).result
     assert picture.equal(stages["picture"])
     assert anchor.latent.equal(stages["anchor"].latent)
-    assert reports.texts[-1] == f"{anchor.missing:.0%} of the picture is made up: it lies beyond the photo"
+    assert reports.texts[-1] == "step 1 of 1", "a trifle is not worth a word"
+    cut = stages["photo"][:, :400]  # an eighth is missing below
+    with pack("nodes.model_patcher").on_device() as engine:
+        portrait = pack("nodes.portraits").found(engine, cut, 0)
+    allow(pack, portrait)
+    (consent,) = run_node("NEO_Consent", photo=cut, use="full-body").result
+    anchor, _ = run_node("NEO_EncodeAnchor", models=stages["models"], photo=cut, consent=consent).result
+    assert 0.1 < anchor.missing < 0.2
+    told = f"{anchor.missing:.0%} of the picture lies beyond the photo and is made up"
+    assert reports.texts[-1].startswith(told)
+    assert caplog.messages[-1].startswith(told)
+
+
+def allow(pack, portrait):
+    """Record consent to a full body."""
+    governance, records = pack("neo_core.governance"), pack("neo_core.governance.record")
+    person = governance.fingerprint(portrait.photo, portrait.face.landmarks68)
+    now = int(time.time())
+    record = records.new_record("synthetic", "Ada", person, adult=True, issued=now, scope=("full-body",))
+    governance.ConsentLedger().add(record)
+    return record
+
+
+def test_nobody_is_asked_for_consent_to_head_and_shoulders(run_node, pack):
+    """What Encode Anchor would refuse, with consent or without."""
+    (photo,) = run_node("NEO_SamplePortrait", sample="portrait").result
+    mirrored = photo.flip(2)
+    with pytest.raises(pack("neo_core.data_types").InputError, match="expected a person from head to waist") as refused:
+        run_node("NEO_Consent", photo=mirrored, use="full-body")
+    governance = pack("neo_core.governance")
+    assert not isinstance(refused.value, governance.ConsentRequired)
+    with pytest.raises(governance.ConsentRequired):
+        run_node("NEO_Consent", photo=mirrored, use="talking-head")
+
+
+@pytest.mark.parametrize("node", ["NEO_ChunkDenoiser", "NEO_ContinuumSync"])
+def test_a_prompt_that_is_too_long_is_told_on_the_node(performed, reports, caplog, node):
+    told = "24 of the prompt's 30 words are read; expected at most 24"
+    performed(node, prompt="word " * 30, steps=1, **({"start": 0.0} if node == "NEO_ChunkDenoiser" else {}))
+    first, *_, last = (text for text in reports.texts if told in text)
+    assert first.startswith(told)
+    assert last.startswith("step ")
+    assert last == reports.texts[-1], "it stays"
+    assert caplog.messages[-1].startswith(told)
+    reports.texts.clear()
+    performed(node, prompt="word " * 24, steps=1, **({"start": 0.0} if node == "NEO_ChunkDenoiser" else {}))
+    assert not any(told in text for text in reports.texts)
 
 
 def test_every_widget_reaches_the_performance(performed):
@@ -158,11 +204,11 @@ def test_the_seams_of_a_performance_are_reported(run_node, stages, performed, lo
 SEAMS = [
     ({"every": -1.0}, "every is -1.0; expected a number from 0 to 36000"),
     ({"every": math.inf}, "every is inf; expected a number"),
-    ({}, "joins need either"),
+    ({}, "does not say where its chunks meet"),
     ({"joins": "1, soon"}, "joins are '1, soon'; expected seconds"),
     ({"joins": "nan"}, "expected seconds"),
     ({"joins": "1e999"}, "expected seconds"),
-    ({"joins": "," * 10}, "joins need either"),
+    ({"joins": "," * 10}, "does not say where its chunks meet"),
     ({"joins": "99"}, "ends at"),
 ]
 
@@ -247,18 +293,14 @@ def test_consent_to_a_talking_head_moves_no_body(run_node, stages, pack):
 def test_a_video_is_not_seen_once_the_consent_to_a_full_body_is_revoked(run_node, stages, performed, pack, folders):
     with pack("nodes.model_patcher").on_device() as engine:
         portrait = pack("nodes.portraits").found(engine, stages["photo"], 0)
-    governance, records = pack("neo_core.governance"), pack("neo_core.governance.record")
-    person = governance.fingerprint(portrait.photo, portrait.face.landmarks68)
-    now = int(time.time())
-    record = records.new_record("synthetic", "Ada", person, adult=True, issued=now, scope=("full-body",))
-    governance.ConsentLedger().add(record)
+    governance, record = pack("neo_core.governance"), allow(pack, portrait)
     (consent,) = run_node("NEO_Consent", photo=stages["photo"], use="full-body").result
     assert consent.record == record.id
     anchor, _ = run_node("NEO_EncodeAnchor", models=stages["models"], photo=stages["photo"], consent=consent).result
     latents = performed("NEO_ChunkDenoiser", anchor=anchor, start=0.0, steps=1)
     (video,) = run_node("NEO_DecodeVideo", models=stages["models"], latents=latents, scale=1).result
     assert video.get_components().images.shape == (33, 128, 128, 3)
-    governance.ConsentLedger().revoke(record.id, now)
+    governance.ConsentLedger().revoke(record.id, int(time.time()))
     for use in (
         video.get_components,
         lambda: run_node("NEO_SeamReport", video=video, every=0.5),

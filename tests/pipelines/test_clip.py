@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from neo_core.data_types import Emotion
+from neo_core.data_types import Emotion, InputError
 from neo_core.flow.guidance import Guidance
+from neo_core.governance import ConsentRequired
 from neo_core.pipelines import clip
 from neo_core.pipelines.clip import _report
+from neo_core.pipelines.full_body import FullBodySettings
 from neo_core.pipelines.mini import MiniRenderer
 from neo_core.pipelines.portrait import Portrait
 from neo_core.pipelines.talking_head import Settings
@@ -90,3 +92,66 @@ def test_footage_is_watched_aloud_and_widened_for_who_can_draw_it(monkeypatch, n
     assert avatar == (("avatar", "weights") if drawn else "avatar")
     assert asked["widen"] is (drawn is None)
     assert told == [(0, 1), (1, 2)]
+
+
+@pytest.fixture
+def full_body(monkeypatch):
+    """A function: make a full body of this much that is missing, with this prompt -> what happened, in its order."""
+
+    def run(prompt: str, consent: bool = True, missing: float | None = 0.2) -> list[str]:
+        happened = []
+
+        def framed(*_):
+            happened.append("framed")
+            if missing is None:
+                raise InputError("head and shoulders")
+            return missing
+
+        def permitted(*_):
+            happened.append("asked")
+            if not consent:
+                raise ConsentRequired("no record")
+            return "a grant"
+
+        def performed(*_):
+            happened.append("rendered")
+            return 98
+
+        def encoded(*_, grant):
+            happened.append(f"encoded with {grant}")
+            return anchor
+
+        anchor = SimpleNamespace(missing=missing, picture=torch.zeros(2, 2, 3))
+        monkeypatch.setattr(clip, "inspect_sound", lambda _: SimpleNamespace(seconds=98 / 25))
+        monkeypatch.setattr(clip, "load_full_body", lambda *_: SimpleNamespace(analyser=None))
+        monkeypatch.setattr(clip, "open_portrait", lambda *_: Portrait(None, None))
+        monkeypatch.setattr(clip, "missing_share", framed)
+        monkeypatch.setattr(clip, "_permission", permitted)
+        monkeypatch.setattr(clip, "encode_anchor", encoded)
+        monkeypatch.setattr(clip, "perform_full_body", performed)
+        files = (Path("me.png"), Path("a.wav"), Path("a.mp4"))
+        chosen = {"progress": lambda *_: None, "remark": happened.append}
+        try:
+            report = clip.make_full_body(*files, prompt, FullBodySettings(), **chosen)
+        except InputError as refusal:
+            return [*happened, type(refusal).__name__]
+        assert report["join_seconds"] == [frame / 25 for frame in report["joins"]]
+        assert report["joins"]
+        return happened
+
+    return run
+
+
+def test_a_picture_is_looked_at_before_consent_and_nothing_is_made_without_it(full_body):
+    assert full_body("", missing=None) == ["framed", "InputError"], "nobody is asked about a picture that will not do"
+    assert full_body("", consent=False) == ["framed", "asked", "ConsentRequired"]
+    assert full_body("", missing=0.01) == ["framed", "asked", "encoded with a grant", "rendered"]
+
+
+def test_what_could_be_better_is_told_before_anything_is_made(full_body):
+    happened = full_body("word " * 30)
+    assert happened[:2] == ["framed", "asked"]
+    assert happened[2].startswith("20% of the picture lies beyond the photo")
+    assert happened[3].startswith("24 of the prompt's 30 words are read; expected at most 24")
+    assert happened[4:] == ["encoded with a grant", "rendered"]
+    assert full_body("word " * 24, missing=0.01) == ["framed", "asked", "encoded with a grant", "rendered"]

@@ -17,6 +17,7 @@ from neo_core.data_types import AudioFeatures, InputError, VideoLatents, Wavefor
 from neo_core.governance import ConsentRequired, UnderAge
 from neo_core.governance.gate import CHECK_EVERY
 from neo_core.media.audio import inspect_sound, read_waveform
+from neo_core.media.joins import join_seconds, read_joins
 from neo_core.media.video import read_frames
 from neo_core.neo2.chunk_executor import Processes
 from neo_core.neo2.decoding import decode_stream
@@ -24,6 +25,7 @@ from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count, latent_shape
 from neo_core.neo2.sampler import Sampling
 from neo_core.pipelines import full_body, portrait
 from neo_core.pipelines.full_body import (
+    FPS,
     FullBodySettings,
     PerformedLatents,
     Sync,
@@ -118,6 +120,7 @@ def test_stage_by_stage_is_the_same_as_in_one_go(body, anchor, sound_of, tmp_pat
     assert (tmp_path / "two.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
     assert latents.joins == joins_of(frames, asked)
     assert bool(latents.joins) == (seconds > 1)
+    assert read_joins(tmp_path / "two.mp4") == join_seconds(latents.joins, FPS), "the file tells them"
     assert len(latents.latents) == latent_count(frames)
 
 
@@ -147,7 +150,7 @@ def test_chunks_in_processes_are_the_same_to_1e_4(body, anchor, sound_of, monkey
 class Nowhere:
     """Takes frames and keeps none."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         self.frames = 0
 
     def __enter__(self):

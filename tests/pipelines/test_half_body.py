@@ -6,8 +6,22 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.pipelines.half_body import AIR, CLOSEST, HEADS, MOST_BESIDE, MOST_MISSING, frame_half_body, square
+from neo_core.governance.gate import BUNDLED
+from neo_core.pictar.analysis import load_analyser
+from neo_core.pipelines.half_body import (
+    AIR,
+    CLOSEST,
+    HEADS,
+    MOST_BELOW,
+    MOST_BESIDE,
+    frame_half_body,
+    made_up,
+    missing_share,
+    square,
+)
+from neo_core.pipelines.portrait import open_portrait
 
+SAMPLES = BUNDLED.parent
 SIZE = 128
 CROWN, CHIN, MIDDLE = 100, 220, 300  # rows, column of the drawn head
 
@@ -50,10 +64,10 @@ def test_the_photo_goes_on_beyond_its_edges(face, photo):
     left, top, side = square(face.landmarks68, 600)
     side = round(CLOSEST * (CHIN - CROWN))
     left, top = MIDDLE - side // 2, round(CROWN - AIR * side)
-    cut = photo[: top + round(0.7 * side), left + 40 :]  # 60 pixels of the height are made up, and 40 of the width
+    cut = photo[: top + round(0.85 * side), left + 40 :]  # 55 pixels of the height are made up, and 40 of the width
     there = replace(face, landmarks=face.landmarks - torch.tensor([left + 40.0, 0.0]))
     framed = frame_half_body(cut, there, SIZE)
-    assert framed.missing == pytest.approx(1 - 0.7 * (1 - 40 / side), abs=0.01)
+    assert framed.missing == pytest.approx(1 - 0.85 * (1 - 40 / side), abs=0.01)
     assert framed.picture[-20:].float().std(0).max() < 1  # the last row goes on
     assert framed.picture[50, :12].float().std(0).max() < 1  # the first column
     expected = (top + 0.5 * side) * 255 / 600
@@ -62,10 +76,27 @@ def test_the_photo_goes_on_beyond_its_edges(face, photo):
 
 def test_a_photo_without_a_body_is_refused(face, photo):
     side = CLOSEST * (CHIN - CROWN)
-    enough = round(CROWN - AIR * side + (1 - MOST_MISSING) * side) + 2
-    frame_half_body(photo[:enough], face, SIZE)
-    with pytest.raises(InputError, match=r"ends 1\.\d head heights below its crown; expected .* to the waist, .*: use"):
-        frame_half_body(photo[: enough - 10], face, SIZE)
+    enough = round(CROWN - AIR * side + (1 - MOST_BELOW) * side) + 2
+    assert missing_share(photo[:enough], face) == pytest.approx(MOST_BELOW, abs=0.01)
+    found = r"ends 2\.2 head heights below the crown; expected a person from head to waist, at least 2\.3 .*: use"
+    for refuses in (missing_share, lambda *given: frame_half_body(*given, SIZE)):
+        with pytest.raises(InputError, match=found):
+            refuses(photo[: enough - 10], face)
+
+
+def test_heads_and_shoulders_are_refused():
+    """The bundled portrait, whose square would be made up by half."""
+    analyser = load_analyser()
+    portrait, whole = (open_portrait(analyser, SAMPLES / name) for name in ("portrait.jpg", "half_body.jpg"))
+    with pytest.raises(InputError, match=r"ends 1\.8 head heights below the crown; expected a person from head to"):
+        missing_share(portrait.photo, portrait.face)
+    assert made_up(missing_share(whole.photo, whole.face)) is None, "a trifle"
+
+
+def test_a_trifle_is_not_told():
+    assert made_up(0.0) is made_up(0.049) is None
+    assert "14% of the picture lies beyond the photo" in made_up(0.14)
+    assert "will look better" in made_up(0.14)
 
 
 def test_a_photo_that_is_narrower_than_shoulders_is_refused(face, photo):
@@ -78,7 +109,7 @@ def test_a_photo_that_is_narrower_than_shoulders_is_refused(face, photo):
         return frame_half_body(photo[:, MIDDLE - reach : MIDDLE + reach], there, SIZE)
 
     assert strip(half + 2).missing == pytest.approx(MOST_BESIDE, abs=0.02)
-    with pytest.raises(InputError, match=r"shows 1\.9 head heights across .*; expected both shoulders .*: use"):
+    with pytest.raises(InputError, match=r"shows 2\.0 head heights across .*; expected both shoulders .*: use"):
         strip(half - 6)
 
 

@@ -188,9 +188,18 @@ def test_saving_alone_stores_what_was_stated(refused, host):
     }
 
 
-def test_an_answer_is_kept_for_the_use_that_was_asked_about(page, talking_head, api, stranger, host):
+@pytest.fixture(scope="module")
+def whole_stranger(host, samples):
+    """The same of somebody who is seen from head to waist: no other picture is good for a full body."""
+    name = f"whole_{PHOTO}"
+    with Image.open(samples / "half_body.jpg") as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(host.base / "input" / name)
+    return name
+
+
+def test_an_answer_is_kept_for_the_use_that_was_asked_about(page, talking_head, api, whole_stranger, host):
     """Another Consent node may ask for another use of the same picture, and finds its own answer only."""
-    prompt = talking_head("browser/stranger", seed=7) | {"photo": api.node("LoadImage", image=stranger)}
+    prompt = talking_head("browser/stranger", seed=7) | {"photo": api.node("LoadImage", image=whole_stranger)}
     prompt["consent"]["inputs"]["use"] = "full-body"
     refuse(page, prompt)
     asked = page.locator(f"{DIALOG} input[value=full-body]")
