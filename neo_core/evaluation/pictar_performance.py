@@ -21,12 +21,13 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 SEED = 1
 
 
-def performed(public: PublicRenderer, frames: int) -> tuple[DrivenFace, Tensor]:
-    """The portrait, lifted, and the motion vectors of the first frames [T, 63]."""
+def performed(public: PublicRenderer, frames: int, size: int | None = None) -> tuple[DrivenFace, Tensor]:
+    """The portrait, lifted, and the motion vectors of the first frames [T, 63]. Frames are the whole photo, or head and
+    shoulders in a `size` square."""
     models, path = load_models(), SAMPLES / "portrait.jpg"
     portrait = open_portrait(models.analyser, path)
     grant = authorise(fingerprint(portrait.photo, portrait.face.landmarks68), TALKING_HEAD, source=str(path))
-    avatar = enrol_public(models, public, portrait, None, LivePortrait(Path()), grant=grant)
+    avatar = enrol_public(models, public, portrait, size, LivePortrait(Path()), grant=grant)
     pieces = perform(models, read_waveform(SAMPLES / "speech.flac"), avatar.identity, Settings())
     return avatar.volume, torch.stack(list(islice((vector for piece in pieces for vector in piece), frames)))
 
