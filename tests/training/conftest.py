@@ -1,12 +1,26 @@
-"""A folder of tiny drawn frames in the factory's format, for the tests of recipes that read frames."""
+"""Tiny drawn frames and films in the factory's format, for the tests of recipes that read them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from neo_core.geometry import head_model
+from neo_core.neo2.latent_space import CELL, CHANNELS, COARSE
+from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
+from neo_core.training import neo2_clips
+from neo_core.training.films import Film, load_films
+from neo_core.training.neo2_clips import Clip
 from neo_core.weights import safetensors_io
 
 SIDE, PEOPLE = 64, 60
+FILM = 64  # frames
+TINY_VAE = VideoVAEConfig(
+    encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
+    motion_width=8, motion_depth=2,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +48,62 @@ def frames_folder(tmp_path_factory, head):
     }  # fmt: skip
     safetensors_io.save(folder / "shard_00000.safetensors", tensors, {})
     return folder
+
+
+@pytest.fixture
+def write_film() -> Callable[..., None]:
+    """write_film(folder, number, held_out=False): a grey film whose brightness, and sound, are the number of the
+    frame."""
+    line = torch.arange(FILM)
+
+    def write(folder: Path, number: int, held_out: bool = False) -> None:
+        hands = torch.stack((torch.tensor([0.0, 40, 12, 52]), torch.full((4,), torch.nan)))
+        video = (line * 2 + number).byte()[:, None, None, None].expand(-1, SIDE, SIDE, 3)
+        tensors = {
+            "video": video,
+            "anchor": video[0],
+            "heard": (1 + torch.arange(2 * FILM) / 2).floor()[None, :, None].expand(2, -1, 6).half(),
+            "sound": torch.full((640 * FILM,), float(number)),
+            "mouth": line / FILM,
+            "hands": torch.zeros(FILM, 2, 3),
+            "mouth_box": torch.tensor([16.0, 16.0, 32.0, 24.0]).expand(FILM, -1),
+            "hand_boxes": hands.expand(FILM, -1, -1),
+        }
+        config = {
+            "frames": FILM, "size": SIDE, "prompt": f"person {number}", "manner": "calm", "speaking": True,
+            "person": number, "scene": str(number), "part": 0, "voice": "v", "held_out": held_out,
+            "framing": "half body",
+        }  # fmt: skip
+        safetensors_io.save(folder / f"scene_{number:05d}.safetensors", tensors, config)
+
+    return write
+
+
+@pytest.fixture
+def films(tmp_path, write_film) -> list[Film]:
+    for number in range(3):
+        write_film(tmp_path, number)
+    return load_films(tmp_path)
+
+
+@pytest.fixture
+def vae() -> VideoVAE:
+    """One whose latents are seen: a fresh one shows the anchor whatever they are."""
+    torch.manual_seed(0)
+    vae = VideoVAE(TINY_VAE).eval().requires_grad_(False)
+    for head in (vae.motion.decoder.flow, vae.motion.decoder.head):
+        torch.nn.init.normal_(head[2].weight, std=0.1)
+    return vae
+
+
+@pytest.fixture
+def clips(films) -> list[Clip]:
+    """Films with latents that say which they are."""
+    cells = SIDE // CELL
+    number = torch.arange(FILM // 4)[:, None, None, None]
+    codes = number.expand(-1, CHANNELS, cells, cells).half()
+    clips = [neo2_clips._clip(film, 0, codes, torch.full_like(codes[0], -1)) for film in films]
+    latents = codes[..., : cells // COARSE, : cells // COARSE]
+    return [
+        replace(clip, latents=latents + 100 * k, shows=neo2_clips.coarse(clip.shows)) for k, clip in enumerate(clips)
+    ]
