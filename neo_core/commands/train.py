@@ -21,6 +21,7 @@ RECIPES = {  # name -> module below `training`
     "volumetric": "volumetric",
     "neo2-motion": "motion_codec",
     "neo2-decoder": "motion_decoder",
+    "neo2-frames": "frame_interpolation",
     "neo2-vae": "video_vae",
     "neo2": "neo2",
     "neo2-schedule": "neo2_schedule",

@@ -135,3 +135,19 @@ def motion(video: Tensor) -> float:
 def recognised(own: Sequence[float], others: Sequence[Sequence[float]]) -> float:
     """Share of videos that are nearer to their own reference than to any other."""
     return sum(mine < min(rest) for mine, rest in zip(own, others, strict=True)) / len(own)
+
+
+# --- does it step ----------------------------------------------------------------------------------------------------
+
+
+def change_by_place(change: Tensor, length: int) -> Tensor:
+    """Of changes into each frame but the first, the sums of those into the first, second .. frame of latents of so many
+    frames, from the second latent on. [length T - 1] -> [length]"""
+    return change[length - 1 :].unflatten(0, (-1, length)).sum(0)
+
+
+def stepping(video: Tensor, length: int) -> float:
+    """Which part of all change falls between latents: 1 / length where all frames are alike, 1 where the picture stands
+    in each latent. u8 [length T, H, W, 3]"""
+    places = change_by_place(video.float().mean(-1).diff(dim=0).abs().sum((1, 2)), length)
+    return float(places[0] / places.sum().clamp(min=1e-6))

@@ -4,6 +4,7 @@ Both are exact and compute every activation once: see `neo2/lazy_cache.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..data_types import InputError
 from .causal_conv import piecewise
-from .latent_space import CELL, frame_count
+from .latent_space import CELL, FRAMES, frame_count
 from .lazy_cache import TileCache, TimeCache
 from .video_vae import VideoVAE
 
@@ -19,32 +20,68 @@ SLICE = 4  # latents that are decoded at once, however long a piece is
 
 
 def decode_stream(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile: int | None = None) -> Iterator[Tensor]:
-    """Frames u8 [n, H, W, 3] on the CPU for each piece of latents [t, C, h, w], n = 4 t: `decode_slices`, rounded."""
+    """Frames u8 [n, H, W, 3] on the CPU as pieces of latents [t, C, h, w] come: `decode_slices`, rounded."""
     return (pictures(video) for video in decode_slices(vae, anchor, pieces, tile))
 
 
 @torch.no_grad()
 def decode_slices(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile: int | None = None) -> Iterator[Tensor]:
-    """Video [3, n, H, W] in -1..1 for each piece of latents [t, C, h, w], n = 4 t, as the pieces come.
+    """Video [3, n, H, W] in -1..1 as pieces of latents [t, C, h, w] come: the four frames of a latent come with the
+    latent after it, those of the last one at the end.
 
-    `anchor` [C, 2h, 2w]. Memory does not grow with the number of pieces. With `tile`, each piece is decoded in squares
+    `anchor` [C, 4h, 4w]. Memory does not grow with the number of pieces. With `tile`, each piece is decoded in squares
     of that many cells of the code: memory then grows with the picture only for what the layers keep of it.
     """
     anchor = _for(vae, anchor)[None]
     kept = vae.remember(anchor)
     cache = TimeCache() if tile is None else TileCache()
+    known: Painted | None = None  # but for what was given, the latent before it, and at the end a copy of the last
     for piece in pieces:
         if len(piece):
-            yield _painted(vae, _for(vae, piece)[None], anchor, kept, cache, tile)[0]
+            painted = _painted(vae, _for(vae, piece)[None], anchor, kept, cache, tile)
+            known = (known or painted.part(slice(1))).with_next(painted)
+            if known.latents > 2:
+                yield known.moved(vae, anchor)
+            known = known.part(slice(-2, None))
+    if known:
+        yield known.with_next(known.part(slice(-1, None))).moved(vae, anchor)
 
 
 @torch.no_grad()
 def decode_tiled(vae: VideoVAE, latents: Tensor, anchor: Tensor, tile: int) -> Tensor:
     """`vae.decode`, in squares of `tile` x `tile` cells of the code: equal to it, with as many multiplications.
 
-    latents [B, T, C, h, w], anchor [B, C, 2h, 2w] -> [B, 3, 4 T, H, W] in -1..1. Raises InputError for a tile below 1.
+    latents [B, T, C, h, w], anchor [B, C, 4h, 4w] -> [B, 3, 4 T, H, W] in -1..1. Raises InputError for a tile below 1.
     """
-    return _painted(vae, latents, anchor, vae.remember(anchor), TileCache(), tile)
+    painted = _painted(vae, latents, anchor, vae.remember(anchor), TileCache(), tile)
+    return vae.move(painted.codes, painted.flow, anchor, painted.video)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Some latents of a video, painted but not moved yet."""
+
+    codes: Tensor  # [B, T, C, 4h, 4w]
+    flow: Tensor  # [B, T, 2, 4h, 4w] where in the anchor they look
+    video: Tensor  # [B, 3, 4 T, H, W]
+
+    @property
+    def latents(self) -> int:
+        return self.codes.shape[1]
+
+    def part(self, some: slice) -> "Painted":
+        """Some of the latents, a copy: a view would keep all the others alive."""
+        frames = self.video.unflatten(2, (-1, FRAMES))[:, :, some].flatten(2, 3)
+        return Painted(self.codes[:, some].clone(), self.flow[:, some].clone(), frames.clone())
+
+    def with_next(self, after: "Painted") -> "Painted":
+        """These and then those."""
+        codes, flow = (torch.cat(pair, dim=1) for pair in ((self.codes, after.codes), (self.flow, after.flow)))
+        return Painted(codes, flow, torch.cat((self.video, after.video), dim=2))
+
+    def moved(self, vae: VideoVAE, anchor: Tensor) -> Tensor:
+        """The frames of all but the first and the last latent. [3, n, H, W]"""
+        return vae.interpolation(self.codes, self.flow, anchor, self.video)[0]
 
 
 def pictures(video: Tensor) -> Tensor:
@@ -61,14 +98,15 @@ def multiplications(work: Callable[[], object]) -> int:
 
 def _painted(
     vae: VideoVAE, latents: Tensor, anchor: Tensor, kept: Tensor, cache: TimeCache | TileCache, tile: int | None
-) -> Tensor:
-    """Latents [B, T, C, h, w] to pixels [B, 3, 4 T, H, W], through a cache of slices or of tiles. The codes between
-    them are small and need no tiles."""
-    plain = vae.plain(vae.motion.decode(latents, anchor)[0])
+) -> Painted:
+    """Latents [B, T, C, h, w] to pixels, through a cache of slices or of tiles. The codes between them are small and
+    need no tiles."""
+    codes, flow = vae.motion.decode(latents, anchor)
+    plain = vae.plain(codes)
     if isinstance(cache, TileCache):
-        return _in_tiles(vae, plain, kept, cache, tile)
+        return Painted(codes, flow, _in_tiles(vae, plain, kept, cache, tile))
     with piecewise(cache):
-        return vae.paint(plain, kept).clamp(-1, 1)
+        return Painted(codes, flow, vae.paint(plain, kept).clamp(-1, 1))
 
 
 def _in_tiles(vae: VideoVAE, plain: Tensor, kept: Tensor, cache: TileCache, tile: int) -> Tensor:

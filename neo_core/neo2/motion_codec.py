@@ -133,11 +133,10 @@ class MotionCodec(nn.Module):
         """[B, T, C, h, w], [B, C, 4h, 4w] -> codes [B, T, C, 4h, 4w], and where in the anchor they look [B, T, 2, 4h,
         4w]: pixels down and right."""
         everywhere = at_every_pixel(anchor.float(), self.shift_kernel.float(), self.shift_level.float())
-        # One by one but for training: sums over more moments at once come out a little different, slices would too.
-        together = latents.shape[1] if torch.is_grad_enabled() else 1
-        parts = [self._moments(some, anchor, everywhere) for some in latents.split(together, dim=1)]
-        codes, flow = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
-        return codes, flow
+        if latents.shape[:2] == (1, 1):  # alone it would take another kernel, and slices come out a little different
+            twice, flow = self._moments(latents.repeat(1, 2, 1, 1, 1), anchor, everywhere)
+            return twice[:, :1], flow[:, :1]
+        return self._moments(latents, anchor, everywhere)
 
     def _moments(self, latents: Tensor, anchor: Tensor, everywhere: Tensor) -> tuple[Tensor, Tensor]:
         length = latents.shape[1]

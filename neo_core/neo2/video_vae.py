@@ -4,7 +4,8 @@ It has two halves. One turns pictures into codes: 4 x 4 x 4 pixels to a cell of 
 runs a linear map of single blocks of pixels. It begins as the principal components of such blocks and the networks
 begin silent, so that training starts where linear coding ends. The decoder reads the code of a reference picture too
 (the anchor), at every moment. The other half (`motion_codec`) says how codes differ from that of the anchor: these are
-the latents, a sixteenth as many numbers.
+the latents, a sixteenth as many numbers. What is painted from them hardly moves within the four frames of a latent; the
+last layer (`frame_interpolation`) moves it.
 
 Letters: B batch, T moments, C channels, D width of a network, H W pixels, h w cells of a code.
 """
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from ..nn.norm import ChannelRMSNorm
 from .causal_conv import CausalConv3d, Sum
+from .frame_interpolation import FrameInterpolation, standing_beyond
 from .latent_space import CELL, CHANNELS, FRAMES
 from .motion_codec import MotionCodec
 
@@ -39,6 +41,7 @@ class VideoVAEConfig:
     fine_depth: int = 2
     motion_width: int = 192
     motion_depth: int = 4
+    interpolation_width: int = 48
 
 
 class ResidualBlock(nn.Module):
@@ -130,6 +133,7 @@ class VideoVAE(nn.Module):
         self.linear_decoder = CausalConv3d(config.channels, BLOCK, (1, 1, 1))
         self.encoder, self.decoder, self.sum = Encoder(config), Decoder(config), Sum()
         self.motion = MotionCodec(config.channels, config.motion_width, config.motion_depth)
+        self.interpolation = FrameInterpolation(config.channels, config.interpolation_width)
         self.register_buffer("mean", torch.zeros(config.channels))
         self.register_buffer("std", torch.ones(config.channels))
 
@@ -147,13 +151,19 @@ class VideoVAE(nn.Module):
         return self.codes(repeat(picture, "b c h w -> b c f h w", f=FRAMES))[:, 0]
 
     def decode(self, latents: Tensor, anchor: Tensor) -> Tensor:
-        """[B, T, C, h / 2, w / 2] and the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1; frames know no later
-        latents."""
-        return self.show(self.motion.decode(latents, anchor)[0], anchor)
+        """[B, T, C, h / 4, w / 4] and the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1; frames know no latents
+        after the next."""
+        codes, flow = self.motion.decode(latents, anchor)
+        return self.move(codes, flow, anchor, self.show(codes, anchor))
 
     def show(self, codes: Tensor, anchor: Tensor) -> Tensor:
-        """Codes [B, T, C, h, w] and that of the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1."""
+        """Codes [B, T, C, h, w] and that of the anchor [B, C, h, w] -> [B, 3, 4 T, H, W] in -1..1, not moved yet."""
         return self.paint(self.plain(codes), self.remember(anchor)).clamp(-1, 1)
+
+    def move(self, codes: Tensor, flow: Tensor, anchor: Tensor, video: Tensor) -> Tensor:
+        """A whole video of T moments, as it was painted, moved: beyond its ends all stands still. [B, 3, 4 T, H, W]"""
+        codes, flow, video = standing_beyond(codes, flow, video)
+        return self.interpolation(codes, flow, anchor, video)
 
     def plain(self, codes: Tensor) -> Tensor:
         """Normalised codes [B, T, C, h, w] as the networks make and read them: [B, C, T, h, w]."""

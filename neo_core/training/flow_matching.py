@@ -105,7 +105,7 @@ class Run:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def fingerprint(net: nn.Module, but: str = "\0") -> str:
+def fingerprint(net: nn.Module, but: str | tuple[str, ...] = ()) -> str:
     """A name for the weights of a network, but for those whose names begin so: a run that goes on needs the same."""
     state = hashlib.sha256()
     for name, value in net.state_dict().items():

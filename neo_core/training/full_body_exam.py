@@ -42,6 +42,7 @@ from ..evaluation.full_body import (
     look,
     motion,
     recognised,
+    stepping,
     swing_ratio,
     window_means,
 )
@@ -270,6 +271,9 @@ def sound(exam: Exam) -> dict[str, float]:
         mouth_opening_right_sound_median_over_films=_median(right, truth),
         mouth_opening_shuffled_sound_median_over_films=_median(wrong, truth),
         mouth_opening_spread_over_that_of_films=_spread(right) / max(_spread(truth), 1e-6),
+        change_between_latents_share_of_all=fmean(stepping(take.video, FRAMES) for take in exam.right),
+        change_between_latents_of_films_through_the_autoencoder=fmean(stepping(video, FRAMES) for video in shown),
+        change_between_latents_of_films=fmean(stepping(m.video, FRAMES) for m in exam.moments),
     )
     rows = {"mouth opening, right sound": right, "mouth opening, shuffled sound": wrong}
     for name, found in rows.items():

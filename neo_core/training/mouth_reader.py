@@ -29,7 +29,7 @@ from .fitting import Plan, fit
 from .video_crops import pixels
 
 BATCH = 32  # frames
-PIECES = 600  # of a latent's frames each, that are taken from the films before training
+PIECES, LENGTH = 250, 3 * FRAMES  # that are taken from the films before training; frames of each
 TOGETHER = 8  # pieces that go through the autoencoder at once
 SHIFT = 8  # pixels, at most
 RATE = 2e-3
@@ -109,12 +109,12 @@ def draw(taken: Piece, count: int, dice: torch.Generator) -> Piece:
 
 
 def take(films: Sequence[Film], count: int, vae: VideoVAE | None, dice: torch.Generator) -> Piece:
-    """Frames u8 of `count` random moments of films, `FRAMES` of each, with their truth. With an autoencoder a share of
+    """Frames u8 of `count` random moments of films, `LENGTH` of each, with their truth. With an autoencoder a share of
     them has been through it, with noise on their latents: once, for that takes longer than a step of training."""
     pieces, films = [], [films[k] for k in torch.randint(len(films), (count,), generator=dice).tolist()]
     for film in films:
-        start = int(torch.randint(film.frames - FRAMES + 1, (), generator=dice))
-        pieces.append(frames_of(film, start, start + FRAMES))
+        start = int(torch.randint(film.frames - LENGTH + 1, (), generator=dice))
+        pieces.append(frames_of(film, start, start + LENGTH))
     through = round(DECODED * count) if vae is not None else 0
     for first in range(0, through, TOGETHER):
         some = slice(first, min(first + TOGETHER, through))

@@ -131,7 +131,7 @@ def _name(part: str, film: Film, version: int) -> str:
 
 def digest(vae: VideoVAE) -> str:
     """A name for the weights of an autoencoder: latents of another one mean something else."""
-    return fingerprint(vae, but="motion.")  # codes do not depend on it
+    return fingerprint(vae, but=("motion.", "interpolation."))  # codes do not depend on these
 
 
 @torch.no_grad()

@@ -39,9 +39,9 @@ def draw_crops(
     return stacked([_crop(films[_below(len(films), dice)], length, side, dice) for _ in range(count)])
 
 
-def whole(film: Film) -> Crops:
-    """A whole film, as one piece."""
-    return _piece(film, 0, film.frames, slice(None), slice(None))
+def whole(film: Film, first: int = 0, last: int | None = None) -> Crops:
+    """A film in all its width, or its frames first .. last - 1, as one piece."""
+    return _piece(film, first, film.frames if last is None else last, slice(None), slice(None))
 
 
 def draw_blocks(films: Sequence[Film], count: int, dice: torch.Generator) -> Tensor:

@@ -7,12 +7,14 @@ from neo_core.evaluation.full_body import (
     across_within,
     agreement,
     amplitude,
+    change_by_place,
     correlation,
     hand_speed,
     look,
     motion,
     recognised,
     smoothed,
+    stepping,
     swing_ratio,
     window_means,
 )
@@ -122,3 +124,15 @@ def test_two_hands_that_hardly_move_are_no_contrast():
     assert swing_ratio([0.2, 0.2], [0.1, 0.1], usual=4.0) < 0.5, "twice of nothing"
     assert swing_ratio([6.0, 6.0], [0.0, 0.0], usual=4.0) == 6, "at rest counts as a quarter of what is usual"
     assert swing_ratio([0.0], [0.0], usual=0.0) == 0
+
+
+def test_changes_are_counted_by_their_place_in_a_latent():
+    change = torch.tensor([9.0, 9.0, 9.0, 4.0, 1.0, 2.0, 3.0, 5.0, 1.0, 2.0, 3.0])  # into the frames 1, 2, .. 11
+    assert change_by_place(change, 4).tolist() == [9, 2, 4, 6]
+
+
+def test_a_video_that_steps_changes_between_latents_only():
+    even = (torch.arange(16) * 5)[:, None, None, None].expand(-1, 4, 4, 3).to(torch.uint8)
+    assert stepping(even, 4) == pytest.approx(0.25)
+    assert stepping(even[::4].repeat_interleave(4, dim=0), 4) == pytest.approx(1)
+    assert stepping(even[:1].expand(16, -1, -1, -1), 4) == 0

@@ -8,7 +8,7 @@ from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 
 TINY_VAE = VideoVAEConfig(
     channels=5, encoder_width=12, encoder_depth=2, decoder_width=10, decoder_depth=2, anchor_depth=1, fine_width=6,
-    motion_width=12, motion_depth=2,
+    motion_width=12, motion_depth=2, interpolation_width=8,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from neo_core.neo2.video_vae import VideoVAE, VideoVAEConfig
 from neo_core.training.films import Film, load_films
 from neo_core.training.fitting import Plan, fit
 from neo_core.training.mouth_reader import (
+    LENGTH,
     SHIFT,
     Piece,
     batch_loss,
@@ -25,7 +26,7 @@ from neo_core.training.mouth_reader import (
 )
 from neo_core.weights.safetensors_io import load_made, save
 
-FRAMES, SIDE = 12, 64
+FRAMES, SIDE = 16, 64
 VAE = VideoVAEConfig(
     encoder_width=6, encoder_depth=1, decoder_width=6, decoder_depth=1, anchor_depth=1, fine_width=4,
     motion_width=8, motion_depth=2,
@@ -103,7 +104,7 @@ def test_frames_and_truth_are_of_the_same_moment(films):
 
 def test_what_is_taken_are_frames_with_their_truth_and_half_went_through_the_autoencoder(films, vae):
     plain, through = (take(films, 6, net, dice()) for net in (None, vae))
-    assert plain.frames.shape == (24, 3, SIDE, SIDE)
+    assert plain.frames.shape == (6 * LENGTH, 3, SIDE, SIDE)
     assert plain.frames.dtype == through.frames.dtype == torch.uint8
     for frame, opening, (x, y) in zip(plain.frames, plain.mouth, plain.place.long().tolist(), strict=True):
         dark = int((frame[0, y : y + 10, x] == 0).sum())
@@ -111,7 +112,7 @@ def test_what_is_taken_are_frames_with_their_truth_and_half_went_through_the_aut
     for mine, theirs in zip(plain[1:], through[1:], strict=True):
         assert torch.equal(mine, theirs)
     changed = (plain.frames != through.frames).flatten(1).any(1)
-    assert changed.tolist() == [True] * 12 + [False] * 12
+    assert changed.tolist() == [True] * 3 * LENGTH + [False] * 3 * LENGTH
 
 
 def test_batches_keep_the_truth_whatever_is_done_to_the_pictures(films):
@@ -135,7 +136,7 @@ def test_decoding_keeps_the_order_of_frames(films, vae):
         alone = decoded(vae, pieces[k : k + 1], films[k : k + 1], 0.0, dice())[0]
         assert both[k].shape == pieces[k].shape
         assert torch.allclose(both[k], alone, atol=1e-5)
-        assert (alone[4:] - alone[:4]).abs().max() > 1e-2, "latents are seen: another order would be as well"
+        assert (alone[4:] - alone[:4]).abs().max() > 5e-3, "latents are seen: another order would be as well"
 
 
 def test_a_short_training_learns_to_read(films):

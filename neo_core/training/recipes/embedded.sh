@@ -63,5 +63,7 @@ train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data
   --seed 0 --device "$device"
 train neo2-decoder --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 20)" --rate 0.0002 --seed 0 \
   --device "$device" --out neo_core/weights/embedded/neo2_vae.safetensors
+train neo2-frames --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 \
+  --device "$device" --out neo_core/weights/embedded/neo2_vae.safetensors
 
 "$python" -m neo_core train sample-consent
