@@ -81,7 +81,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _imitation(arguments: argparse.Namespace) -> dict:
     """What the checkpoint's own reading is asked for."""
     wishes = {"region": arguments.move, "anchor": arguments.anchor, "lost": arguments.lost}
-    return {"relative": arguments.relation != "absolute", **wishes}
+    return {"relative": arguments.relation != "absolute", "steady": not arguments.unsteadied, **wishes}
 
 
 def _check_reader(arguments: argparse.Namespace, public: LivePortrait | MiniRenderer | None) -> None:
@@ -97,9 +97,8 @@ def _check_reader(arguments: argparse.Namespace, public: LivePortrait | MiniRend
     if arguments.relation == "absolute" and "lips" in arguments.retarget:
         found = f"--retarget lips found with --relation absolute and --read-by {READERS[1]}"
         raise InputError(f"{found}, where lips open as far as the driver's by themselves, expected --relation relative")
-    for name in ("amplitude", "unsteadied"):
-        if getattr(arguments, name):
-            raise InputError(f"--{name} found with --read-by {READERS[1]}, expected --read-by {READERS[0]}")
+    if arguments.amplitude:
+        raise InputError(f"--amplitude found with --read-by {READERS[1]}, expected --read-by {READERS[0]}")
 
 
 def _listed(choices: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Re-enactment in which a public checkpoint reads the driving head itself (`pictar.volumetric.imitation`).
 
-    video -> faces, first pass -> one square for all frames -> second pass: crops -> readings, gaps filled -> keypoints
+    video -> faces, first pass -> one square for all frames -> second pass: crops -> readings, steadied, gaps filled
+          -> keypoints
 
 The square is the mean of all frames' own, as published: one that follows the face would take its movement away.
 """
@@ -25,6 +26,7 @@ from ..pictar.squares import Squares, frame_head
 from ..pictar.volumetric.driven_face import DrivenFace
 from ..pictar.volumetric.family import Renderer
 from ..pictar.volumetric.imitation import NOBODY, halfway, imitator, read_head, require_imitator
+from ..pictar.volumetric.steadying import steadied
 from .clip import describe, enrol_photo
 from .frame_progress import FrameProgress
 from .live_portrait import LivePortrait
@@ -38,10 +40,17 @@ READINGS = 2  # of the video: for where the face is, and for what it does
 
 
 def read_driving(
-    models: Models, renderer: Renderer, footage: Footage, choose: Choice, lost: str, told: FrameProgress
+    models: Models,
+    renderer: Renderer,
+    footage: Footage,
+    choose: Choice,
+    lost: str,
+    told: FrameProgress,
+    *,
+    steady: bool = True,
 ) -> tuple[Tensor, list[Lost]]:
     """Readings of every frame of a video, those without the face made up by a policy: `NOBODY` where nothing is to be
-    moved. [T, N]
+    moved; their tremor taken out unless they are not to be `steady`. [T, N]
 
     Raises InputError when no frame shows the face.
     """
@@ -58,7 +67,8 @@ def read_driving(
             crop = HeadCrop(picture, square, (renderer.config.side,) * 2)
             yield None if landmarks68 is None else read_head(renderer, crop, landmarks68)
 
-    filled = list(without_gaps(readings(), lost, report, footage.path, halfway))
+    measured = steadied(list(readings()), footage.fps) if steady else readings()
+    filled = list(without_gaps(measured, lost, report, footage.path, halfway))
     size = next(len(one) for one in filled if one is not None)
     return torch.stack([torch.full((size,), NOBODY) if one is None else one for one in filled]), report
 
@@ -84,15 +94,17 @@ def imitate(
     *,
     lost: str,
     anchor: str,
+    steady: bool = True,
     progress: Progress = silent,
     kept: list[Tensor] | None = None,
 ) -> list[Lost]:
-    """Move a portrait that a public checkpoint draws by what that checkpoint reads of a video; frames, moments and
-    sound are the video's. A list `kept` collects the motion [T, 63]. Returns where the face was lost."""
+    """Move a portrait that a public checkpoint draws by what that checkpoint reads of a video, without the tremor of
+    that unless it is not to be `steady`; frames, moments and sound are the video's. A list `kept` collects the motion
+    [T, 63]. Returns where the face was lost."""
     require_imitator(face)
     face.grant.require(REENACTMENT)
     told = FrameProgress(progress, footage.frames, READINGS)
-    readings, report = read_driving(models, face.volume.renderer, footage, choose, lost, told)
+    readings, report = read_driving(models, face.volume.renderer, footage, choose, lost, told, steady=steady)
     moved = imitator(face, readings, anchor)
     if kept is not None:
         kept.append(moved.motion(readings))
@@ -111,6 +123,7 @@ def make_imitation(
     region: str = "all",
     anchor: str = "quiet",
     lost: str = "hold",
+    steady: bool = True,
     face: int | None = None,
     driving_face: int | None = None,
     size: int | None = None,
@@ -127,7 +140,7 @@ def make_imitation(
     avatar = enrol_photo(models, photo, face, size, chosen, REENACTMENT, watching)
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_face, name=driving, number=driving_face, option="--driving-face")
-    wishes = {"lost": lost, "anchor": anchor, "progress": progress, "kept": kept}
+    wishes = {"lost": lost, "anchor": anchor, "steady": steady, "progress": progress, "kept": kept}
     report = imitate(models, avatar.volume, footage, output, choose, **wishes)
     if motion:
         save_motion(motion, told_evenly(kept[0], footage, avatar.identity.reference))
@@ -142,6 +155,7 @@ def make_imitation(
         "relation": "relative" if relative else "absolute",
         "read_by": "checkpoint",
         "anchor": anchor,
+        "steadied": steady,
         "lost_policy": lost,
         "lost": [run.told(footage) for run in report],
         **describe(avatar),

@@ -28,7 +28,7 @@ def run(tmp_path, *options: str) -> int:
 def test_the_checkpoint_reads(asked, tmp_path):
     assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint") == 0
     more = ("--move", "eyes", "--relation", "absolute", "--anchor", "first", "--lost", "error", "--retarget", "eyes")
-    assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint", *more) == 0
+    assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint", "--unsteadied", *more) == 0
     assert run(tmp_path, *PUBLIC, "--read-by", "checkpoint", "--move", "lips") == 0
     wishes = [(one["relative"], one["region"], one["anchor"], one["lost"]) for one in asked]
     assert wishes == [
@@ -36,6 +36,7 @@ def test_the_checkpoint_reads(asked, tmp_path):
         (False, "eyes", "first", "error"),
         (True, "lips", "quiet", "hold"),
     ]
+    assert [one["steady"] for one in asked] == [True, False, True]
     assert asked[1]["public"].retargeted == ("eyes",)
 
 
@@ -43,7 +44,6 @@ def test_the_checkpoint_reads(asked, tmp_path):
     ("options", "told"),
     [
         (("--read-by", "checkpoint"), "--read-by checkpoint found without a checkpoint, expected --renderer livepor"),
-        ((*PUBLIC, "--read-by", "checkpoint", "--unsteadied"), "--unsteadied found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--amplitude", "head 1"), "--amplitude found with --read-by checkpoint"),
         ((*PUBLIC, "--read-by", "checkpoint", "--relation", "mixed"), "--relation mixed found with --read-by check"),
         ((*PUBLIC, "--move", "pose", "--retarget", "lips"), "lips to be retargeted found with region pose, which leav"),

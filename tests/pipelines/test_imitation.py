@@ -37,10 +37,10 @@ def footage(portrait, tmp_path):
 def seen(monkeypatch, portrait):
     """seen(frames without the face): where the face is, without looking."""
 
-    def choose(lost=()):
+    def choose(lost=(), step=2.0, scale=1.0):
         def followed(_analyser, pictures, _choice):
             for k, _ in enumerate(pictures):
-                points = portrait.face.landmarks + torch.tensor([2.0 * k, 0.0])
+                points = scale * portrait.face.landmarks + torch.tensor([step * k, 0.0])
                 yield None if k in lost else replace(portrait.face, landmarks=points)
 
         monkeypatch.setattr(imitation, "followed", followed)
@@ -116,6 +116,24 @@ def test_one_square_is_read_in_all_frames(models, star, footage, seen, portrait)
     assert float(square.tilt) == 0
     readings, _ = read(models, star, footage)
     assert unpack(readings)[0].expression.std(0).max() > 1e-4
+
+
+def test_tremor_of_the_extractor_does_not_reach_the_portrait(models, star, portrait, seen, tmp_path):
+    """A still head on film that flickers: the readings tremble, and the portrait less."""
+    dice = torch.Generator().manual_seed(0)
+    photo = portrait.photo[::2, ::2]
+    with VideoWriter(tmp_path / "still.mp4", tuple(photo.shape[:2]), Fraction(25), None) as writer:
+        for _ in range(20):
+            noise = 8 * torch.randn(photo.shape, generator=dice)
+            writer.write((photo + noise).round().clamp(0, 255).byte())
+    seen(step=0.0, scale=0.5)
+    footage = inspect_footage(tmp_path / "still.mp4")
+    told = FrameProgress(silent, footage.frames, 2)
+    renderer = star.volume.volume.renderer
+    both = [read_driving(models, renderer, footage, None, "hold", told, steady=steady)[0] for steady in (False, True)]
+    before, after = (unpack(one)[0].expression.diff(dim=0).square().mean().sqrt() for one in both)
+    assert before > 1e-6
+    assert after < 0.7 * before
 
 
 def test_nobody_in_the_video(models, star, footage, seen):

@@ -52,8 +52,8 @@ def frames_folder(tmp_path_factory, head):
 
 @pytest.fixture
 def write_film() -> Callable[..., None]:
-    """write_film(folder, number, held_out=False): a grey film whose brightness, and sound, are the number of the
-    frame."""
+    """write_film(folder, number, held_out=False): a grey film whose brightness, and what is heard of it, are the number
+    of the frame."""
     line = torch.arange(FILM)
 
     def write(folder: Path, number: int, held_out: bool = False) -> None:
@@ -63,7 +63,7 @@ def write_film() -> Callable[..., None]:
             "video": video,
             "anchor": video[0],
             "heard": (1 + torch.arange(2 * FILM) / 2).floor()[None, :, None].expand(2, -1, 6).half(),
-            "sound": torch.full((640 * FILM,), float(number)),
+            "sound": 0.1 * torch.randn(640 * FILM, generator=torch.Generator().manual_seed(number)),
             "mouth": line / FILM,
             "hands": torch.zeros(FILM, 2, 3),
             "mouth_box": torch.tensor([16.0, 16.0, 32.0, 24.0]).expand(FILM, -1),

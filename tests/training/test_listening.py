@@ -10,7 +10,7 @@ from neo_core.audio.encoder import encode
 from neo_core.audio.loading import load_audio_encoder
 from neo_core.data_types import Identity, InputError, Waveform
 from neo_core.training import vocal
-from neo_core.training.listening import at_speed, listener
+from neo_core.training.listening import at_speed, listener, other_voice
 from neo_core.training.synthetic.performances import Performances, Take
 from neo_core.training.synthetic.utterance import Utterance
 from neo_core.training.vocal import begin_from
@@ -72,6 +72,22 @@ def test_each_recording_is_heard_as_it_is_and_as_another_voice(encoder):
     assert plain.shape == other.shape == (encoder.layers, 2 * FRAMES, encoder.width)
     assert other.isfinite().all()
     assert (plain - other).norm() > 0.02 * plain.norm()
+
+
+def test_who_the_other_voice_is_depends_on_the_seed_alone(encoder):
+    """Two recordings in a row, as a training hears them; the next one is another voice each time."""
+    other, said = other_voice(encoder), utterance(0).samples
+
+    def heard(seed: int) -> torch.Tensor:
+        torch.rand(seed + 1)  # whatever was drawn before
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            return torch.stack([other(said), other(said)])
+
+    once = heard(4)
+    assert torch.equal(heard(4), once)
+    for different in (once[1], heard(5)[0]):
+        assert (different - once[0]).norm() > 0.01 * once[0].norm()
 
 
 def test_another_voice_says_the_same_at_the_same_time(folder):

@@ -11,6 +11,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.data_types import InputError
 from neo_core.neo2.dit import DiT, DiTConfig
 from neo_core.neo2.latent_space import CELL, CHANNELS, COARSE
@@ -308,6 +309,25 @@ def test_all_versions_but_the_first_have_a_voice_of_their_own(films, vae):
     assert all(clip.heard(2, 5).shape == (2, 24, 6) for clip in others)
     audio = cut([plain[0], others[-1]], [3, 3], 6).conditions.audio
     assert torch.equal(audio[1], others[-1].heard(3, 9)), "windows hear it"
+
+
+def test_voices_depend_on_the_seed_alone(films, vae, monkeypatch):
+    """With the ways in which a training really hears other voices, through a small encoder."""
+    torch.manual_seed(0)
+    encoder = EmbeddedEncoder(AudioEncoderConfig(width=6, inner=8, dilations=(1,))).eval()
+    monkeypatch.setattr(neo2, "load_audio_encoder", lambda: encoder)
+    codes = load_codes(films, vae, versions=2)
+
+    def voices_of(seed: int) -> Tensor:
+        torch.rand(7)  # whatever was drawn before
+        made = all_versions(codes, vae, Namespace(versions=2, bent=1, seed=seed))
+        return torch.stack([clip.voice for clip in made if clip.voice is not None])
+
+    once = voices_of(3)
+    assert len(once) == 6, "of each film a version and what a lens made of it"
+    assert torch.equal(voices_of(3), once)
+    assert not torch.equal(voices_of(4), once)
+    assert not torch.equal(once[0], once[1])
 
 
 def test_films_leave_what_performances_have_taught(recipe, monkeypatch):

@@ -1,5 +1,6 @@
 """The search for the walk: it ranks by nearness to the truth, and compares with what it says."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,18 @@ from neo_core.neo2.sampler import Sampling
 from neo_core.training import neo2_schedule
 from neo_core.training.exam_halves import bench_half
 from neo_core.training.neo2_clips import Windows
-from neo_core.training.neo2_schedule import guidances, judge_of, many, naive, row, run, search, spacings, table
+from neo_core.training.neo2_schedule import (
+    AMPLITUDES,
+    guidances,
+    judge_of,
+    many,
+    naive,
+    row,
+    run,
+    search,
+    spacings,
+    table,
+)
 
 COUNT, T = 6, 5
 
@@ -64,6 +76,30 @@ def test_the_search_ranks_what_it_tried(monkeypatch):
     tried = [judge.distance(sampling) for sampling in spacings(3)]
     assert len(tried) == 4
     assert distances[0] <= min(tried)
+
+
+class Told:
+    """A judge by rules: an amplitude of 1.4 is the best, guidance by a little better than none; steps count most."""
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def distance(self, sampling: Sampling) -> float:
+        self.asked.append(sampling)
+        spacing = 0.0 if sampling.schedule == 3.0 else 10.0
+        guided = 0.0 if (sampling.audio, sampling.rescale, sampling.apg) == (1.7, 1.0, False) else 0.5
+        return 1 + spacing + guided + 5 * abs(sampling.amplitude - 1.4) + 3 * (sampling.start - 0.9) ** 2
+
+
+def test_the_best_with_guidance_and_the_best_without_are_amplified():
+    judge = Told()
+    ranked = search(judge, 3)
+    sized = [sampling for sampling in judge.asked if sampling.amplitude != 1]
+    free = Sampling(3, 3.0, 0.9)
+    led = replace(free, audio=1.7, rescale=1.0, apg=False)
+    assert sized == [replace(way, amplitude=size) for way in (free, led) for size in AMPLITUDES]
+    assert [sampling for _, sampling in ranked[:2]] == [replace(led, amplitude=1.4), replace(free, amplitude=1.4)]
+    assert {*sized} < {sampling for _, sampling in ranked}, "the others are told as well"
 
 
 def test_everything_is_tried_once():

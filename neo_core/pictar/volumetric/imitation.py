@@ -33,6 +33,7 @@ from .family import Renderer
 from .keypoints import place
 from .lift import read_picture
 from .motion_bridge import to_motion
+from .steadying import level
 
 NOBODY = float("nan")  # all numbers of a reading without a face: what is not to be moved
 CLOSED_EYES = 0.1  # usual ratio of a driver whose eyes are taken to be closed throughout
@@ -119,8 +120,7 @@ def nobody(readings: Tensor) -> Tensor:
 def halfway(before: Tensor, after: Tensor, share: Tensor) -> Tensor:
     """A reading [N] on its way from one to another: its turn stays a turn, which a mean of two shortens."""
     mixed = torch.lerp(before, after, share)
-    u, _, v = torch.linalg.svd(mixed[:9].view(3, 3))
-    return torch.cat([(u @ v).flatten(), mixed[9:]])
+    return torch.cat([level(mixed[:9]), mixed[9:]])
 
 
 def pack(driving: Driving, eyes: Tensor, lips: Tensor) -> Tensor:
