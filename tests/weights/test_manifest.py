@@ -16,7 +16,7 @@ BUDGET_MB = {  # what a clone has to carry, per file
     "audio.safetensors": 6,
     "vocal.safetensors": 24,
     "vocal_neo.safetensors": 24,
-    "neo2_vae.safetensors": 19,
+    "neo2_vae.safetensors": 20,
     "neo2_dit.safetensors": 21,
 }
 BUDGET_NEO2_MB = 40  # all files of NEO 2
