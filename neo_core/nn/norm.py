@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PLACES = 4096  # that a norm over side-by-side channels takes at once
-
 
 class RMSNorm(nn.Module):
     """x / rms(x) * weight over the last axis, computed in the input's dtype except for the mean square."""
@@ -41,20 +39,11 @@ def _in_few_passes(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     where a sum over planes is quick.
     """
     if x.stride(1) == 1:
-        return _place_by_place(x.movedim(1, -1), weight.flatten(), eps).movedim(-1, 1)
+        power = torch.linalg.vector_norm(x, dim=1, keepdim=True).square_()
+        return (x * power.mul_(1 / x.shape[1]).add_(eps).rsqrt_()).mul_(weight)
     normed = x * x
     scale = normed.sum(1, keepdim=True).mul_(1 / x.shape[1]).add_(eps).rsqrt_()
     return torch.mul(x, scale, out=normed).mul_(weight)
-
-
-def _place_by_place(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """`F.rms_norm` over the last axis, of as many places at once as stay near the processor. [..., C], [C]"""
-    places = x.reshape(-1, x.shape[-1])
-    normed = torch.empty_like(places)
-    for some, out in zip(places.split(PLACES), normed.split(PLACES), strict=True):
-        power = torch.linalg.vector_norm(some, dim=1, keepdim=True).square_()
-        torch.mul(some, power.mul_(1 / x.shape[-1]).add_(eps).rsqrt_(), out=out).mul_(weight)
-    return normed.view(x.shape)
 
 
 def eager_channel_norm(x: Tensor, weight: Tensor) -> Tensor:
