@@ -70,12 +70,20 @@ class EditExpression(io.ComfyNode):
                     tooltip="Single channels of the motion, on top of the amplitudes above: NAME AMPLITUDE, ... such "
                     "as jawOpen 1.2, browInnerUp_L 0.5",
                 ),
+                io.Boolean.Input(
+                    "live",
+                    default=False,
+                    optional=True,
+                    tooltip="Whenever a slider or the preset is changed, run the Preview Image nodes that follow, and "
+                    "nothing else",
+                ),
             ],
             outputs=[NeoMotion.Output("motion", tooltip="The edited performance, for Render")],
         )
 
     @classmethod
     def execute(cls, motion, keyframes, amplitudes="", **sliders):
+        sliders.pop("live", None)  # which the browser reads
         performance = genuine(motion, MotionLatents, "motion", "Generate Motion")
         edit = ExpressionEdit(**sliders, amplitudes=parse_amplitudes(amplitudes), keyframes=parse_keyframes(keyframes))
         return io.NodeOutput(edit_expression(performance, edit))
