@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from ..data_types import InputError
 from ..media.destination import check_writable
 from ..media.video import SUFFIXES
 from ..pictar.redrawn import DETAIL
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lost", choices=tuple(LOST), default=USUAL, help=text)
     text = f"pixels that a face is drawn in, at most, on each side, for 4K (default: {DETAIL})"
     parser.add_argument("--detail", type=options.size, default=DETAIL, metavar="N", help=text)
+    text = "a motion file of `reenact --save-motion` or another command: its mouth in the place of what VOCAL performs"
+    parser.add_argument("--motion", type=Path, metavar="M.safetensors", help=text)
     options.add_performance(parser, DEFAULTS.steps)
     parser.add_argument("--audio-encoder", type=Path, metavar="FOLDER", help="what hears the speech, as in `animate`")
     parser.add_argument("--vocal", type=Path, metavar="FILE", help="a VOCAL trained on it (default: the embedded one)")
@@ -40,14 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     clip, audio, motion, mask = arguments.clip, arguments.audio, arguments.save_motion, arguments.mask
-    sources = [path for path in (clip, audio, mask) if path]
+    sources = [path for path in (clip, audio, mask, arguments.motion) if path]
     output = check_writable(arguments.output, SUFFIXES, sources)
     if motion:
         check_writable(motion, motion_file.SUFFIXES, sources)
     wish = {"seed": arguments.seed, "steps": arguments.steps, "amplitudes": arguments.amplitude}
     settings = replace(DEFAULTS, emotion=options.emotion(arguments), **wish)
+    _check_performer(arguments, settings)
     chosen = {"face": arguments.face, "mask": mask, "lost": arguments.lost, "detail": arguments.detail}
-    chosen |= {"motion": motion, "weights": (arguments.audio_encoder, arguments.vocal)}
+    chosen |= {"motion": motion, "performed": arguments.motion, "weights": (arguments.audio_encoder, arguments.vocal)}
     with ProgressBar("rendering") as progress:
         report = make_redub(clip, audio, output, settings, **chosen, progress=progress)
     if arguments.json:
@@ -56,3 +60,12 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"{report['output']}: {report['frames']} frames, {length(report['seconds'])}")
     tell_lost(report)
     return 0
+
+
+def _check_performer(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Raise InputError where VOCAL is told how to perform what a motion file holds already."""
+    if arguments.motion and (settings != DEFAULTS or arguments.audio_encoder or arguments.vocal):
+        raise InputError(
+            "--motion found with options of a performance (seed, steps, emotion, amplitude, weights), which it takes "
+            "the place of; expected either"
+        )

@@ -60,6 +60,8 @@ def read_driving(
     seen = [one for one in points if one is not None]
     if not seen:
         raise InputError(f"no human face found in {footage.path}; expected a video that shows one clearly")
+    if lost == "error":  # before all is read once more
+        list(without_gaps(points, lost, report, footage.path))
     square = mean_square(torch.stack(seen))
 
     def readings() -> Iterator[Tensor | None]:

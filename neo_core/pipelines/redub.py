@@ -4,9 +4,9 @@
     sound -> VOCAL -> motion, its mouth -----------------------------------+-> frames redrawn (pictar/redrawn) -> writer
     clip, read again -> frames --------------------------------------------+
 
-The clip is read twice, the first time a little ahead: only landmarks are kept of it, so hours take no more memory than
-seconds. Frames in which the person is not seen, or may be somebody else, are the clip's own, but for gaps too short for
-anybody to take their place.
+A motion that was made before, say an actor's in a video, may take the place of VOCAL's. The clip is read twice, the
+first time a little ahead: only landmarks are kept of it, so hours take no more memory than seconds. Frames in which the
+person is not seen, or may be somebody else, are the clip's own, but for gaps too short for anybody to take their place.
 """
 
 import time
@@ -36,7 +36,7 @@ from ..timebase import frame_count
 from .clip import EMBEDDED, Weights
 from .frame_progress import FrameProgress
 from .hearing import sample_count
-from .motion_file import save_motion
+from .motion_file import load_motion, save_motion
 from .portrait import Portrait, choose_in_clip, open_clip, read_mask
 from .talking_head import Models, Settings, load_models, perform
 
@@ -69,30 +69,37 @@ def redub(
     lost: str = next(iter(LOST)),
     detail: int = DETAIL,
     mask: Tensor | None = None,
+    performance: MotionLatents | None = None,
     progress: Progress = silent,
     kept: list[Tensor] | None = None,
 ) -> list[Lost]:
     """Write the clip, at its own rate whatever the settings say, with its person speaking a sound; returns the frames
     that did not show them.
 
+    VOCAL performs the sound, unless a `performance` is given that goes with it, for whose use the grant must be, too.
     `portrait` is the first frame of the clip with the face, which the grant must be for. A list `kept` collects the
     motion, [63] each. Faces are drawn in at most `detail` pixels; nothing changes where a `mask` [H, W] is 0.
     """
-    grant.require(TALKING_HEAD)
+    use = performance.use if performance else TALKING_HEAD
+    for one in (TALKING_HEAD, use):
+        grant.require(one)
     grant.require_portrait(portrait.photo, portrait.face.landmarks68)
     _check(footage, sound, mask)
     told, report, settings = FrameProgress(progress, footage.frames), [], replace(settings, fps=footage.fps)
     who = Acquaintance(models.head, footage.size)
     identity, found = _who(models, _found(models, footage, choose, who, lost, report, told))
-    motion = _at_moments(perform(models, sound, identity, settings, told.again), footage, kept)
+    if performance:
+        motion = _in_step(performance, footage, kept)
+    else:
+        motion = _at_moments(perform(models, sound, identity, settings, told.again), footage, kept)
     drawing = _Drawing(Means(models.head, load_refiner(), detail, mask))
     items = _items(footage, found, motion, portrait, grant, who)
     with VideoWriter(output, footage.size, footage.fps, sound, ticks=footage.ticks) as writer:
         progress(0, footage.frames, None)
-        for frame in in_order(drawing.draw, while_allowed(grant, TALKING_HEAD, drawing.watch(items)), AT_ONCE):
+        for frame in in_order(drawing.draw, while_allowed(grant, use, drawing.watch(items)), AT_ONCE):
             writer.write(frame, footage.moment(writer.frames))
             told(writer.frames, footage.frames, frame)
-        grant.require(TALKING_HEAD)
+        grant.require(use)
     return report
 
 
@@ -176,6 +183,19 @@ def _at_moments(pieces: Iterable[Tensor], footage: Footage, kept: list[Tensor] |
         yield last
 
 
+def _in_step(performance: MotionLatents, footage: Footage, kept: list[Tensor] | None) -> Iterator[Tensor]:
+    """One motion vector [63] per frame of the clip, as the performance is at its moment; after its end, as it ends."""
+    last = len(performance.motion) - 1
+    for frame in range(footage.frames):
+        place = min(footage.moment(frame) * performance.fps, last)
+        before = int(place)
+        near = performance.motion[[before, min(before + 1, last)]]
+        vector = torch.lerp(*near, float(place - before))
+        if kept is not None:
+            kept.append(vector)
+        yield vector
+
+
 def _items(
     footage: Footage,
     found: Iterator[Head | None],
@@ -229,25 +249,30 @@ def make_redub(
     lost: str = next(iter(LOST)),
     detail: int = DETAIL,
     motion: Path | None = None,
+    performed: Path | None = None,
     weights: Weights = EMBEDDED,
     progress: Progress,
 ) -> dict:
-    """From files to a file; returns a report of plain values. The performance goes to `motion`. A `mask` is a picture,
-    white where the speaker is and pixels may change."""
+    """From files to a file; returns a report of plain values. The performance goes to `motion`; one that was kept so,
+    or of a video, may be `performed` in the place of VOCAL's. A `mask` is a picture, white where the speaker is and
+    pixels may change."""
     started = time.monotonic()
     footage, sound = inspect_pictures(clip), inspect_sound(audio)
     allowed = read_mask(mask) if mask else None
     _check(footage, sound, allowed)
+    performance = load_motion(performed) if performed else None
     models = load_models(*weights)
     portrait = open_clip(models.analyser, clip, face, allowed, progress)
     looks = fingerprint(portrait.photo, portrait.face.landmarks68)
-    grant = authorise(looks, TALKING_HEAD, source=str(clip), face=face, mask=mask)
+    use = performance.use if performance else TALKING_HEAD
+    grant = authorise(looks, use, source=str(clip), face=face, mask=mask)
     kept: list[Tensor] | None = [] if motion else None
     choose = partial(choose_in_clip, name=clip, number=face, mask=allowed)
-    own = {"grant": grant, "lost": lost, "detail": detail, "mask": allowed, "progress": progress, "kept": kept}
+    own = {"grant": grant, "lost": lost, "detail": detail, "mask": allowed, "performance": performance}
+    own |= {"progress": progress, "kept": kept}
     report = redub(models, footage, portrait, sound, output, settings, choose, **own)
     if motion:
-        save_motion(motion, MotionLatents(torch.stack(evenly(kept, footage)), footage.fps))
+        save_motion(motion, MotionLatents(torch.stack(evenly(kept, footage)), footage.fps, use=use))
     return {
         "output": str(output),
         "frames": footage.frames,
@@ -261,6 +286,7 @@ def make_redub(
         "masked": mask is not None,
         "lost_policy": lost,
         "lost": [run.told(footage) for run in report],
+        "performed_by": "vocal" if performance is None else performance.use,
         "seed": settings.seed,
         "steps": settings.steps,
         "emotion": settings.emotion.state if settings.emotion else None,

@@ -34,7 +34,7 @@ def test_defaults(asked, tmp_path, capsys):
     assert (clip.name, audio.name, output) == ("her.mp4", "speech.wav", tmp_path / "out.mp4")
     assert settings == Settings()
     del options["progress"]
-    nothing = dict.fromkeys(("face", "mask", "motion"))
+    nothing = dict.fromkeys(("face", "mask", "motion", "performed"))
     assert options == {"lost": "interpolate", "detail": 512, "weights": (None, None), **nothing}
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'out.mp4'}: 30 frames, 1.2 s\n"
@@ -58,3 +58,12 @@ def test_the_clip_is_not_written_over(asked, tmp_path, capsys):
     assert cli.main(["redub", str(clip), "speech.wav", "-o", str(clip)]) == 2
     assert "would overwrite" in capsys.readouterr().err
     assert not asked
+
+
+def test_a_motion_file_takes_the_place_of_vocal(asked, tmp_path, capsys):
+    assert run(tmp_path, "--motion", "actor.safetensors") == 0
+    assert asked[0][1]["performed"].name == "actor.safetensors"
+    for option in (("--seed", "3"), ("--emotion", "happy"), ("--amplitude", "mouth 1.2"), ("--vocal", "v.safetensors")):
+        assert run(tmp_path, "--motion", "actor.safetensors", *option) == 2
+        assert "which it takes the place of" in capsys.readouterr().err
+    assert len(asked) == 1

@@ -136,6 +136,14 @@ def test_tremor_of_the_extractor_does_not_reach_the_portrait(models, star, portr
     assert after < 0.7 * before
 
 
+def test_a_lost_face_stops_it_before_anything_is_read(models, star, footage, seen, monkeypatch):
+    seen(lost=(3,))
+    monkeypatch.setattr(imitation, "read_head", lambda *_: pytest.fail("a head was read"))
+    told = FrameProgress(silent, footage.frames, 2)
+    with pytest.raises(InputError, match=r"frame 3 of .* shows no face"):
+        read_driving(models, star.volume.volume.renderer, footage, None, "error", told)
+
+
 def test_nobody_in_the_video(models, star, footage, seen):
     seen(lost=range(FRAMES))
     with pytest.raises(InputError, match=r"no human face found in .*driving"):
