@@ -7,7 +7,7 @@ from comfy_api.v0_0_2 import io
 from torch import Tensor
 
 from ..neo_core.data_types import MotionLatents, Waveform
-from ..neo_core.governance import Grant, require_grant
+from ..neo_core.governance import TALKING_HEAD, Grant, require_grant
 from ..neo_core.media.footage import evenly, inspect_pictures
 from ..neo_core.pictar.redrawn import DETAIL
 from ..neo_core.pipelines.portrait import choose_in_clip, open_clip
@@ -19,7 +19,7 @@ from .inputs import FACES, FRAME_RATES, chosen, within
 from .media import to_mask, to_waveform
 from .model_patcher import on_device
 from .progress import NodeProgress
-from .sockets import NeoMotion
+from .sockets import NeoMotion, genuine
 from .video import GrantedVideo, TemporaryFile, copied, written
 from .vocal import performance
 
@@ -74,6 +74,12 @@ class Redub(io.ComfyNode):
                     tooltip="As large as the clip, 1 where the speaker is: only faces in it count, only there pixels "
                     "change",
                 ),
+                NeoMotion.Input(
+                    "motion",
+                    optional=True,
+                    tooltip="From Motion From Video or Edit Expression, in step with the audio: its mouth in the place "
+                    "of what VOCAL performs",
+                ),
             ],
             outputs=[
                 io.Video.Output("video", tooltip="The clip with its new mouth and sound; connect Save Video"),
@@ -84,12 +90,26 @@ class Redub(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, models, clip, audio, seed, lost, face, detail, consent=None, guidance=None, emotion=None, mask=None
+        cls,
+        models,
+        clip,
+        audio,
+        seed,
+        lost,
+        face,
+        detail,
+        consent=None,
+        guidance=None,
+        emotion=None,
+        mask=None,
+        motion=None,
     ):
         grant = require_grant(consent)
         sound, settings = to_waveform(audio), performance(seed, FRAME_RATES[0], guidance, emotion)
         number, allowed = within(face, FACES, "face") or None, to_mask(mask)
         how = {"lost": chosen(lost, tuple(LOST), "lost"), "detail": within(detail, DETAILS, "detail")}
+        if motion is not None:
+            how["performance"] = genuine(motion, MotionLatents, "motion", "Motion From Video")
         with on_device(models) as engine:
             made = redubbed(engine, copied(clip), sound, settings, number, grant=grant, mask=allowed, **how)
         return io.NodeOutput(*made)
@@ -106,17 +126,20 @@ def redubbed(
     mask: Tensor | None,
     lost: str,
     detail: int,
+    performance: MotionLatents | None = None,
 ) -> tuple[GrantedVideo, MotionLatents, str]:
     """A clip that speaks another sound, what was performed, and what to tell. The rate is the clip's."""
+    use = performance.use if performance else TALKING_HEAD
     footage = inspect_pictures(clip)
     portrait = open_clip(engine.analyser, clip, number, mask, NodeProgress("frame"))
     choose = partial(choose_in_clip, name=NAME, number=number, mask=mask)
     watched, kept = Watched(footage.frames), []
-    how = {"grant": grant, "lost": lost, "detail": detail, "mask": mask, "kept": kept}
+    how = {"grant": grant, "lost": lost, "detail": detail, "mask": mask, "performance": performance, "kept": kept}
     video = written(
         grant,
         lambda path, tell: watched.lost.extend(
             redub(engine, footage, portrait, sound, path, settings, choose, **how, progress=tell)
         ),
+        use,
     )
-    return video, MotionLatents(torch.stack(evenly(kept, footage)), footage.fps), summary(watched, footage)
+    return video, MotionLatents(torch.stack(evenly(kept, footage)), footage.fps, use=use), summary(watched, footage)

@@ -61,7 +61,7 @@ def test_every_wish_arrives(run_node, clip, asked, consent):
     assert (portrait.number, chosen["number"], settings.seed) == (2, 2, 3)
     assert portrait.mask.equal(mask[0])
     assert chosen["mask"].equal(options.pop("mask"))
-    assert options == {"grant": consent, "lost": "hold", "detail": 1024}
+    assert options == {"grant": consent, "lost": "hold", "detail": 1024, "performance": None}
     assert sound.samples.shape == (1, 1600)
     assert (video.get_frame_count(), motion.fps, len(motion.motion)) == (5, 30, 5)
     assert motion.motion[4, 0] == 4
@@ -74,6 +74,17 @@ def test_what_is_usual(run_node, clip, asked, consent):
     run_node("NEO_Redub", models=None, clip=clip, audio=SOUND, consent=consent)
     ((portrait, *_, options),) = asked
     assert (portrait.number, portrait.mask, options["lost"], options["detail"]) == (None, None, "interpolate", 512)
+
+
+def test_a_motion_takes_the_place_of_vocal(run_node, pack, clip, asked, consent):
+    acted = pack("neo_core.data_types").MotionLatents(torch.zeros(4, 63), Fraction(24), use="reenactment")
+    video, motion, _ = run_node("NEO_Redub", models=None, clip=clip, audio=SOUND, consent=consent, motion=acted).result
+    assert asked[0][-1]["performance"] is acted
+    assert motion.use == "reenactment"
+    video.get_components()
+    assert consent.uses == ["reenactment"]
+    with pytest.raises(Exception, match="input motion holds"):
+        run_node("NEO_Redub", models=None, clip=clip, audio=SOUND, consent=consent, motion="me")
 
 
 @pytest.mark.parametrize(("name", "value"), [("lost", "skip"), ("face", 99), ("detail", 5), ("mask", "me")])
