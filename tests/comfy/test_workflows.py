@@ -78,3 +78,20 @@ def test_workflow_runs_and_what_it_makes_is_a_talking_video(host, api, read_vide
     again = host.run(prompt, workflow)
     assert again.status == "success"
     assert set(again.cached) == set(prompt)
+
+
+def test_a_slider_draws_the_picture_behind_it_and_nothing_else(host, api):
+    """What the browser asks for while sliders move (`web/js/live_preview.js`)."""
+    workflow = json.loads((ROOT / "workflows" / "16_expression_editor.json").read_text(encoding="utf-8"))
+    prompt = small_prompt(workflow, host.object_info(), api, SECONDS)
+    place = {node["class_type"]: name for name, node in prompt.items()}
+    after = {place[name] for name in ("NEO_EditExpression", "NEO_Deform", "NEO_Translate", "PreviewImage")}
+    before = {place[name] for name in ("NEO_EnrolFromPhoto", "NEO_GenerateMotion")}
+    outcomes = []
+    for smile in (0.1, 0.3):
+        prompt[place["NEO_EditExpression"]]["inputs"]["smile"] = smile
+        asked = {"prompt": prompt, "partial_execution_targets": [place["PreviewImage"]]}
+        outcomes.append(host.wait(json.loads(host.ask("/prompt", asked))["prompt_id"]))
+    assert [(one.status, one.files) for one in outcomes] == [("success", ())] * 2
+    assert before <= set(outcomes[1].cached)
+    assert not after & set(outcomes[1].cached)
