@@ -117,7 +117,7 @@ def _full_body(arguments: argparse.Namespace) -> int:
 
 def _meetings(seconds: list[float]) -> str:
     more = len(seconds) - TOLD
-    return f"chunks meet at {seconds_text(seconds[:TOLD])} s{f' and {more} times more' if more > 0 else ''}"
+    return f"chunks meet at {seconds_text(seconds[:TOLD])} s{f' and at {more} more' if more > 0 else ''}"
 
 
 def _talking_head(arguments: argparse.Namespace) -> int:

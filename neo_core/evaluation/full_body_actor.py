@@ -46,12 +46,12 @@ class Actor:
         return silence(self.models.audio_encoder)
 
     def anchor(self, picture: Tensor) -> Tensor:
-        """u8 [H, W, 3] -> [C, 2h, 2w]"""
+        """u8 [H, W, 3] -> [C, 4h, 4w]"""
         return still_latent(self.models.vae, picture)
 
     @torch.no_grad()
     def encode(self, video: Tensor, anchor: Tensor) -> Tensor:
-        """The latents of a film: u8 [4 T, H, W, 3], [C, 2h, 2w] -> [T, C, h, w]"""
+        """The latents of a film: u8 [4 T, H, W, 3], [C, 4h, 4w] -> [T, C, h, w]"""
         pixels = rearrange(video, "t h w c -> 1 c t h w").float() / 127.5 - 1
         return self.models.vae.encode(pixels, anchor[None])[0].float()
 
@@ -65,13 +65,13 @@ class Actor:
         sync: Sync = SYNC,
         executor: Executor | None = None,
     ) -> Tensor:
-        """`total` latents [T, C, h, w] of a person [C, 2h, 2w] who hears [L, t, D]; `sync.chunk` are one chunk."""
+        """`total` latents [T, C, h, w] of a person [C, 4h, 4w] who hears [L, t, D]; `sync.chunk` are one chunk."""
         span, settings = HeardSpan(iter([hidden.float()]), self.silence), FullBodySettings(sampling, sync)
         pieces = latent_pieces(self.models.dit, anchor, span, prompt, total, settings, executor=executor)
         return torch.cat(list(pieces))
 
     def show(self, latents: Tensor, anchor: Tensor) -> Tensor:
-        """Decoded in slices: [T, C, h, w], [C, 2h, 2w] -> u8 [4 T, H, W, 3]"""
+        """Decoded in slices: [T, C, h, w], [C, 4h, 4w] -> u8 [4 T, H, W, 3]"""
         return torch.stack(list(decoded_frames(self.models.vae, anchor, [latents], frame_count(len(latents)))))
 
 

@@ -150,7 +150,7 @@ def _laid_out(vae: VideoVAE, layouts: Mapping[int, torch.memory_format]) -> Iter
 
 
 def _noise(vae: VideoVAE) -> tuple[Tensor, Tensor]:
-    """Latents [1, T, C, h, w] and an anchor [1, C, 2h, 2w]."""
+    """Latents [1, T, C, h, w] and an anchor [1, C, 4h, 4w]."""
     dice, side = torch.Generator().manual_seed(0), SIZE // CELL
     anchor = torch.randn(1, vae.config.channels, side, side, generator=dice)
     return torch.randn(1, LATENTS, *latent_shape(anchor.shape), generator=dice), anchor

@@ -12,7 +12,8 @@ from ..data_types import InputError
 from .video import opened
 
 COMMENT = "chunks of {frames} frames meet at {joins} s"
-TOLD = re.compile(r"chunks of (\d+) frames meet at ([\d.,]+) s")
+NUMBER = r"\d+(?:\.\d+)?"
+TOLD = re.compile(rf"chunks of (\d+) frames meet at ({NUMBER}(?:,{NUMBER})*) s")
 
 
 def joins_comment(joins: Sequence[int], frames: int, fps: Fraction) -> str | None:

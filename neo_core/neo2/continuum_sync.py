@@ -57,7 +57,7 @@ def continuum(
 ) -> Iterator[Tensor]:
     """Finished latents in order, in pieces [t, C, h, w] that add up to `total`.
 
-    anchor [C, 2h, 2w]; words [W, G], a tokenised prompt, W may be 0. `dit_predict` is the network itself, guidance is
+    anchor [C, 4h, 4w]; words [W, G], a tokenised prompt, W may be 0. `dit_predict` is the network itself, guidance is
     `sampling`'s. `sound` is asked once per group, `first` never falls. Of a video shorter than any window of the
     training more is denoised than is handed out, so `sound` is asked beyond its end. Without an executor windows are
     denoised in this process. `progress(done, of, None)` counts the steps of all groups and may raise to cancel.
@@ -81,7 +81,7 @@ class _Scene:
 
     group: Group
     past: Tensor  # [K + known, C, h, w] finished latents up to the end of the known ones
-    anchor: Tensor  # [C, 2h, 2w]
+    anchor: Tensor  # [C, 4h, 4w]
     sound: Tensor  # [L, 8 T, D] of the whole group
     words: Tensor  # [W, G]
     sync: Sync

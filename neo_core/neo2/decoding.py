@@ -30,7 +30,8 @@ def decode_slices(vae: VideoVAE, anchor: Tensor, pieces: Iterable[Tensor], tile:
     latent after it, those of the last one at the end.
 
     `anchor` [C, 4h, 4w]. Memory does not grow with the number of pieces. With `tile`, each piece is decoded in squares
-    of that many cells of the code: memory then grows with the picture only for what the layers keep of it.
+    of that many cells of the code: what paints them then takes memory for a tile and for what its layers keep. The
+    last layer moves whole pictures either way.
     """
     anchor = _for(vae, anchor)[None]
     kept = vae.remember(anchor)

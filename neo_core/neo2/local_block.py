@@ -39,7 +39,7 @@ class LocalBlock(nn.Module):
 
 
 class AnchorMap(nn.Module):
-    """What the anchor shows at and around every cell, said once for all moments: [B, C, 2h, 2w] -> [B, N, h, w]."""
+    """What the anchor shows at and around every cell, said once for all moments: [B, C, 4h, 4w] -> [B, N, h, w]."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class Sink(nn.Sequential):
 
 
 class Rise(nn.Sequential):
-    """Twice the size, half the width. [N, 2 D, h, w] -> [N, D, 4h, 4w]"""
+    """Twice the size, half the width. [N, 2 D, h, w] -> [N, D, 2h, 2w]"""
 
     def __init__(self, width: int) -> None:
         super().__init__(nn.Conv2d(2 * width, 4 * width, 1), nn.PixelShuffle(2))

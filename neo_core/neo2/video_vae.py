@@ -1,11 +1,11 @@
-"""The video autoencoder of NEO 2: 16 x 16 x 4 pixels to a cell of 16 numbers and back, small and causal in time.
+"""The video autoencoder of NEO 2: 16 x 16 x 4 pixels to a cell of 16 numbers and back, small.
 
 It has two halves. One turns pictures into codes: 4 x 4 x 4 pixels to a cell of 16 numbers. Beside each of its networks
 runs a linear map of single blocks of pixels. It begins as the principal components of such blocks and the networks
 begin silent, so that training starts where linear coding ends. The decoder reads the code of a reference picture too
 (the anchor), at every moment. The other half (`motion_codec`) says how codes differ from that of the anchor: these are
 the latents, a sixteenth as many numbers. What is painted from them hardly moves within the four frames of a latent; the
-last layer (`frame_interpolation`) moves it.
+last layer (`frame_interpolation`) moves it. All is causal in time but this layer, which looks one latent ahead.
 
 Letters: B batch, T moments, C channels, D width of a network, H W pixels, h w cells of a code.
 """
@@ -138,7 +138,7 @@ class VideoVAE(nn.Module):
         self.register_buffer("std", torch.ones(config.channels))
 
     def encode(self, video: Tensor, anchor: Tensor) -> Tensor:
-        """[B, 3, 4 T, H, W] in -1..1 and the anchor [B, C, h, w] -> latents [B, T, C, h / 2, w / 2], about unit size; a
+        """[B, 3, 4 T, H, W] in -1..1 and the anchor [B, C, h, w] -> latents [B, T, C, h / 4, w / 4], about unit size; a
         latent knows nothing of later frames."""
         return self.motion.encode(self.codes(video), anchor)
 
@@ -161,7 +161,8 @@ class VideoVAE(nn.Module):
         return self.paint(self.plain(codes), self.remember(anchor)).clamp(-1, 1)
 
     def move(self, codes: Tensor, flow: Tensor, anchor: Tensor, video: Tensor) -> Tensor:
-        """A whole video of T moments, as it was painted, moved: beyond its ends all stands still. [B, 3, 4 T, H, W]"""
+        """A whole video of T moments, as it was painted, moved: its first and last moment are their own neighbours, so
+        there it moves half as far. [B, 3, 4 T, H, W]"""
         codes, flow, video = standing_beyond(codes, flow, video)
         return self.interpolation(codes, flow, anchor, video)
 

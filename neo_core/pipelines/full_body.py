@@ -88,7 +88,7 @@ class FullBodySettings:
 class Anchor:
     """A person that may be moved, as NEO 2 knows them."""
 
-    latent: Tensor  # [C, 2h, 2w] the code of the picture
+    latent: Tensor  # [C, 4h, 4w] the code of the picture
     picture: Tensor  # u8 [SIZE, SIZE, 3] what was encoded
     missing: float  # 0..1, of the picture that the photo does not show
     grant: Grant
@@ -265,7 +265,7 @@ def joins_of(frames: int, settings: FullBodySettings) -> tuple[int, ...]:
 def _writer(
     output: Path, anchor: Tensor, scale: int, sound: Sound | Waveform | None, comment: str | None
 ) -> VideoWriter:
-    """Of a video as large as an anchor [C, 2h, 2w] is shown, which says of itself where its chunks meet."""
+    """Of a video as large as an anchor [C, 4h, 4w] is shown, which says of itself where its chunks meet."""
     height, width = (scale * CELL * cells for cells in anchor.shape[1:])
     return VideoWriter(output, (height, width), FPS, sound, comment=comment)
 
@@ -288,7 +288,7 @@ def _write(
 
 @torch.no_grad()
 def still_latent(vae: VideoVAE, picture: Tensor) -> Tensor:
-    """The code of a picture. u8 [H, W, 3] -> [C, 2h, 2w]"""
+    """The code of a picture. u8 [H, W, 3] -> [C, 4h, 4w]"""
     pixels = rearrange(picture, "h w c -> 1 c h w").to(vae.mean) / 127.5 - 1
     return vae.encode_still(pixels)[0].cpu().float()
 
@@ -303,7 +303,7 @@ def latent_pieces(
     progress: Progress = silent,
     executor: Executor | None = None,
 ) -> Iterator[Tensor]:
-    """The `total` latents of a video in pieces [t, C, h, w], as they are finished. anchor [C, 2h, 2w]"""
+    """The `total` latents of a video in pieces [t, C, h, w], as they are finished. anchor [C, 4h, 4w]"""
 
     def sound(first: int, last: int) -> Tensor:
         return span(HEARD * first, HEARD * last)
@@ -339,7 +339,7 @@ def _span(models: FullBodyModels, features: AudioFeatures) -> HeardSpan:
 
 
 def _alone(anchor: Tensor, hidden: Tensor, words: Tensor) -> Conditions:
-    """What steers a chunk that knows of no other. [C, 2h, 2w], [L, t, D], [W, G]"""
+    """What steers a chunk that knows of no other. [C, 4h, 4w], [L, t, D], [W, G]"""
     yes = torch.ones(1, dtype=torch.bool)
     context = anchor.new_zeros(1, 0, *latent_shape(anchor.shape))
     said = yes & bool(len(words))

@@ -27,11 +27,12 @@ from ..neo2.latent_space import FRAMES
 from ..neo2.loading import load_video_vae
 from ..neo2.motion_codec import MotionCodec
 from ..neo2.video_vae import VideoVAE
-from ..weights.manifest import FOLDER
-from ..weights.safetensors_io import save
+from ..weights.manifest import FOLDER, embedded
+from ..weights.safetensors_io import load_made, save
 from .anchor_matches import with_matches
 from .films import held_out_films, training_films
 from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
+from .made import after
 from .neo2_clips import HANDS, MOUTH, NONE, Clip, channel_weight, coarse, load_codes
 from .neo2_lips import SIDE, around_mouth
 from .video_crops import Crops
@@ -73,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, save the averaged codec in the file of the autoencoder as it goes."""
     device = torch.device(arguments.device)
-    vae = load_video_vae(arguments.vae, device)
+    begun, vae = load_made(arguments.vae or embedded("neo2_vae.safetensors")), load_video_vae(arguments.vae, device)
     seen = channel_weight(vae)
     clips = with_matches(load_codes(training_films(arguments.films), vae, device, arguments.versions), vae, seen)
     judged = held_out_films(arguments.exam)
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.resume:
         state.load(resume_path(arguments.out))
     loss = partial(step_loss, state=state, clips=clips, seen=seen.to(device), seed=arguments.seed)
-    train(state, loss, partial(_report, arguments=arguments, vae=vae, exam=exam, seen=seen))
+    train(state, loss, partial(_report, begun=begun, arguments=arguments, vae=vae, exam=exam, seen=seen))
     some = judged[:REPORTED]  # those that `train neo2-vae` reports on
     log.info("pictures from latents, %d films: %s", len(some), said(judge_pictures(vae, some, from_latents)))
     resume_path(arguments.out).unlink(missing_ok=True)
@@ -102,7 +103,7 @@ class Taught(nn.Module):
         self.read_off = nn.Linear(len(codec.scale) * SIDE * SIDE, FRAMES)
 
     def opening(self, latents: Tensor, shows: Tensor) -> Tensor:
-        """[B, T, C, h, w] and what the cells of their codes show [B, T, 2h, 2w] -> [B, T, 4], in `WIDE`."""
+        """[B, T, C, h, w] and what the cells of their codes show [B, T, 4h, 4w] -> [B, T, 4], in `WIDE`."""
         return self.read_off(around_mouth(latents, coarse(shows)).flatten(2))
 
 
@@ -162,7 +163,7 @@ def sized(codec: MotionCodec, latents: Tensor) -> Tensor:
 
 
 def error(made: Tensor, codes: Tensor, shows: Tensor, seen: Tensor) -> Tensor:
-    """Mean error of codes [B, T, C, 2h, 2w] as far as it is seen in pixels, by what cells show."""
+    """Mean error of codes [B, T, C, 4h, 4w] as far as it is seen in pixels, by what cells show."""
     share = seen.new_tensor([SHARES[kind] for kind in sorted(SHARES)])[shows.long()][:, :, None]
     apart = F.smooth_l1_loss(made, codes, beta=SOFT, reduction="none") * seen.sqrt()[:, None, None]
     return (share * apart).sum() / share.expand_as(apart).sum()
@@ -188,9 +189,10 @@ def judge(codec: MotionCodec, exam: Sequence[Clip], seen: Tensor, noise: float) 
 
 
 def from_latents(vae: VideoVAE, crops: Crops) -> Tensor:
-    """What comes back of a whole film through both halves, on the CPU: [1, 3, T, H, W]."""
+    """What is painted of a whole film through both halves, on the CPU, before the last layer moves it: that one is
+    trained after these. [1, 3, T, H, W]"""
     video, anchor = crops.video.to(vae.mean), vae.encode_still(crops.anchor.to(vae.mean))
-    return vae.decode(vae.encode(video, anchor), anchor).cpu()
+    return vae.show(vae.motion.decode(vae.encode(video, anchor), anchor)[0], anchor).cpu()
 
 
 @torch.no_grad()
@@ -209,7 +211,9 @@ def comparison(vae: VideoVAE, exam: Sequence[Clip]) -> Tensor:
     return ((torch.cat(rows) + 1) * 127.5).round().to("cpu", torch.uint8)
 
 
-def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Sequence[Clip], seen: Tensor) -> str:
+def _report(
+    state: Run, begun: dict, arguments: argparse.Namespace, vae: VideoVAE, exam: Sequence[Clip], seen: Tensor
+) -> str:
     """Save, paint, and say how the averaged codec does on people it never saw."""
     state.average.codec.scale.copy_(state.net.codec.scale)
     vae.motion.load_state_dict(state.average.codec.state_dict())
@@ -223,7 +227,7 @@ def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, exam: Sequ
         "licences": ["MakeHuman assets CC0"],
         "held_out": {"people": "those of the films in --exam"},
     }
-    save(arguments.out, vae.state_dict(), asdict(vae.config), made=made, dtype=torch.float16)
+    save(arguments.out, vae.state_dict(), asdict(vae.config), made=after(begun, made), dtype=torch.float16)
     state.save(resume_path(arguments.out))
     if arguments.picture:
         write_image(arguments.picture, comparison(vae, exam[:SHOWN]))

@@ -29,9 +29,11 @@ from ..neo2.latent_space import COARSE
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.motion_codec import MotionCodec
 from ..neo2.video_vae import VideoVAE
-from ..weights.safetensors_io import save
+from ..weights.manifest import embedded
+from ..weights.safetensors_io import load_made, save
 from .films import held_out_films, training_films
 from .flow_matching import Plan, Run, add_run_arguments, fingerprint, resume_path, step_dice, train
+from .made import after
 from .motion_codec import EXAM, NOISE, error, from_latents, judge
 from .neo2_clips import HANDS, MOUTH, Clip, Windows, channel_weight, cut, in_latents, load_codes
 from .neo2_exam import comparison, exam_windows
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, save the averaged decoder in the file of the autoencoder as it goes."""
     device = torch.device(arguments.device)
+    begun = load_made(arguments.vae or embedded("neo2_vae.safetensors"))
     vae, dit = load_video_vae(arguments.vae, device), load_dit(arguments.dit, device)
     clips = load_codes(training_films(arguments.films), vae, device, arguments.versions)
     judged = held_out_films(arguments.exam)
@@ -83,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
         state.load(resume_path(arguments.out))
     lips = fit_lips([clip for clip in clips if clip.version == 0], COARSE * LATENT_SIDE)
     loss = partial(step_loss, state=state, clips=clips, dit=dit, lips=lips, seen=seen, seed=arguments.seed)
-    train(state, loss, partial(_report, arguments=arguments, vae=vae, dit=dit, exam=exam))
+    train(state, loss, partial(_report, begun=begun, arguments=arguments, vae=vae, dit=dit, exam=exam))
     log.info("pictures from latents: %s", said(judge_pictures(vae, judged[:REPORTED], from_latents)))
     resume_path(arguments.out).unlink(missing_ok=True)
 
@@ -160,7 +163,9 @@ def liveliness(codec: MotionCodec, exam: Sequence[Clip], seen: Tensor, kind: int
     return (sums[0] / max(sums[1], SMALL)) ** 0.5
 
 
-def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, dit: DiT, exam: Sequence[Clip]) -> str:
+def _report(
+    state: Run, begun: dict, arguments: argparse.Namespace, vae: VideoVAE, dit: DiT, exam: Sequence[Clip]
+) -> str:
     """Save, paint what the DiT samples, and say how the averaged decoder does on people it never saw."""
     vae.motion.load_state_dict(state.average.state_dict())
     options = [f"--{name} {getattr(arguments, name)}" for name in OPTIONS]
@@ -173,7 +178,7 @@ def _report(state: Run, arguments: argparse.Namespace, vae: VideoVAE, dit: DiT, 
         "licences": ["MakeHuman assets CC0"],
         "held_out": "people of the films in EXAM",
     }
-    save(arguments.out, vae.state_dict(), asdict(vae.config), made=made, dtype=torch.float16)
+    save(arguments.out, vae.state_dict(), asdict(vae.config), made=after(begun, made), dtype=torch.float16)
     state.save(resume_path(arguments.out))
     if arguments.picture:
         shown = exam_windows([in_latents(clip, vae) for clip in exam], SHOWN)

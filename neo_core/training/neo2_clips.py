@@ -46,7 +46,7 @@ class Clip:
 
     film: Film
     latents: Tensor  # [n, C, h, w] float16
-    anchor: Tensor  # [C, 2h, 2w] float16, a code
+    anchor: Tensor  # [C, 4h, 4w] float16, a code
     shows: Tensor  # [n, h, w] uint8: nothing in particular, a hand, the mouth
     words: Tensor  # [W, G] the prompt
     version: int = 0
@@ -104,7 +104,7 @@ def in_latents(clip: Clip, vae: VideoVAE) -> Clip:
 
 
 def coarse(shows: Tensor) -> Tensor:
-    """What cells of latents show, by what those of codes do: a mouth before a hand. [..., 2h, 2w] -> [..., h, w]"""
+    """What cells of latents show, by what those of codes do: a mouth before a hand. [..., 4h, 4w] -> [..., h, w]"""
     return reduce(shows, "... (h p) (w q) -> ... h w", "max", p=COARSE, q=COARSE)
 
 

@@ -96,7 +96,7 @@ def test_neo_2_can_be_asked_for_other_steps_sizes_and_weights(run, asked, capsys
 def test_of_a_long_video_not_every_join_is_told(run, monkeypatch, capsys):
     monkeypatch.setattr(animate, "TOLD", 1)
     run("--model", "neo2")
-    assert "chunks meet at 0.96 s and 1 times more: seams" in capsys.readouterr().out
+    assert "chunks meet at 0.96 s and at 1 more: seams" in capsys.readouterr().out
 
 
 def test_help_tells_the_limits_of_neo_2():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from neo_core.neo2.anchor_warp import at_every_pixel, warp
 from neo_core.neo2.latent_space import CELL, COARSE, latent_shape
+from neo_core.neo2.loading import load_video_vae
 from neo_core.neo2.motion_codec import MotionCodec
 
 B, T, C, SIDE = 2, 3, 5, 8  # of a code; latents have a quarter of the side
@@ -199,3 +200,13 @@ def test_a_fresh_one_learns_in_all_its_parts():
         optimiser.step()
     still = [name for name, p in codec.named_parameters() if p.grad is None or not p.grad.any()]
     assert set(still) <= {"encoder.head.2.bias"}, still  # a difference has no level
+
+
+@torch.no_grad()
+def test_a_latent_alone_comes_out_as_beside_others():
+    """On what ships: its sizes are those at which kernels differ."""
+    codec, dice = load_video_vae().motion, torch.Generator().manual_seed(0)
+    latents, anchor = torch.randn(1, 3, 16, 8, 8, generator=dice), torch.randn(1, 16, 32, 32, generator=dice)
+    together = codec.decode(latents[:, :2], anchor)
+    for whole, part in zip(together, codec.decode(latents[:, :1], anchor), strict=True):
+        torch.testing.assert_close(part, whole[:, :1], atol=1e-6, rtol=0)
