@@ -10,9 +10,7 @@ Letters: B batch, W words, G trigrams of a word, D width inside, P tokens that l
 import re
 import unicodedata
 import zlib
-from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -41,10 +39,9 @@ def tokenise(prompt: str) -> Tensor:
     return rows
 
 
-def words_read(prompt: str) -> tuple[int, int]:
-    """How many words of a prompt are read to their end, and how many it has: long ones take the place of several."""
-    places = list(accumulate(-(-len(word) // LETTERS) for word in _words(prompt)))
-    return bisect_right(places, WORDS), len(places)
+def places(prompt: str) -> int:
+    """How many of the `WORDS` places a prompt would take: one for every `LETTERS` letters of a word."""
+    return sum(-(-len(word) // LETTERS) for word in _words(prompt))
 
 
 def _words(prompt: str) -> list[str]:

@@ -41,7 +41,7 @@ from ..neo2.dit import Conditions, DiT
 from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count, latent_shape
 from ..neo2.loading import load_dit, load_video_vae
 from ..neo2.sampler import SHIPPED, Sampling, noise_field, sample_chunk
-from ..neo2.text_encoder import LETTERS, WORDS, tokenise, words_read
+from ..neo2.text_encoder import LETTERS, WORDS, places, tokenise
 from ..neo2.video_vae import VideoVAE
 from ..neo2.window_layout import Sync, join_frames
 from ..pictar.analysis import Analyser, load_analyser
@@ -136,11 +136,13 @@ def shipped_sampling(steps: int, **changes: object) -> Sampling:
 
 def unread(prompt: str) -> str | None:
     """What to tell a user of a prompt that is too long to be read to its end; None of one that is not."""
-    read, words = words_read(prompt)
-    if read == words:
+    taken = places(prompt)
+    if taken <= WORDS:
         return None
-    room = f"expected at most {WORDS}, of up to {LETTERS} letters each: longer ones take the place of several"
-    return f"{read} of the prompt's {words} words are read; {room}"
+    return (
+        f"the prompt takes {taken} places, one for every {LETTERS} letters of a word; expected at most {WORDS}: "
+        "its end is not read"
+    )
 
 
 @torch.no_grad()

@@ -64,7 +64,8 @@ def load_config_for(path: str | Path, kind: type) -> dict:
     wanted = {field.name for field in fields(kind)}
     if config.keys() != wanted:
         raise InputError(
-            f"{path} holds other weights than were asked for; expected a file with the config {kind.__name__}"
+            f"{path} holds other weights than were asked for: its config and that of {kind.__name__} differ in "
+            f"{', '.join(sorted(config.keys() ^ wanted))}; expected both to say the same"
         )
     return config
 

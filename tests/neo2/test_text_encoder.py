@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neo_core.neo2.text_encoder import LETTERS, WORDS, TextConfig, TextEncoder, pad_words, tokenise, words_read
+from neo_core.neo2.text_encoder import LETTERS, WORDS, TextConfig, TextEncoder, pad_words, places, tokenise
 
 CONFIG = TextConfig(width=12, depth=1, heads=3, tokens=3, outputs=8)
 
@@ -47,13 +47,11 @@ def test_long_prompts_are_cut():
     assert len(tokenise("x" * (2 * LETTERS + 1))) == 3
 
 
-def test_how_much_of_a_prompt_is_read():
-    assert words_read("") == (0, 0)
-    assert words_read("word " * WORDS) == (WORDS, WORDS)
-    assert words_read("word " * 30) == (WORDS, 30)
-    long = "x" * (LETTERS + 1)  # takes two places
-    assert words_read(f"{long}, " * (WORDS // 2)) == (WORDS // 2, WORDS // 2)
-    assert words_read("word " * (WORDS - 1) + long) == (WORDS - 1, WORDS), "its second half is not read"
+def test_how_many_places_a_prompt_takes():
+    long = "x" * (LETTERS + 1)
+    for prompt, taken in (("", 0), ("word " * 30, 30), (f"{long}, " * 3, 6), ("word " + long, 3), ("字" * 241, 25)):
+        assert places(prompt) == taken
+        assert len(tokenise(prompt)) == min(taken, WORDS)
 
 
 def test_words_alike_share_rows():

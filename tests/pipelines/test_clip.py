@@ -152,6 +152,6 @@ def test_what_could_be_better_is_told_before_anything_is_made(full_body):
     happened = full_body("word " * 30)
     assert happened[:2] == ["framed", "asked"]
     assert happened[2].startswith("20% of the picture lies beyond the photo")
-    assert happened[3].startswith("24 of the prompt's 30 words are read; expected at most 24")
+    assert happened[3].startswith("the prompt takes 30 places")
     assert happened[4:] == ["encoded with a grant", "rendered"]
     assert full_body("word " * 24, missing=0.01) == ["framed", "asked", "encoded with a grant", "rendered"]
