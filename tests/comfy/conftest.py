@@ -158,7 +158,7 @@ def talking_head():
         return {
             "photo": node("NEO_SamplePortrait", sample="portrait"),
             "audio": node("LoadAudio", audio=SPEECH),
-            "consent": node("NEO_Consent", photo=["photo", 0], face=0),
+            "consent": node("NEO_Consent", photo=["photo", 0], face=0, use="talking-head"),
             "head": node("NEO_TalkingHead", **{k: v for k, v in (inputs | changed).items() if v is not None}),
             "save": save_video(["head", 0], prefix),
         }
