@@ -4,7 +4,7 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import AudioFeatures, InputError
 from ..neo_core.neo2.latent_space import CELL, FRAMES, RATE, SIZE
-from ..neo_core.neo2.sampler import LARGEST_AMPLITUDE, SHIPPED, TABLES
+from ..neo_core.neo2.sampler import LARGEST_AMPLITUDE, LARGEST_PROSODY, SHIPPED, TABLES
 from ..neo_core.neo2.text_encoder import WORDS
 from ..neo_core.neo2.window_layout import TRAINED, Sync
 from ..neo_core.pipelines.full_body import SCALES, FullBodySettings, shipped_sampling, unread
@@ -23,6 +23,7 @@ WEIGHTS = (0.0, 4.0)
 RESCALES = (0.0, 1.0)
 START_LEVELS = (0.5, 1.0)
 AMPLITUDES = (0.0, LARGEST_AMPLITUDE)
+PROSODIES = (0.0, LARGEST_PROSODY)
 STARTS = (0.0, 36_000.0)  # seconds
 TILES = (0, SIZE)  # of the model's pixels
 MOST_LETTERS = 2000  # of a prompt
@@ -111,6 +112,7 @@ def refinements() -> list:
     rescale = "How much of its size without guidance an amplified prediction gets back: 0 none, 1 all"
     level = "How much noise the first step starts from; below 1 the rest is the picture of the person at rest"
     far = "How far the person strays from the picture, over what the model says: 0 stands still, 1 is as it says"
+    voice = "How far the person moves more where the voice does more, and less where it does less: 0 not at all"
     return [
         io.Combo.Input("spacing", options=list(SPACINGS), default=AS_SHIPPED, tooltip=spacing, advanced=True),
         _number("audio_weight", SHIPPED.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),
@@ -118,6 +120,7 @@ def refinements() -> list:
         _number("rescale", SHIPPED.rescale, RESCALES, rescale),
         _number("noise_level", SHIPPED.start, START_LEVELS, level, step=0.01),
         _number("amplitude", SHIPPED.amplitude, AMPLITUDES, far, optional=True),
+        _number("prosody", SHIPPED.prosody, PROSODIES, voice, optional=True),
     ]
 
 
@@ -125,7 +128,7 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
     """What the widgets of a performance come to; `agreed` goes to `Sync`. Raises InputError beyond their limits."""
     inputs.within(seed, (0, LARGEST_SEED), "seed")
     inputs.within(steps, STEPS, "steps")
-    refined = {"amplitude": SHIPPED.amplitude} | refined  # graphs of 0.1.0 do not say it
+    refined = {"amplitude": SHIPPED.amplitude, "prosody": SHIPPED.prosody} | refined  # graphs of 0.1.0 say neither
     spacing = inputs.chosen(refined["spacing"], SPACINGS, "spacing")
     for name, limits in (
         ("audio_weight", WEIGHTS),
@@ -133,6 +136,7 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
         ("rescale", RESCALES),
         ("noise_level", START_LEVELS),
         ("amplitude", AMPLITUDES),
+        ("prosody", PROSODIES),
     ):
         inputs.number(refined[name], limits, name)
     sampling = shipped_sampling(
@@ -140,6 +144,7 @@ def settings(seed: int, steps: int, refined: dict, **agreed: object) -> FullBody
         **({} if spacing == AS_SHIPPED else {"schedule": spacing}),
         start=refined["noise_level"],
         amplitude=refined["amplitude"],
+        prosody=refined["prosody"],
         rescale=refined["rescale"],
         audio=refined["audio_weight"],
         text=refined["prompt_weight"],

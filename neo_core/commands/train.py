@@ -24,6 +24,7 @@ RECIPES = {  # name -> module below `training`
     "neo2-frames": "frame_interpolation",
     "neo2-vae": "video_vae",
     "neo2": "neo2",
+    "neo2-prosody": "neo2_prosody",
     "neo2-schedule": "neo2_schedule",
     "mouth-reader": "mouth_reader",
     "continuum-grid": "continuum_grid",

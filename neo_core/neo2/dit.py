@@ -12,6 +12,7 @@ processes all of these jointly, so gestures feel driven by speech rather than la
  - cells of the video look around them before they become tokens and after (`local_block`)
  - latents are offsets from the anchor (`motion_codec`), and the network says in which direction the truth lies off
    their best linear estimate (`gaussian_prior`): a fresh one answers with that estimate
+ - beside it lies what the energy of the voice is read with (`prosody`), which acts on finished latents
 
 Letters: B batch, T latents of the window, K latents of context, F = T + K + 1 pictures (video, context, anchor),
 C h w a latent, 4h 4w the code of the anchor, S tokens of a picture, A = 4 T frames of sound, L layers of the audio
@@ -36,6 +37,7 @@ from ..runtime.attention import attention
 from .gaussian_prior import along, cosines, deviation, estimate, resized, spectrum
 from .latent_space import CHANNELS, COARSE, FRAMES
 from .local_block import AnchorMap, LocalBlock
+from .prosody import Prosody
 from .text_encoder import TextConfig, TextEncoder, pad_words
 
 SIGNALS = {"audio": "heard", "text": "prompted", "context": "contextual", "reference": "anchored"}
@@ -278,6 +280,7 @@ class DiT(nn.Module):
         prior = torch.zeros(config.prior_lags, CHANNELS, config.prior_side, config.prior_side)
         prior[0] = 1
         self.register_buffer("autocovariance", prior)  # of clean latents, by lag
+        self.prosody = Prosody(config.audio_layers, config.audio_width)
         for layer in (self.final_modulation, self.lively, self.final):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)

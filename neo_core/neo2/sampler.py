@@ -11,6 +11,8 @@ initialisation to recover quality at the lower step count".
  - start: below 1, the walk begins at x = s0 noise, the flow time being s0: over the anchor, whose latents are zeros
  - amplitude: what few steps of a small network end at lies nearer to the mean, which is the anchor, than data do;
    finished latents are multiplied, and nothing that is still denoised or known as context
+ - prosody: how far the movement of finished latents grows and shrinks with the energy of the voice (`prosody.py`);
+   whoever has the sound of the whole video does that
 
 Clean latents are predicted and handed on between the steps, so that whoever joins chunks can do it there.
 
@@ -35,6 +37,7 @@ SIGNALS = ("audio", "text", "reference")  # that can be guided
 SIGMA_MAX = 80.0  # of rCM's first step
 RCM_ANGLES = (math.atan(SIGMA_MAX), 1.5, 1.4, 1.0)  # TrigFlow times of 1 to 4 steps (TurboDiffusion, rCM sampler)
 LARGEST_AMPLITUDE = 3.0
+LARGEST_PROSODY = 2.0
 SMALL = 1e-6  # deviations and squared norms
 
 
@@ -66,6 +69,7 @@ class Sampling:
     apg: bool = True
     limit: float = 0.5  # largest root mean square of what is amplified, with APG
     amplitude: float = 1.0  # of what is handed out, over what the walk ends at
+    prosody: float = 0.0  # of the movement, for each deviation of the voice from its usual energy
     audio: float = 1.0  # weights: 0 ignores the signal, 1 is neutral, above 1 amplifies it
     text: float = 1.0
     reference: float = 1.0
@@ -79,6 +83,8 @@ class Sampling:
             raise InputError(f"start is {self.start:g}, expected above 0.05 and at most 1")
         if not 0 <= self.amplitude <= LARGEST_AMPLITUDE:
             raise InputError(f"amplitude is {self.amplitude:g}, expected 0 to {LARGEST_AMPLITUDE:g}")
+        if not 0 <= self.prosody <= LARGEST_PROSODY:
+            raise InputError(f"prosody is {self.prosody:g}, expected 0 to {LARGEST_PROSODY:g}")
         for name in SIGNALS:
             if not 0 <= getattr(self, name) <= 10:
                 raise InputError(f"{name} weight is {getattr(self, name):g}, expected 0 to 10")
@@ -89,6 +95,11 @@ class Sampling:
     def ignored(self) -> tuple[str, ...]:
         """The signals that no pass is told."""
         return tuple(name for name in SIGNALS if getattr(self, name) == 0)
+
+    @property
+    def follows(self) -> bool:
+        """Whether movement follows the voice: nothing does where sound is ignored."""
+        return self.prosody > 0 and self.audio > 0
 
     @property
     def guided(self) -> tuple[str, ...]:
@@ -109,7 +120,7 @@ def _check_schedule(schedule: float | str | tuple[float, ...], steps: int) -> No
 
 
 # Of the embedded weights: chosen by hand near what `train neo2-schedule` found (docs/neo2.md, three steps).
-SHIPPED = Sampling(schedule=2.0, rescale=0.0, apg=False, audio=1.5, amplitude=1.3)
+SHIPPED = Sampling(schedule=2.0, rescale=0.0, apg=False, audio=1.5, amplitude=1.3, prosody=0.6)
 
 
 def times(sampling: Sampling) -> Tensor:

@@ -40,6 +40,7 @@ from ..neo2.decoding import SLICE, decode_stream
 from ..neo2.dit import Conditions, DiT
 from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count, latent_shape
 from ..neo2.loading import load_dit, load_video_vae
+from ..neo2.prosody import Prosody, following
 from ..neo2.sampler import SHIPPED, Sampling, noise_field, sample_chunk
 from ..neo2.text_encoder import LETTERS, WORDS, places, tokenise
 from ..neo2.video_vae import VideoVAE
@@ -183,6 +184,10 @@ def denoise_chunk(
     conditions = _alone(anchor.latent, hidden, tokenise(prompt))
     noise = noise_field(settings.sampling.seed, first, length, latent_shape(anchor.latent.shape))
     latents = sample_chunk(_Placed(models.dit), conditions, noise[None], settings.sampling, progress)[0, :count]
+    if settings.sampling.follows:
+        energy = models.dit.prosody(hidden)
+        pieces = following([latents], lambda begin, end: energy[begin:end], settings.sampling.prosody)
+        latents = torch.cat(list(pieces))
     return _performed(latents, anchor, min(frames, FRAMES * count))
 
 
@@ -306,21 +311,19 @@ def latent_pieces(
     executor: Executor | None = None,
 ) -> Iterator[Tensor]:
     """The `total` latents of a video in pieces [t, C, h, w], as they are finished. anchor [C, 4h, 4w]"""
-
-    def sound(first: int, last: int) -> Tensor:
-        return span(HEARD * first, HEARD * last)
-
-    return continuum(
+    sampling, voice = settings.sampling, _Voice(span, dit.prosody)
+    pieces = continuum(
         dit if executor else _Placed(dit),  # an executor finds a place for it
         anchor,
-        sound,
+        voice,
         tokenise(prompt),
         total,
         settings.sync,
-        settings.sampling,
+        sampling,
         executor,
         progress,
     )
+    return following(pieces, voice.energy, sampling.prosody) if sampling.follows else pieces
 
 
 def decoded_frames(
@@ -346,6 +349,24 @@ def _alone(anchor: Tensor, hidden: Tensor, words: Tensor) -> Conditions:
     context = anchor.new_zeros(1, 0, *latent_shape(anchor.shape))
     said = yes & bool(len(words))
     return Conditions(anchor[None], hidden[None], words[None], context, anchor.new_zeros(1, 0), yes, said, ~yes, yes)
+
+
+class _Voice:
+    """A sound as chunks ask for it, from the beginning on, and how much its voice does."""
+
+    def __init__(self, span: HeardSpan, prosody: Prosody) -> None:
+        self._span, self._prosody = span, prosody
+        self._energy = torch.empty(0)  # of all latents that were asked for, a number each
+
+    def __call__(self, first: int, last: int) -> Tensor:
+        """What is heard during some latents: [L, 8 (last - first), D]"""
+        hidden = self._span(HEARD * first, HEARD * last)
+        self._energy = torch.cat((self._energy[:first], self._prosody(hidden)))
+        return hidden
+
+    def energy(self, first: int, last: int) -> Tensor:
+        """Of latents whose sound was asked for, in deviations. [last - first]"""
+        return self._energy[first:last]
 
 
 @dataclass(frozen=True)

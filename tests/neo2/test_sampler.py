@@ -139,6 +139,18 @@ def test_amplitudes_beyond_the_limits_are_refused(size):
         Sampling(amplitude=size)
 
 
+@pytest.mark.parametrize("share", [-0.1, 2.1, math.nan])
+def test_movement_that_follows_the_voice_beyond_the_limits_is_refused(share):
+    with pytest.raises(InputError, match="prosody is"):
+        Sampling(prosody=share)
+
+
+def test_nothing_follows_a_sound_that_is_ignored():
+    assert Sampling(prosody=0.5).follows
+    assert not Sampling().follows
+    assert not Sampling(prosody=0.5, audio=0.0).follows
+
+
 def test_more_steps_come_nearer_on_a_curved_path():
     """Gaussian data of deviation s about some place: the exact end is that place + s noise."""
     given, noise, size = conditions(), torch.randn(2, 3, *SHAPE), 0.4

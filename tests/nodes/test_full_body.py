@@ -28,6 +28,7 @@ def tiny(pack, monkeypatch):
     with torch.no_grad():
         for parameter in (*vae.parameters(), *dit.parameters()):
             parameter.add_(0.1 * torch.randn_like(parameter))
+    dit.prosody.weight.normal_(std=0.02)
     monkeypatch.setattr(patcher, "load_video_vae", lambda _: vae.eval())
     monkeypatch.setattr(patcher, "load_dit", lambda _: dit.eval())
 
@@ -163,6 +164,7 @@ def test_every_widget_reaches_the_performance(performed):
         {"prompt": "both hands", "prompt_weight": 2.0},
         {"noise_level": 0.8},
         {"amplitude": 0.5},
+        {"prosody": 1.5},
     ]
     others = [performed(**chunk | change).latents for change in changes]
     for number, other in enumerate([plain, *others]):

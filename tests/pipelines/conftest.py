@@ -92,6 +92,7 @@ def body() -> full_body.FullBodyModels:
     with torch.no_grad():
         for parameter in (*vae.parameters(), *dit.parameters()):
             parameter.add_(0.1 * torch.randn_like(parameter))
+    dit.prosody.weight.normal_(std=0.1)
     return full_body.joined(None, encoder.eval(), vae, dit)
 
 

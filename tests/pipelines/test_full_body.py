@@ -22,6 +22,7 @@ from neo_core.media.video import read_frames
 from neo_core.neo2.chunk_executor import Processes
 from neo_core.neo2.decoding import decode_stream
 from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count, latent_shape
+from neo_core.neo2.prosody import following
 from neo_core.neo2.sampler import Sampling
 from neo_core.pipelines import full_body, portrait
 from neo_core.pipelines.full_body import (
@@ -230,9 +231,25 @@ def test_prompt_sound_and_steps_reach_the_performance(body, anchor, sound_of):
     assert torch.equal(made(), plain)
 
 
+def test_movement_follows_the_voice(body, anchor, sound_of):
+    """Of the whole video, whatever the groups that it is made in; not where sound is ignored."""
+    speech = heard(body, sound_of(3.0))  # 19 latents, in three groups
+
+    def made(**sampling) -> torch.Tensor:
+        return continuum_latents(body, anchor, speech, "", settings(**sampling)).latents
+
+    plain, follows = made(), made(prosody=0.5)
+    energy = body.dit.prosody(full_body._span(body, speech)(0, 19 * 8))
+    assert energy.std() > 0.01
+    whole = torch.cat(list(following([plain], lambda first, last: energy[first:last], 0.5)))
+    torch.testing.assert_close(follows, whole)
+    assert (follows - plain).abs().max() > 1e-3
+    assert torch.equal(made(prosody=0.5, audio=0.0), made(audio=0.0))
+
+
 def test_one_chunk_is_one_window(body, anchor, sound_of):
     """Alone, a chunk is what Neural Continuum Sync makes of a sound that is no longer."""
-    speech, asked = heard(body, sound_of(0.8)), settings(seed=1)
+    speech, asked = heard(body, sound_of(0.8)), settings(seed=1, prosody=1.0)
     alone = denoise_chunk(body, anchor, speech, "", asked)
     assert (len(alone.latents), alone.frames, alone.joins) == (5, 20, ())  # a window of 6 was denoised
     torch.testing.assert_close(alone.latents, continuum_latents(body, anchor, speech, "", asked).latents)

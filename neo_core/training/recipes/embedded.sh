@@ -61,6 +61,7 @@ train neo2-vae --films "$data/films" --exam "$data/films_exam" --minutes "$(minu
 train neo2-motion --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 150)" --seed 0 --device "$device"
 train neo2 --films "$data/films" --exam "$data/films_exam" --performances "$data/performances" --minutes "$(minutes 150)" \
   --seed 0 --device "$device"
+train neo2-prosody --films "$data/films" --exam "$data/films_exam" --out neo_core/weights/embedded/neo2_dit.safetensors
 train neo2-decoder --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 20)" --rate 0.0002 --seed 0 \
   --device "$device" --out neo_core/weights/embedded/neo2_vae.safetensors
 train neo2-frames --films "$data/films" --exam "$data/films_exam" --minutes "$(minutes 24)" --seed 0 \
