@@ -14,6 +14,11 @@ the 95th percentile of those inside chunks, its acceleration likewise; ghosting 
 percentile inside; interpolation is a mean over the mean inside. So 1 is a seam like any other place; the figures of a
 report are medians over its seams.
 
+How wide a seam is: a join lies between two latents, and what is wrong there shows in the frames of these two, one of
+them to either side (`REACH`). Fusion reaches further, over half of the overlap of two chunks (`WHOLE_OVERLAP`); taken
+that wide, two thirds of a video are seams, and any movement within a third of a second counts as one. Movement comes
+in bursts, so places where nothing meets stand out as well: the same is measured there, side by side, and told.
+
 Inside means inside the chunks of the same video. Where chunks moved between the steps that made them, seams of earlier
 steps lie there; `SeamReport.against` compares with a video that has none.
 
@@ -40,9 +45,11 @@ from ..data_types import InputError, Progress, silent
 from ..media.joins import read_joins
 from ..media.video import read_frames, stated_seconds
 from ..neo2.latent_flow import blend, detail_energy
+from ..neo2.latent_space import FRAMES
 
 SIDE = 128  # pixels of the shorter side that is looked at
-REACH = 8  # frames of a video around a join, to either side
+REACH = FRAMES  # frames of a video around a join, to either side: those of one latent
+WHOLE_OVERLAP = 8  # the same where all of an overlap of 4 latents counts, as in the figures that are published
 AT_ONCE = 32  # pictures that are measured together
 GRID = 12  # cells a side of an appearance
 AROUND = 5  # pixels a side over which motion is averaged
@@ -70,6 +77,7 @@ class Seam:
     direction: float  # mean cosine, not a ratio
     colour: float  # change of the mean colour from before to after, the channel that changes most
     faults: tuple[str, ...]
+    excess: float  # the worst of all this over what is still in order: above 1 there is a fault
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ class SeamReport:
     curves: Curves = field(repr=False)
     rate: float  # pictures per second
     reach: int = REACH
+    elsewhere: tuple[Seam, ...] = ()  # places inside chunks, side by side, measured as if chunks met there
 
     @property
     def velocity(self) -> float:
@@ -137,20 +146,46 @@ class SeamReport:
     def against(self, usual: Usual) -> "SeamReport":
         """The same seams, compared with what another video is like that has none."""
         steps = LEVELS * _colour_steps(self.curves.colour, self.reach)
-        return replace(self, seams=_seams(self.curves, self.joins, steps, self.reach, usual))
+        places = [place.at for place in self.elsewhere]
+        seams, elsewhere = (_seams(self.curves, at, steps, self.reach, usual) for at in (self.joins, places))
+        return replace(self, seams=seams, elsewhere=elsewhere)
+
+    @property
+    def worst(self) -> Seam | None:
+        """The join that stands out in most respects, and of those the one that does most; None if none does."""
+        standing_out = (seam for seam in self.seams if seam.faults)
+        return max(standing_out, key=lambda seam: (len(seam.faults), seam.excess), default=None)
+
+    def verdict(self) -> str:
+        """In a sentence: how many joins stand out, the worst of them, and how many places do where nothing meets."""
+        number, of = _standing_out(self.seams), len(self.seams)
+        told = f"{number or 'none'} of {of} join{'s' * (of != 1)} stand{'s' * (number < 2)} out"
+        if self.worst is not None:
+            where = f"{self.worst.at / self.rate:.2f} s ({', '.join(self.worst.faults)})"
+            told += f", {'the worst ' * (number > 1)}at {where}"
+        if self.elsewhere:
+            number = _standing_out(self.elsewhere)
+            told += f"; {number or 'none'} of {len(self.elsewhere)} places where nothing meets do{'es' * (number < 2)}"
+        return told
 
     def table(self) -> str:
-        """The report as text: a line per seam, then medians and what changes from chunk to chunk."""
+        """The report as text: a line per seam, medians, what changes from chunk to chunk, and the verdict."""
         names = f"{'velocity':>9} {'accel.':>7} {'ghosting':>9} {'interp.':>8} {'direction':>10} {'colour':>7}"
         lines = [f"{'second':>8} {names}  looks like"]
         for seam in self.seams:
             like = ", ".join(seam.faults) or "the interior"
             lines.append(f"{seam.at / self.rate:8.2f} {_numbers(seam)} {seam.colour:7.2f}  {like}")
         lines.append(f"{'median':>8} {_numbers(self)}")
-        lines.append(f"  inside {'1.00':>9} {'1.00':>7} {'1.00':>9} {'1.00':>8} {self.inside.direction:10.2f}")
+        ones = f"{'1.00':>9} {'1.00':>7} {'1.00':>9} {'1.00':>8}"
+        lines.append(f"  inside {ones} {self.inside.direction:10.2f} {self.inside.colour:7.2f}")
         lines.append(f"identity {self.identity_slope:+.4f} cosine per chunk")
         lines.append(f"colour   {self.colour_drift:+.4f} levels of 255 per chunk")
+        lines.append(f"verdict  {self.verdict()}")
         return "\n".join(lines)
+
+
+def _standing_out(places: Sequence[Seam]) -> int:
+    return sum(bool(place.faults) for place in places)
 
 
 def _numbers(of: Seam | SeamReport) -> str:
@@ -219,8 +254,8 @@ def _told(path: str | Path) -> tuple[float, ...]:
     joins = read_joins(path)
     if not joins:
         raise InputError(
-            "the video does not say where its chunks meet (one of a single chunk has no seam); expected the seconds of "
-            "joins, or the seconds between them"
+            "the video does not say where its chunks meet (one of a single chunk has no seam); expected joins, their "
+            "seconds, or every so many seconds"
         )
     return joins
 
@@ -346,7 +381,8 @@ class _Meter:
         seams = _seams(curves, joins, steps, reach, interior)
         drift = LEVELS * float(_drift(curves.colour, joins))
         counted = curves.identity[1:] if self.reference is None else curves.identity
-        return SeamReport(seams, interior, _slope(counted), drift, curves, rate, reach)
+        elsewhere = _seams(curves, _between(inside, reach), steps, reach, interior)
+        return SeamReport(seams, interior, _slope(counted), drift, curves, rate, reach, elsewhere)
 
     def _likeness(self) -> Tensor:
         """Cosine of each chunk's mean appearance to the reference, or to the first one's. [N]"""
@@ -409,6 +445,16 @@ def _inside(length: int, joins: Sequence[int], reach: int) -> list[bool]:
     return inside
 
 
+def _between(inside: Sequence[bool], reach: int) -> list[int]:
+    """Places inside chunks as far from each other as from any join: none of them shares pictures with another."""
+    places, free = [], 1
+    for first in range(1, len(inside) - 2 * reach):
+        if first >= free and all(inside[first : first + 2 * reach]):
+            places.append(first + reach)
+            free = first + 2 * reach
+    return places
+
+
 def _usual_of(curves: Curves, steps: Tensor, inside: Tensor, floor: float) -> Usual:
     """Inside the chunks of a video. `steps`: of the mean colour at every picture [T], in the units of the report."""
     return Usual(
@@ -433,10 +479,21 @@ def _seams(curves: Curves, joins: Sequence[int], steps: Tensor, reach: int, usua
         faults = [NAMES[name] for name, highest in HIGHEST.items() if ratios[name] > highest]
         faults += [GHOST] if ghosting < LEAST_DETAIL else []
         colour = float(steps[join])
-        visible = colour > LEAST_STEP and colour > HIGHEST_STEP * usual.colour
-        faults += [STEP] if visible else []
+        step = colour / max(LEAST_STEP, HIGHEST_STEP * usual.colour)
+        faults += [STEP] if step > 1 else []
+        excess = max(step, LEAST_DETAIL / max(ghosting, SMALL), *(ratios[name] / HIGHEST[name] for name in HIGHEST))
         direction = _mean(curves.direction[span])
-        found.append(Seam(join, **ratios, ghosting=ghosting, direction=direction, colour=colour, faults=tuple(faults)))
+        found.append(
+            Seam(
+                join,
+                **ratios,
+                ghosting=ghosting,
+                direction=direction,
+                colour=colour,
+                faults=tuple(faults),
+                excess=excess,
+            )
+        )
     return tuple(found)
 
 

@@ -9,7 +9,8 @@ Of every video the seam report is taken from its frames, and mouth and hands are
 compared with the film. Seams are compared with the inside of the chunks that know nothing of each other: where windows
 move between steps, seams of earlier steps lie inside the last ones. The films themselves are measured at the same joins
 against their own inside: that is what no seam looks like. People are those on whom nothing is judged later
-(`exam_halves`), since a default is chosen here.
+(`exam_halves`), since a default is chosen here. Movement does not follow the voice (`Sampling.prosody`): what is judged
+is how chunks agree.
 
 A line of `rows.jsonl` per video; a run that is called again goes on after the lines that are there, of the same weights
 and settings. Two may run side by side, `--seeds 6` and `--seeds 12 --first 6`; a third call then publishes what both
@@ -29,7 +30,7 @@ import torch
 from torch import Tensor
 
 from ..data_types import InputError
-from ..evaluation.continuity import SeamReport, Usual, picture_report
+from ..evaluation.continuity import WHOLE_OVERLAP, SeamReport, Usual, picture_report
 from ..evaluation.full_body import correlation, hand_speed
 from ..evaluation.full_body_actor import TUNED, Actor, reconstructed, shipped
 from ..evaluation.interval_plot import plot_intervals
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     actor = shipped(arguments.dit, arguments.vae)
     reader = load_mouth_reader(arguments.reader) if arguments.reader else None
-    stage = Stage(actor, reader, replace(TUNED, steps=arguments.steps), arguments.latents)
+    stage = Stage(actor, reader, replace(TUNED, steps=arguments.steps, prosody=0.0), arguments.latents)
     films = search_half(load_films(arguments.clips))
     scenes = chosen_scenes(films, arguments.seeds, FRAMES * arguments.latents)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -168,7 +169,7 @@ class Stage:
     def report(self, scene: Scene, video: Tensor, sync: Sync) -> SeamReport:
         """Against the inside of the chunks of the same video."""
         joins = join_frames(self.latents, sync, self.sampling.steps)
-        return picture_report(video, joins, RATE, face=scene.face, reference=scene.picture)
+        return picture_report(video, joins, RATE, WHOLE_OVERLAP, face=scene.face, reference=scene.picture)
 
     def usual_of(self, scene: Scene, seed: int) -> Usual:
         """What the scene is like where no chunks meet, nor ever met: inside chunks that know nothing of each other."""

@@ -29,7 +29,7 @@ from ..data_types import Waveform
 from ..evaluation import full_body_length
 from ..evaluation.bench import CouldNotRun
 from ..evaluation.bootstrap import Range, bootstrap
-from ..evaluation.continuity import Seam, SeamReport, picture_report
+from ..evaluation.continuity import WHOLE_OVERLAP, Seam, SeamReport, picture_report
 from ..evaluation.frechet import frechet, gaussian, latent_space
 from ..evaluation.full_body import (
     LEAST_MOTION,
@@ -66,7 +66,7 @@ OTHER_SEEDS = 1000
 WINDOW = 16  # frames over which gestures and prosody are averaged
 MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pure noise, guided like the few
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)  # amplified alike
-FAINT = replace(NAIVE, amplitude=1.0)
+FAINT = replace(NAIVE, amplitude=1.0, prosody=0.0)
 LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
 SEAMLESS = 12  # films that stand beside them
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
@@ -461,11 +461,11 @@ def _where_nothing_meets(exam: Exam) -> list[Seam]:
     """The middles of some films as the autoencoder shows them, as if chunks met there: what no seam looks like."""
     some = list(zip(exam.moments, exam.anchors, strict=True))[:SEAMLESS]
     shown = [reconstructed(exam.actor, m.video, anchor) for m, anchor in some]
-    return [seam for video in shown for seam in picture_report(video, [len(video) // 2], RATE).seams]
+    return [seam for video in shown for seam in picture_report(video, [len(video) // 2], RATE, WHOLE_OVERLAP).seams]
 
 
 def _seam_report(video: Tensor, sync: Sync) -> SeamReport:
-    return picture_report(video, join_frames(latent_count(len(video)), sync, TUNED.steps), RATE)
+    return picture_report(video, join_frames(latent_count(len(video)), sync, TUNED.steps), RATE, WHOLE_OVERLAP)
 
 
 def held_out_sounds(performances: Path, frames: int, count: int) -> list[Tensor]:

@@ -1,6 +1,9 @@
 """The seam report finds what was done to a video at known places, and nothing else."""
 
+import json
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,7 +14,9 @@ from neo_core.evaluation.continuity import (
     DOUBLE,
     GHOST,
     JUMP,
+    REACH,
     STEP,
+    WHOLE_OVERLAP,
     SeamReport,
     appearance,
     picture_report,
@@ -24,7 +29,7 @@ from neo_core.neo2.latent_flow import warp
 
 LENGTH, SIDE, RATE = 100, 40, 25.0
 JOINS = [25, 50, 75]
-PERIOD = 13  # frames of the body's sway: a seam sees all of it
+PERIOD = 8  # frames of the body's sway: a seam sees all of it
 
 
 def texture(seed: int, channels: int = 3) -> torch.Tensor:
@@ -206,7 +211,7 @@ def test_a_file_is_measured_by_seconds(jumpy_file):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "does not say where its chunks meet .*; expected the seconds"),
+        ({}, "does not say where its chunks meet .*; expected joins"),
         ({"joins": [1.0], "every": 1.0}, "one of the two"),
         ({"joins": [2.0, 1.0]}, "rising"),
         ({"joins": [0.0]}, "after second 0"),
@@ -243,6 +248,45 @@ def test_joins_are_found_in_a_video_that_tells_them(tmp_path, capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:4]] == ["1.00", "2.00", "3.00"]
 
 
+def test_what_moves_a_third_of_a_second_from_a_join_is_no_seam():
+    """A sudden movement inside a chunk: where it happens, places where nothing meets stand out."""
+    offsets = torch.zeros(LENGTH)
+    offsets[56:] = 5
+    near = report(moving(offsets))
+    assert faults(near) == {}
+    assert any(JUMP in place.faults for place in near.elsewhere)
+    wide = picture_report(pictures(moving(offsets)), JOINS, RATE, WHOLE_OVERLAP)
+    assert set(faults(wide)) == {50}
+
+
+def test_places_where_nothing_meets_lie_between_the_joins():
+    found = report(STEADY)
+    places = sorted([place.at for place in found.elsewhere] + JOINS)
+    assert len(found.elsewhere) >= 6
+    assert min(after - before for before, after in pairwise(places)) >= 2 * REACH
+    assert REACH < places[0] <= places[-1] <= LENGTH - REACH
+    assert (
+        found.verdict() == f"none of 3 joins stands out; none of {len(found.elsewhere)} places where nothing meets does"
+    )
+    assert not any(line.startswith("verdict") for line in found.table().splitlines()[:-1])
+    assert found.table().endswith(found.verdict())
+
+
+def test_the_worst_join_has_most_faults():
+    offsets = torch.zeros(LENGTH)
+    offsets[50:] = 5
+    video = moving(offsets)
+    video[25:] += 0.1
+    found = report(video)
+    assert (
+        [bool(seam.faults) for seam in found.seams] == [seam.excess > 1 for seam in found.seams] == [True, True, False]
+    )
+    assert found.worst == found.seams[1]
+    assert found.verdict().startswith("2 of 3 joins stand out, the worst at 2.00 s (jump")
+    alike = replace(found, seams=tuple(replace(seam, faults=(STEP,)) for seam in found.seams[:2]))
+    assert alike.worst == max(alike.seams, key=lambda seam: seam.excess)
+
+
 def test_joins_of_pictures_lie_in_them():
     for joins in ([], [LENGTH], [40, 20]):
         with pytest.raises(InputError, match="expected"):
@@ -262,8 +306,21 @@ def test_the_command_prints_the_table_and_draws(jumpy_file, tmp_path, capsys):
     assert main(["seams", str(jumpy_file), "--joins", "1,2,3", "--plot", str(plot)]) == 0
     said = capsys.readouterr().out
     assert "2.00" in said
-    assert said.count("jump") == 1
+    assert [line.split()[0] for line in said.splitlines()[1:4] if "jump" in line] == ["2.00"]
+    assert "1 of 3 joins stands out, at 2.00 s (jump" in said
     assert plot.stat().st_size > 1000
     assert main(["seams", str(jumpy_file), "--joins", "9"]) == 2
     assert main(["seams", str(jumpy_file)]) == 2
     assert main(["seams", str(tmp_path / "none.mp4"), "--every", "1"]) == 2
+
+
+def test_the_command_prints_json(jumpy_file, capsys):
+    assert main(["seams", str(jumpy_file), "--joins", "1,2,3", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [join["second"] for join in told["joins"]] == [1, 2, 3]
+    assert told["joins"][1] == told["worst"]
+    assert "jump" in told["worst"]["looks_like"]
+    assert told["worst"]["velocity"] > 1.5
+    assert told["verdict"].startswith("1 of 3 joins stands out")
+    assert told["elsewhere"]["standing_out"] < told["elsewhere"]["places"]
+    assert told["reach"] == REACH

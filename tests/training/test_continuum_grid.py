@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neo_core.data_types import InputError
-from neo_core.evaluation.continuity import REACH
+from neo_core.evaluation.continuity import WHOLE_OVERLAP
 from neo_core.evaluation.sync_grid import ALONE, FILMS, Row, cells, name_of
 from neo_core.neo2.sampler import Sampling
 from neo_core.neo2.window_layout import Sync, join_frames
@@ -138,7 +138,7 @@ def test_figures_of_a_video(films):
     video = torch.randint(0, 255, (88, 32, 32, 3), dtype=torch.uint8)
     report = STAGE.report(scene, video, Sync(phase=False))
     assert report.joins == (32, 56)
-    assert report.reach == REACH
+    assert report.reach == WHOLE_OVERLAP
     assert len(report.curves.identity) == 3
     found = STAGE.figures(scene, video, report)
     assert set(found) == {"velocity", "acceleration", "ghosting", "interpolation", "colour", "identity"}
