@@ -10,7 +10,7 @@ from ..neo_core.pictar.geometric import Posed, Volume, pose
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
 from ..neo_core.pipelines.footage_enrolment import Enrolment, enrol_footage, inspect_for_enrolment
 from ..neo_core.pipelines.full_body import Anchor, FullBodyModels, encode_anchor
-from ..neo_core.pipelines.half_body import made_up
+from ..neo_core.pipelines.half_body import made_up, turned_away
 from ..neo_core.pipelines.live_portrait import enrol_public
 from ..neo_core.pipelines.portrait import Portrait, choose_face, find_portrait, open_clip
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
@@ -79,10 +79,11 @@ def enrolled_from(
 
 
 def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> Anchor:
-    """The person in an IMAGE as NEO 2 knows them; what is made up of the picture is told on the node."""
-    progress = NodeProgress("step")
-    anchor = encode_anchor(engine, found(engine, photo, face), grant=grant, progress=progress)
-    progress.warn(made_up(anchor.missing))
+    """The person in an IMAGE as NEO 2 knows them; what could be better about the photo is told on the node."""
+    progress, portrait = NodeProgress("step"), found(engine, photo, face)
+    anchor = encode_anchor(engine, portrait, grant=grant, progress=progress)
+    for remark in (made_up(anchor.missing), turned_away(portrait.face)):
+        progress.warn(remark)
     return anchor
 
 

@@ -42,14 +42,15 @@ class NodeProgress:
         PromptServer.instance.send_progress_text("\n".join(told), context.node_id)
 
     def warn(self, remark: str | None) -> None:
-        """Leave a remark, if there is one, in the log and on the node, where it stays below whatever is told next."""
+        """Leave a remark, if there is one, in the log and on the node, where it stays below whatever is told next, with
+        those before it."""
         if not remark:
             return
-        self.remark = remark
+        self.remark = f"{self.remark}\n{remark}" if self.remark else remark
         log.warning("%s", remark)
         context = get_executing_context()
         if context is not None:
-            PromptServer.instance.send_progress_text(remark, context.node_id)
+            PromptServer.instance.send_progress_text(self.remark, context.node_id)
 
     def text(self, done: int, total: int, now: float) -> str:
         """`frame 120 of 295, 0:14 left`, without the time as long as it would be a guess."""

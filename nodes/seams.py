@@ -50,7 +50,7 @@ class SeamReport(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output("picture", tooltip="What was measured over the video, joins as upright lines"),
-                io.String.Output("report", tooltip="The figures: a line per seam, medians, drift"),
+                io.String.Output("report", tooltip="The figures: a line per seam, medians, drift, and a verdict"),
             ],
         )
 

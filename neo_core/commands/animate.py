@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from ..data_types import InputError
@@ -15,6 +16,7 @@ from ..media.destination import check_writable
 from ..media.image import WRITABLE
 from ..media.joins import seconds_text
 from ..media.video import SUFFIXES
+from ..neo2.latent_space import SIZE
 from ..neo2.text_encoder import WORDS
 from ..pipelines import motion_file
 from ..pipelines.clip import make_full_body, make_idle, make_video
@@ -36,7 +38,9 @@ OWN = {  # options that only one of the models has
     ),
     NEO_2: ("prompt", "scale", "processes", "vae", "dit"),
 }
+INSTEAD = {"size": f"--scale N, which makes {SIZE} N pixels a side,", "scale": "--size N"}  # the other model's word
 TOLD = 20  # joins that are told one by one
+UNEVEN = " (unevenly: joins within a group of chunks shift from step to step, those of two groups do not)"
 STEERING = {"audio": "the voice", "identity": "the person", "reference": "the photo's own pose and expression"}
 
 
@@ -117,7 +121,9 @@ def _full_body(arguments: argparse.Namespace) -> int:
 
 def _meetings(seconds: list[float]) -> str:
     more = len(seconds) - TOLD
-    return f"chunks meet at {seconds_text(seconds[:TOLD])} s{f' and at {more} more' if more > 0 else ''}"
+    apart = {round(after - before, 3) for before, after in pairwise(seconds)}
+    told = f"chunks meet at {seconds_text(seconds[:TOLD])} s{f' and at {more} more' if more > 0 else ''}"
+    return told + (UNEVEN if len(apart) > 1 else "")
 
 
 def _talking_head(arguments: argparse.Namespace) -> int:
@@ -171,7 +177,8 @@ def _check_model(arguments: argparse.Namespace) -> None:
         given = [name for name in names if getattr(arguments, name) != parser.get_default(name)]
         if given and model != arguments.model:
             option = f"--{given[0].replace('_', '-')}"
-            raise InputError(f"{option} found with --model {arguments.model}, expected --model {model}")
+            instead = f"{INSTEAD[given[0]]} or " if given[0] in INSTEAD else ""
+            raise InputError(f"{option} found with --model {arguments.model}, expected {instead}--model {model}")
 
 
 def _guidance(arguments: argparse.Namespace) -> Guidance:

@@ -17,7 +17,10 @@ FIGURES = ("velocity", "acceleration", "ghosting", "interpolation", "direction")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", type=Path, metavar="VIDEO")
     where = parser.add_mutually_exclusive_group()
-    text = "the seconds at which chunks meet: 1.4,2.9 (default: as the file says; videos of NEO 2 do)"
+    text = (
+        "the seconds at which chunks meet: 1.4,2.9 (default: as the file says; videos of NEO 2 do. Theirs are not "
+        "evenly apart: joins within a group of chunks shift from step to step, those of two groups do not)"
+    )
     where.add_argument("--joins", type=moments, metavar="S,S,...", help=text)
     where.add_argument("--every", type=float, metavar="SECONDS", help="chunks of equal length: the seconds of each")
     text = (

@@ -19,7 +19,7 @@ from ..pictar.mini.face import MiniFace
 from ..pictar.volumetric.driven_face import DrivenFace
 from .footage_enrolment import enrol_footage, inspect_for_enrolment
 from .full_body import FPS, FullBodySettings, encode_anchor, joins_of, load_full_body, perform_full_body, unread
-from .half_body import made_up, missing_share
+from .half_body import made_up, missing_share, turned_away
 from .live_portrait import LivePortrait, enrol_public, load_public
 from .mini import MiniRenderer, drawn_by
 from .motion_file import save_motion
@@ -107,7 +107,7 @@ def make_full_body(
     portrait = open_portrait(models.analyser, photo, face)
     missing = missing_share(portrait.photo, portrait.face)  # nobody is asked for consent to what would be refused
     grant = _permission(portrait, FULL_BODY, photo, face)
-    for told in filter(None, (made_up(missing), unread(prompt))):
+    for told in filter(None, (made_up(missing), turned_away(portrait.face), unread(prompt))):
         remark(told)
     anchor = encode_anchor(models, portrait, grant=grant)
     with Processes(processes) if processes > 1 else nullcontext() as executor:

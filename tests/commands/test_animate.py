@@ -99,6 +99,14 @@ def test_of_a_long_video_not_every_join_is_told(run, monkeypatch, capsys):
     assert "chunks meet at 0.96 s and at 1 more: seams" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(("joins", "uneven"), [([24, 48, 72], False), ([24, 48, 72, 96, 104], True), ([24], False)])
+def test_why_joins_are_unevenly_apart_is_told_where_they_are(run, monkeypatch, capsys, joins, uneven):
+    monkeypatch.setitem(globals(), "JOINS", joins)
+    run("--model", "neo2")
+    assert ("unevenly: joins within a group of chunks shift" in capsys.readouterr().out) == uneven
+
+
 def test_help_tells_the_limits_of_neo_2():
     parser = argparse.ArgumentParser()
     animate.add_arguments(parser)
@@ -113,8 +121,9 @@ def test_help_tells_the_limits_of_neo_2():
 
 MIXED = [
     (("--prompt", "calm"), "--prompt found with --model neo-1.5, expected --model neo2"),
-    (("--scale", "2"), "--scale found with --model neo-1.5"),
-    (("--model", "neo2", "--size", "512"), "--size found with --model neo2, expected --model neo-1.5"),
+    (("--scale", "2"), "--scale found with --model neo-1.5, expected --size N or --model neo2"),
+    (("--model", "neo2", "--size", "512"), "--size found with --model neo2, expected --scale N, which makes 128 N pix"),
+    (("--model", "neo2", "--size", "512"), "pixels a side, or --model neo-1.5$"),
     (("--model", "neo2", "--emotion", "happy"), "--emotion found with --model neo2"),
     (("--model", "neo2", "--guidance-audio", "2"), "--guidance-audio found with --model neo2"),
     (("--model", "neo2", "--save-motion", "m.safetensors"), "--save-motion found with --model neo2"),

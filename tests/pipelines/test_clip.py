@@ -98,7 +98,7 @@ def test_footage_is_watched_aloud_and_widened_for_who_can_draw_it(monkeypatch, n
 def full_body(monkeypatch):
     """A function: make a full body of this much that is missing, with this prompt -> what happened, in its order."""
 
-    def run(prompt: str, consent: bool = True, missing: float | None = 0.2) -> list[str]:
+    def run(prompt: str, consent: bool = True, missing: float | None = 0.2, yaw: float = 0.0) -> list[str]:
         happened = []
 
         def framed(*_):
@@ -124,7 +124,7 @@ def full_body(monkeypatch):
         anchor = SimpleNamespace(missing=missing, picture=torch.zeros(2, 2, 3))
         monkeypatch.setattr(clip, "inspect_sound", lambda _: SimpleNamespace(seconds=98 / 25))
         monkeypatch.setattr(clip, "load_full_body", lambda *_: SimpleNamespace(analyser=None))
-        monkeypatch.setattr(clip, "open_portrait", lambda *_: Portrait(None, None))
+        monkeypatch.setattr(clip, "open_portrait", lambda *_: Portrait(None, SimpleNamespace(pose=(0, yaw, 0))))
         monkeypatch.setattr(clip, "missing_share", framed)
         monkeypatch.setattr(clip, "_permission", permitted)
         monkeypatch.setattr(clip, "encode_anchor", encoded)
@@ -155,3 +155,4 @@ def test_what_could_be_better_is_told_before_anything_is_made(full_body):
     assert happened[3].startswith("the prompt takes 30 places")
     assert happened[4:] == ["encoded with a grant", "rendered"]
     assert full_body("word " * 24, missing=0.01) == ["framed", "asked", "encoded with a grant", "rendered"]
+    assert full_body("", yaw=-20.0)[3].startswith("the head is turned by 20 degrees")

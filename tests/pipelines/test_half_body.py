@@ -11,6 +11,7 @@ from neo_core.pictar.analysis import load_analyser
 from neo_core.pipelines.half_body import (
     AIR,
     CLOSEST,
+    FRONTAL,
     HEADS,
     MOST_BELOW,
     MOST_BESIDE,
@@ -18,6 +19,7 @@ from neo_core.pipelines.half_body import (
     made_up,
     missing_share,
     square,
+    turned_away,
 )
 from neo_core.pipelines.portrait import open_portrait
 
@@ -78,7 +80,8 @@ def test_a_photo_without_a_body_is_refused(face, photo):
     side = CLOSEST * (CHIN - CROWN)
     enough = round(CROWN - AIR * side + (1 - MOST_BELOW) * side) + 2
     assert missing_share(photo[:enough], face) == pytest.approx(MOST_BELOW, abs=0.01)
-    found = r"ends 2\.2 head heights below the crown; expected a person from head to waist, at least 2\.3 .*: use"
+    found = r"ends 2\.2 head heights below the crown, and 22% of the picture would be made up; expected a person from "
+    found += r"head to waist, at least 2\.3 .*: use"
     for refuses in (missing_share, lambda *given: frame_half_body(*given, SIZE)):
         with pytest.raises(InputError, match=found):
             refuses(photo[: enough - 10], face)
@@ -88,7 +91,7 @@ def test_heads_and_shoulders_are_refused():
     """The bundled portrait, whose square would be made up by half."""
     analyser = load_analyser()
     portrait, whole = (open_portrait(analyser, SAMPLES / name) for name in ("portrait.jpg", "half_body.jpg"))
-    with pytest.raises(InputError, match=r"ends 1\.8 head heights below the crown; expected a person from head to"):
+    with pytest.raises(InputError, match=r"ends 1\.8 head heights below the crown, and \d+% .* from head to"):
         missing_share(portrait.photo, portrait.face)
     assert made_up(missing_share(whole.photo, whole.face)) is None, "a trifle"
 
@@ -97,6 +100,17 @@ def test_a_trifle_is_not_told():
     assert made_up(0.0) is made_up(0.049) is None
     assert "14% of the picture lies beyond the photo" in made_up(0.14)
     assert "will look better" in made_up(0.14)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_head_turned_further_than_in_the_films_is_told(face, side):
+    def turned(degrees: float):
+        return replace(face, pose=torch.tensor([30.0, side * degrees, 30.0]))
+
+    assert turned_away(turned(0)) is turned_away(turned(FRONTAL)) is None
+    told = turned_away(turned(FRONTAL + 3.2))
+    assert told.startswith("the head is turned by 14 degrees to a side")
+    assert "hardly seen more than 11" in told
 
 
 def test_a_photo_that_is_narrower_than_shoulders_is_refused(face, photo):
@@ -109,7 +123,7 @@ def test_a_photo_that_is_narrower_than_shoulders_is_refused(face, photo):
         return frame_half_body(photo[:, MIDDLE - reach : MIDDLE + reach], there, SIZE)
 
     assert strip(half + 2).missing == pytest.approx(MOST_BESIDE, abs=0.02)
-    with pytest.raises(InputError, match=r"shows 2\.0 head heights across .*; expected both shoulders .*: use"):
+    with pytest.raises(InputError, match=r"shows 2\.0 head heights across .*, and 3[78]% of .* both shoulders .*: use"):
         strip(half - 6)
 
 
