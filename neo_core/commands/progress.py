@@ -7,6 +7,8 @@ from typing import TextIO
 WIDTH = 30
 LOG_EVERY = 0.1  # of the work, when stderr is no terminal
 REFRESH = 0.1  # seconds
+SETTLED = 1.0  # seconds of work after which the time left can be told
+AGREED = 1.5  # between what is known of the time left at least and at most: further apart it is a guess
 
 
 class ProgressBar:
@@ -18,19 +20,24 @@ class ProgressBar:
         self._started = time.monotonic()
         self._drawn = 0.0  # when
         self._logged = 0.0  # which share of the work
+        self._pace = Pace()
+        self._told = 0  # letters on the terminal's line
 
     def __call__(self, done: int, total: int, _frame: object = None) -> None:
         now = time.monotonic()
+        self._pace.push(done, now)
         if self._stream.isatty():
             if now - self._drawn >= REFRESH or done == total:
                 self._drawn = now
                 filled = WIDTH * done // max(total, 1)
                 bar = "█" * filled + "░" * (WIDTH - filled)
-                self._stream.write(f"\r{self._label} {bar} {done}/{total}, {self._left(done, total, now)}   ")
+                text = f"{self._label} {bar} {done}/{total}{self._left(done, total, now)}"
+                self._stream.write(f"\r{text.ljust(self._told)}")
+                self._told = len(text)
                 self._stream.flush()
         elif done / max(total, 1) >= self._logged + LOG_EVERY or done == total:
             self._logged = done / max(total, 1)
-            self._stream.write(f"{self._label} {done}/{total}, {self._left(done, total, now)}\n")
+            self._stream.write(f"{self._label} {done}/{total}{self._left(done, total, now)}\n")
             self._stream.flush()
 
     def before(self, label: str) -> "ProgressBar":
@@ -50,10 +57,51 @@ class ProgressBar:
             self._stream.flush()
 
     def _left(self, done: int, total: int, now: float) -> str:
-        elapsed = now - self._started
+        """What follows the count: nothing as long as the time left would be a guess."""
         if done >= total:
-            return f"took {clock(elapsed)}"
-        return f"{clock(elapsed / done * (total - done))} left" if done else "starting"
+            return f", took {clock(now - self._started)}"
+        left = self._pace.left(total - done)
+        return ", starting" if not done else "" if left is None else f", {clock(left)} left"
+
+
+class Pace:
+    """How long work will take that goes on evenly or in bursts: where stages run ahead of the last one, such as those
+    that hear and denoise a group of chunks, its steps stand still for long and then come quickly.
+
+    A call that counts no further than the one before is such a pause. Whole bursts, with the pauses before them, tell
+    the rate. Before the first one has ended it lies between that of all the time and that of the burst alone; of even
+    work these soon agree.
+    """
+
+    def __init__(self) -> None:
+        self._begun: tuple[int, float] | None = None  # steps that were done, and when; as those below
+        self._last = self._burst = self._whole = (0, 0.0)  # the last call, the begin of a burst, the end of a whole one
+
+    def push(self, done: int, now: float) -> None:
+        """So many steps are done."""
+        if self._begun is None:
+            self._begun = self._burst = self._whole = (done, now)
+        elif done == self._last[0]:
+            self._whole = self._last if done > self._burst[0] else self._whole
+            self._burst = (done, now)
+        self._last = (done, now)
+
+    def left(self, steps: int) -> float | None:
+        """Seconds that so many steps more will take; None as long as that would be a guess."""
+        begun = self._begun or self._last
+        whole = _rate(begun, self._whole)
+        if whole is not None and self._whole[1] - begun[1] >= SETTLED:
+            since = self._last[1] - self._whole[1]
+            return max(0.0, whole * (self._last[0] - self._whole[0] + steps) - since)
+        most, least = _rate(begun, self._last), _rate(self._burst, self._last)
+        if most is None or least is None or self._last[1] - begun[1] < SETTLED or most > AGREED * least:
+            return None
+        return most * steps
+
+
+def _rate(first: tuple[int, float], last: tuple[int, float]) -> float | None:
+    """Seconds per step between two moments, if any was done."""
+    return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else None
 
 
 class _Before(ProgressBar):

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -111,6 +112,17 @@ def test_the_anchor_is_shown_and_what_is_made_up_of_it_is_said(run_node, stages,
     assert caplog.messages[-1].startswith(told)
 
 
+def test_a_turned_head_is_said_beside_what_is_made_up(pack, loaded, reports, monkeypatch):
+    portraits, seen = pack("nodes.portraits"), SimpleNamespace(face=SimpleNamespace(pose=(0.0, 25.0, 0.0)))
+    monkeypatch.setattr(portraits, "found", lambda *_: seen)
+    monkeypatch.setattr(portraits, "encode_anchor", lambda *_, **__: SimpleNamespace(missing=0.2))
+    with loaded.host("comfy_execution.utils").CurrentNodeContext("prompt", "7"):
+        portraits.anchored(None, None, 0, None)
+    made_up, turned = reports.texts[-1].splitlines()
+    assert made_up.startswith("20% of the picture")
+    assert turned.startswith("the head is turned by 25 degrees")
+
+
 def allow(pack, portrait):
     """Record consent to a full body."""
     governance, records = pack("neo_core.governance"), pack("neo_core.governance.record")
@@ -164,7 +176,7 @@ def test_every_widget_reaches_the_performance(performed):
         {"prompt": "both hands", "prompt_weight": 2.0},
         {"noise_level": 0.8},
         {"amplitude": 0.5},
-        {"prosody": 1.5},
+        {"prosody": 0.0},
     ]
     others = [performed(**chunk | change).latents for change in changes]
     for number, other in enumerate([plain, *others]):

@@ -49,6 +49,16 @@ def test_cancel_is_heard_at_the_next_step(told, loaded, interrupt, reports):
     assert not reports.progress
 
 
+def test_remarks_stay_all_of_them_below_what_is_told_next(pack, loaded, reports):
+    with loaded.host("comfy_execution.utils").CurrentNodeContext("prompt", "7"):
+        tell = pack("nodes.progress").NodeProgress("step")
+        for remark in ("the edge is repeated", None, "the head is turned"):
+            tell.warn(remark)
+        tell(1, 1)
+    assert reports.texts[:2] == ["the edge is repeated", "the edge is repeated\nthe head is turned"]
+    assert reports.texts[-1] == "step 1 of 1\nthe edge is repeated\nthe head is turned"
+
+
 def test_outside_of_a_host_nothing_is_shown(pack, reports):
     pack("nodes.progress").NodeProgress()(1, 2, FRAME)
     assert not reports.progress
