@@ -112,7 +112,10 @@ def refinements() -> list:
     rescale = "How much of its size without guidance an amplified prediction gets back: 0 none, 1 all"
     level = "How much noise the first step starts from; below 1 the rest is the picture of the person at rest"
     far = "How far the person strays from the picture, over what the model says: 0 stands still, 1 is as it says"
-    voice = "How far the person moves more where the voice does more, and less where it does less: 0 not at all"
+    voice = (
+        "How far the body moves more where the voice does more, and less where it does less: 0 not at all. Faces stay "
+        "as the model says"
+    )
     return [
         io.Combo.Input("spacing", options=list(SPACINGS), default=AS_SHIPPED, tooltip=spacing, advanced=True),
         _number("audio_weight", SHIPPED.audio, WEIGHTS, f"How closely the speech is followed; {_passes()}"),

@@ -11,8 +11,8 @@ initialisation to recover quality at the lower step count".
  - start: below 1, the walk begins at x = s0 noise, the flow time being s0: over the anchor, whose latents are zeros
  - amplitude: what few steps of a small network end at lies nearer to the mean, which is the anchor, than data do;
    finished latents are multiplied, and nothing that is still denoised or known as context
- - prosody: how far the movement of finished latents grows and shrinks with the energy of the voice (`prosody.py`);
-   whoever has the sound of the whole video does that
+ - prosody: how far the movement of finished bodies grows and shrinks with the energy of the voice (`prosody.py`). It
+   needs the latents before and after, so whoever hands out whole videos does it (`pipelines/full_body.py`)
 
 Clean latents are predicted and handed on between the steps, so that whoever joins chunks can do it there.
 
@@ -37,7 +37,7 @@ SIGNALS = ("audio", "text", "reference")  # that can be guided
 SIGMA_MAX = 80.0  # of rCM's first step
 RCM_ANGLES = (math.atan(SIGMA_MAX), 1.5, 1.4, 1.0)  # TrigFlow times of 1 to 4 steps (TurboDiffusion, rCM sampler)
 LARGEST_AMPLITUDE = 3.0
-LARGEST_PROSODY = 2.0
+LARGEST_PROSODY = 1.0
 SMALL = 1e-6  # deviations and squared norms
 
 
@@ -69,7 +69,7 @@ class Sampling:
     apg: bool = True
     limit: float = 0.5  # largest root mean square of what is amplified, with APG
     amplitude: float = 1.0  # of what is handed out, over what the walk ends at
-    prosody: float = 0.0  # of the movement, for each deviation of the voice from its usual energy
+    prosody: float = 0.0  # more movement of the body for each deviation of the voice's energy
     audio: float = 1.0  # weights: 0 ignores the signal, 1 is neutral, above 1 amplifies it
     text: float = 1.0
     reference: float = 1.0

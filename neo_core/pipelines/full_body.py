@@ -40,7 +40,7 @@ from ..neo2.decoding import SLICE, decode_stream
 from ..neo2.dit import Conditions, DiT
 from ..neo2.latent_space import CELL, FRAMES, HEARD, RATE, SIZE, latent_count, latent_shape
 from ..neo2.loading import load_dit, load_video_vae
-from ..neo2.prosody import Prosody, following
+from ..neo2.prosody import Energy, Prosody, following
 from ..neo2.sampler import SHIPPED, Sampling, noise_field, sample_chunk
 from ..neo2.text_encoder import LETTERS, WORDS, places, tokenise
 from ..neo2.video_vae import VideoVAE
@@ -184,11 +184,9 @@ def denoise_chunk(
     conditions = _alone(anchor.latent, hidden, tokenise(prompt))
     noise = noise_field(settings.sampling.seed, first, length, latent_shape(anchor.latent.shape))
     latents = sample_chunk(_Placed(models.dit), conditions, noise[None], settings.sampling, progress)[0, :count]
-    if settings.sampling.follows:
-        energy = models.dit.prosody(hidden)
-        pieces = following([latents], lambda begin, end: energy[begin:end], settings.sampling.prosody)
-        latents = torch.cat(list(pieces))
-    return _performed(latents, anchor, min(frames, FRAMES * count))
+    energy = models.dit.prosody(hidden)
+    pieces = _followed([latents], lambda begin, end: energy[begin:end], settings.sampling)
+    return _performed(torch.cat(list(pieces)), anchor, min(frames, FRAMES * count))
 
 
 def continuum_latents(
@@ -323,7 +321,12 @@ def latent_pieces(
         executor,
         progress,
     )
-    return following(pieces, voice.energy, sampling.prosody) if sampling.follows else pieces
+    return _followed(pieces, voice.energy, sampling)
+
+
+def _followed(pieces: Iterable[Tensor], energy: Energy, sampling: Sampling) -> Iterator[Tensor]:
+    """The same pieces, moved as the voice asks; as they are where nothing follows it."""
+    return following(pieces, energy, sampling.prosody) if sampling.follows else iter(pieces)
 
 
 def decoded_frames(

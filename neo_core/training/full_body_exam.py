@@ -67,7 +67,7 @@ WINDOW = 16  # frames over which gestures and prosody are averaged
 MANY = replace(TUNED, steps=30, schedule=1.0, start=1.0)  # equal steps from pure noise, guided like the few
 NAIVE = replace(TUNED, schedule="uniform", start=1.0, rescale=0.0, apg=False)  # amplified alike
 FAINT = replace(NAIVE, amplitude=1.0, prosody=0.0)
-LONG_VIDEOS, LONG_CHUNKS = 4, 8  # that are looked at for seams
+LONG_VIDEOS, LONG_CHUNKS = 8, 8  # that are looked at for seams
 SEAMLESS = 12  # films that stand beside them
 LONG_FRAMES = FRAMES * (SYNC.chunk + (LONG_CHUNKS - 1) * SYNC.stride)
 ALONE = replace(SYNC, overlap=0, fusion="cut", phase=False, shared_noise=False, context=False)  # chunk by chunk
@@ -150,24 +150,30 @@ class Exam:
         return self.delivered("emphatic")
 
     @cached_property
+    def unled(self) -> list[Take]:
+        """The same, by the network alone: movement does not follow the voice."""
+        return self.delivered("emphatic", replace(TUNED, prosody=0.0))
+
+    @cached_property
     def calm(self) -> list[Take]:
         """Every sentence delivered calmly."""
         return self.delivered("calm")
 
-    def delivered(self, manner: str) -> list[Take]:
+    def delivered(self, manner: str, sampling: Sampling = TUNED) -> list[Take]:
         """Every film's sentence in a manner, in words that change from sentence to sentence; seeds do not."""
         words = manner_words(manner)
         prompts = (f"A person speaks {words[k % len(words)]}." for k in range(len(self.moments)))
-        return [self.take(k, m.heard, p, seed=k) for k, (m, p) in enumerate(zip(self.moments, prompts, strict=False))]
+        pairs = enumerate(zip(self.moments, prompts, strict=False))
+        return [self.take(k, m.heard, p, seed=k, sampling=sampling) for k, (m, p) in pairs]
 
     @cached_property
     def filmed(self) -> list[Take]:
         """The films as the reader sees them."""
         return [Take(m.video, read(self.reader, m.video)) for m in self.moments]
 
-    def take(self, number: int, heard: Tensor, prompt: str, seed: int) -> Take:
+    def take(self, number: int, heard: Tensor, prompt: str, seed: int, sampling: Sampling = TUNED) -> Take:
         """The person of a film performs a sound."""
-        anchor, sampling = self.anchors[number], replace(TUNED, seed=seed)
+        anchor, sampling = self.anchors[number], replace(sampling, seed=seed)
         latents = self.actor.perform(anchor, heard, prompt, self.moments[number].latents, sampling)
         video = self.actor.show(latents, anchor)
         log.info("performed %s", self.moments[number].film.path.stem)
@@ -301,6 +307,7 @@ def gestures(exam: Exam) -> dict[str, float]:
         gestures_of_all_films_follow_the_voice=agreement(true, prosody),
         gestures_read_from_all_films_follow_the_voice=agreement(filmed, prosody),
         gestures_in_the_manners_of_the_films_follow_the_voice=agreement(own, prosody),
+        gestures_by_the_network_alone_follow_the_voice=agreement(windows(exam.unled), prosody),
         hand_speed_read_from_films_correlation=correlation(torch.cat(read_off), torch.cat(speeds)),
     )
     exam.note_range("gestures follow the voice", bootstrap(exam.people, _agreement_of(generated, prosody)))

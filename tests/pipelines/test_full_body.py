@@ -6,6 +6,7 @@ import wave
 import weakref
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 
 from neo_core.audio.embedded import AudioEncoderConfig, EmbeddedEncoder
 from neo_core.audio.encoder import encode
+from neo_core.audio.loading import load_audio_encoder
 from neo_core.data_types import AudioFeatures, InputError, VideoLatents, Waveform
 from neo_core.governance import ConsentRequired, UnderAge
 from neo_core.governance.gate import CHECK_EVERY
@@ -22,6 +24,7 @@ from neo_core.media.video import read_frames
 from neo_core.neo2.chunk_executor import Processes
 from neo_core.neo2.decoding import decode_stream
 from neo_core.neo2.latent_space import FRAMES, SIZE, latent_count, latent_shape
+from neo_core.neo2.loading import load_dit
 from neo_core.neo2.prosody import following
 from neo_core.neo2.sampler import Sampling
 from neo_core.pipelines import full_body, portrait
@@ -39,6 +42,7 @@ from neo_core.pipelines.full_body import (
 )
 from neo_core.pipelines.hearing import silence
 
+SPEECH = Path(full_body.__file__).parents[1] / "samples" / "speech.flac"
 SHORT = Sync(chunk=6, overlap=2, group=2)
 
 
@@ -245,6 +249,25 @@ def test_movement_follows_the_voice(body, anchor, sound_of):
     torch.testing.assert_close(follows, whole)
     assert (follows - plain).abs().max() > 1e-3
     assert torch.equal(made(prosody=0.5, audio=0.0), made(audio=0.0))
+
+
+def test_a_later_chunk_follows_its_own_part_of_the_voice(body, anchor, sound_of):
+    speech = heard(body, sound_of(3.0))
+    plain, follows = (
+        denoise_chunk(body, anchor, speech, "", settings(prosody=share), 8).latents for share in (0.0, 0.5)
+    )
+    energy = body.dit.prosody(speech.hidden_states[:, 8 * 8 : 8 * 14])
+    whole = torch.cat(list(following([plain], lambda first, last: energy[first:last], 0.5)))
+    torch.testing.assert_close(follows, whole)
+    assert (follows - plain).abs().max() > 1e-3
+
+
+def test_the_embedded_model_hears_whether_somebody_speaks():
+    encoder, prosody = load_audio_encoder(), load_dit().prosody
+    speech = encode(encoder, read_waveform(SPEECH)).hidden_states
+    quiet = silence(encoder)[:, None].repeat(1, 8, 1)
+    energy = prosody(speech[:, : speech.shape[1] // 8 * 8])
+    assert float(prosody(quiet)) < -1 < 0 < float(energy.median())
 
 
 def test_one_chunk_is_one_window(body, anchor, sound_of):
