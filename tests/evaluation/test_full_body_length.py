@@ -1,6 +1,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from neo_core.evaluation.bench import CouldNotRun, judge, load_bars
 from neo_core.evaluation.command import Finished
 from neo_core.evaluation.continuity import video_report
 from neo_core.evaluation.full_body import motion
-from neo_core.evaluation.full_body_length import FEW, MANY, animated, bench, encoded, frames_of, motions
+from neo_core.evaluation.full_body_length import FEW, MANY, SHORT_RUNS, animated, bench, encoded, frames_of, motions
 from neo_core.media.video import VideoWriter
 from neo_core.neo2.latent_space import RATE, SIZE
 from neo_core.pictar.analysis import Face
@@ -199,7 +200,18 @@ def test_the_face_is_looked_for_where_it_lies_in_what_was_encoded(monkeypatch):
 def test_the_next_person_is_asked_when_one_is_refused(commands, tmp_path):
     commands["refuses"] = 1
     measured(tmp_path)
-    assert commands["asked"] == [("person_0.png", 2), ("person_1.png", 2), ("person_1.png", SOME)]
+    assert commands["asked"] == [("person_0.png", 2), *SHORT_RUNS * [("person_1.png", 2)], ("person_1.png", SOME)]
+
+
+def test_the_most_that_a_few_chunks_take_is_compared_with(monkeypatch, commands, tmp_path):
+    taken = iter([0.8, 1.0, 0.9])
+    few = full_body_length.animated
+    monkeypatch.setattr(
+        full_body_length,
+        "animated",
+        lambda *a: replace(few(*a), peak_gb=next(taken)) if a[1] == FEW else few(*a),
+    )
+    assert measured(tmp_path)["peak memory, 60 chunks over 2"] == pytest.approx(commands["memory"][SOME] / 1.0)
 
 
 def test_nobody_left_is_a_part_that_could_not_run(commands, tmp_path):

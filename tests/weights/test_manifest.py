@@ -14,6 +14,7 @@ BUDGET_MB = {  # what a clone has to carry, per file
     "analysis.safetensors": 8,
     "refiner.safetensors": 4,
     "audio.safetensors": 6,
+    "mini.safetensors": 3,
     "vocal.safetensors": 24,
     "vocal_neo.safetensors": 24,
     "neo2_vae.safetensors": 20,

@@ -9,7 +9,7 @@
 # folder with the corpus' own .trans.txt files, for the clips whose text was only recognised. The speech step also needs
 # the programs espeak-ng and flite and the packages ttspico and pocketsphinx; all later steps run with torch, numpy,
 # safetensors, einops, pillow and av alone. The minutes are those of the shipped weights, on two CPU cores, less the trials
-# and errors: the manifest tells what each file really saw. About sixteen hours in all; --pace 2 gives every step twice the time.
+# and errors: the manifest tells what each file really saw. About eighteen hours in all; --pace 2 gives every step twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -50,6 +50,10 @@ train vocal --architecture neo --data "$data/performances" --minutes "$(minutes 
   --out neo_core/weights/embedded/vocal_neo.safetensors
 
 train refiner --windows "$data/refiner_windows.pt" --minutes "$(minutes 15)" --seed 1 --device "$device"
+
+factory portrait-pairs --out "$data/pairs" --minutes "$(minutes 28)" --seed 0
+factory portrait-pairs --out "$data/pairs_exam" --minutes "$(minutes 5)" --held-out
+train volumetric --pairs "$data/pairs" --held-out "$data/pairs_exam" --minutes "$(minutes 105)" --seed 0 --device "$device"
 
 factory generations --assets "$assets" --out "$data/generations" --minutes "$(minutes 5)" --seed 0
 train age --frames "$data/generations" --minutes "$(minutes 0.3)" --seed 0
