@@ -12,6 +12,7 @@ from .full_body import ChunkDenoiser, ContinuumSync, DecodeVideo, EncodeAnchor, 
 from .governance import Consent
 from .live_portrait import CalibrateLivePortrait, LoadLivePortrait
 from .loaders import LoadModels
+from .mini import LoadMini
 from .motion import DepthPlot, LoadMotion, PlotMotion, SaveMotion
 from .pictar import Deform, EnrolFromPhoto, Lift, Render, Translate
 from .redub import Redub
@@ -59,6 +60,7 @@ NODES: list[type[io.ComfyNode]] = [
     CalibrateLivePortrait,
     ReenactByCheckpoint,
     Redub,
+    LoadMini,
 ]
 
 

@@ -60,7 +60,8 @@ def renderer() -> NeoRenderer.Input:
     return NeoRenderer.Input(
         "renderer",
         optional=True,
-        tooltip="From Load LivePortrait: a checkpoint that draws the portrait; left open, the 3D head wears the photo",
+        tooltip="From Load LivePortrait or Load Mini Renderer: what draws the portrait; left open, the 3D head wears "
+        "the photo",
     )
 
 

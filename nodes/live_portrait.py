@@ -9,6 +9,7 @@ from comfy_api.v0_0_2 import io
 
 from ..neo_core.data_types import InputError
 from ..neo_core.pictar.geometric import Volume
+from ..neo_core.pictar.mini.face import MiniFace
 from ..neo_core.pictar.volumetric.calibration import FILE
 from ..neo_core.pictar.volumetric.checkpoints import FILES, FOLDERS, checkpoint_file
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
@@ -19,7 +20,7 @@ from ..neo_core.pipelines.live_portrait import PRECISIONS, LivePortrait
 from ..neo_core.pipelines.talking_head import Models
 from .folders import FileState, states
 from .inputs import chosen, number, switch
-from .model_patcher import HostedRenderer, host_renderer, on_device, renderer_on_device, with_renderer
+from .model_patcher import HostedMini, HostedRenderer, host_renderer, on_device, renderer_on_device, with_renderer
 from .progress import NodeProgress
 from .sockets import NeoRenderer
 
@@ -167,10 +168,12 @@ class CalibrateLivePortrait(io.ComfyNode):
             return io.NodeOutput(*calibrated(engine, public, switch(again, "again")))
 
 
-def calibrated(engine: Models, loaded: HostedRenderer | None, again: bool) -> tuple[HostedRenderer | None, str]:
+def calibrated(
+    engine: Models, loaded: HostedRenderer | HostedMini | None, again: bool
+) -> tuple[HostedRenderer | HostedMini | None, str]:
     """A checkpoint with the bridge that is, or now was, made for it; and what to tell."""
-    if loaded is None:
-        return None, "NEO's own head: nothing to calibrate"
+    if not isinstance(loaded, HostedRenderer):
+        return loaded, "NEO's own head: nothing to calibrate"
     if loaded.public.bridge.calibrated and not again:
         return loaded, f"calibrated already: {FILE} lies beside the checkpoint"
     bridge, report = learn_bridge(engine, loaded.public.renderer, loaded.choice.checkpoint, NodeProgress("reading"))
@@ -222,6 +225,6 @@ def _has_one(place: Path) -> bool:
         return False
 
 
-def drawing(head: Volume | DrivenFace) -> AbstractContextManager[None]:
+def drawing(head: Volume | MiniFace | DrivenFace) -> AbstractContextManager[None]:
     """What has to be on the device while a head is drawn."""
     return with_renderer(head.volume.renderer) if isinstance(head, DrivenFace) else nullcontext()

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from weakref import WeakSet, WeakValueDictionary
 
 from comfy import model_management
@@ -12,6 +12,7 @@ from torch import nn
 from ..neo_core.audio.encoder import AudioEncoder
 from ..neo_core.audio.loading import load_audio_encoder
 from ..neo_core.neo2.loading import load_dit, load_video_vae
+from ..neo_core.pictar.mini.network import Mini, load_mini
 from ..neo_core.pictar.volumetric.family import Renderer
 from ..neo_core.pipelines.full_body import FullBodyModels, joined
 from ..neo_core.pipelines.live_portrait import (
@@ -69,12 +70,23 @@ class HostedRenderer:
         return f"HostedRenderer({len(self.patchers)} networks)"
 
 
+@dataclasses.dataclass(frozen=True)
+class HostedMini:
+    """The value of NEO_RENDERER where the mini draws: so small that it computes where the head is, on the CPU."""
+
+    mini: Mini
+
+    def __repr__(self) -> str:
+        return "HostedMini()"
+
+
 # What is loaded, for as long as somebody uses it: ComfyUI's cached outputs and what came of them. Held weakly, so that
 # memory comes back when ComfyUI drops those.
 _models: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedModels] = WeakValueDictionary()
 _bodies: WeakValueDictionary[tuple[FileState | None, FileState | None], HostedFullBody] = WeakValueDictionary()
 _renderers: WeakValueDictionary[tuple[FileState, str, bool, bool], PublicRenderer] = WeakValueDictionary()
 _compiled: WeakSet[Renderer] = WeakSet()
+_minis: WeakValueDictionary[FileState | None, Mini] = WeakValueDictionary()
 _handles: WeakValueDictionary[int, CoreModelPatcher] = WeakValueDictionary()  # by the id of the renderer
 _encoders: WeakValueDictionary[FileState, CoreModelPatcher] = WeakValueDictionary()
 
@@ -124,6 +136,14 @@ def host_renderer(files: FileState, choice: LivePortrait) -> HostedRenderer:
     return HostedRenderer(public, choice, (_handle(public.renderer),))
 
 
+def host_mini(file: FileState | None = None) -> HostedMini:
+    """The embedded mini, or that of a file; the same one while anything uses it."""
+    mini = _minis.get(file)
+    if mini is None:
+        mini = _minis[file] = load_mini(file and file.path)
+    return HostedMini(mini)
+
+
 def _handle(renderer: Renderer) -> CoreModelPatcher:
     handle = _handles.get(id(renderer))
     if handle is None or handle.model is not renderer:
@@ -168,11 +188,15 @@ def body_on_device(models: object) -> Iterator[FullBodyModels]:
 
 
 @contextmanager
-def renderer_on_device(renderer: object = None) -> Iterator[HostedRenderer | None]:
-    """The same of NEO_RENDERER; None, where none was given, is the geometric renderer, which needs no device."""
-    hosted = None if renderer is None else genuine(renderer, HostedRenderer, "renderer", "Load LivePortrait")
-    with _resident(hosted) if hosted else nullcontext():
-        if hosted and hosted.choice.compiled:
+def renderer_on_device(renderer: object = None) -> Iterator[HostedRenderer | HostedMini | None]:
+    """The same of NEO_RENDERER; None, where none was given, is the geometric renderer, which needs no device, nor does
+    the mini."""
+    if renderer is None or isinstance(renderer, HostedMini):
+        yield renderer
+        return
+    hosted = genuine(renderer, HostedRenderer, "renderer", "Load LivePortrait or Load Mini Renderer")
+    with _resident(hosted):
+        if hosted.choice.compiled:
             _compile(hosted.public.renderer, hosted.choice)
         yield hosted
 

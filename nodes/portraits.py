@@ -1,5 +1,6 @@
 """From the inputs photo, framing, size, face and consent to a portrait that may be moved."""
 
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor
@@ -7,16 +8,18 @@ from torch import Tensor
 from ..neo_core.data_types import InputError
 from ..neo_core.governance import Grant
 from ..neo_core.pictar.geometric import Posed, Volume, pose
+from ..neo_core.pictar.mini.face import MiniFace
 from ..neo_core.pictar.volumetric.driven_face import DrivenFace
 from ..neo_core.pipelines.footage_enrolment import Enrolment, enrol_footage, inspect_for_enrolment
 from ..neo_core.pipelines.full_body import Anchor, FullBodyModels, encode_anchor
 from ..neo_core.pipelines.half_body import made_up, turned_away
 from ..neo_core.pipelines.live_portrait import enrol_public
+from ..neo_core.pipelines.mini import drawn_by
 from ..neo_core.pipelines.portrait import Portrait, choose_face, find_portrait, open_clip
 from ..neo_core.pipelines.talking_head import Avatar, Models, enrol
 from .inputs import FACES, FRAMINGS, SIDES, chosen, within
 from .media import to_mask, to_photo
-from .model_patcher import HostedRenderer
+from .model_patcher import HostedMini, HostedRenderer
 from .progress import NodeProgress
 from .sockets import genuine
 
@@ -39,19 +42,19 @@ def enrolled(
     face: int,
     grant: Grant,
     mask: object = None,
-    renderer: HostedRenderer | None = None,
+    renderer: HostedRenderer | HostedMini | None = None,
 ) -> Avatar:
     """The person in an IMAGE, ready to be moved; a MASK tells better than the network which pixels are the person. A
-    public `renderer` draws them in the place of ours."""
+    `renderer`, public or the mini, draws them in the place of the geometric one."""
     square = chosen(framing, FRAMINGS, "framing") == FRAMINGS[0]
     side = within(size, SIDES, "size") if square else None
     portrait = found(engine, photo, face)
-    if renderer:
-        progress = NodeProgress("step")
+    progress = NodeProgress("step")
+    if isinstance(renderer, HostedRenderer):
         return enrol_public(engine, renderer.public, portrait, side, renderer.choice, grant=grant, progress=progress)
-    return enrol(
-        engine, portrait, side, grant=grant, person=to_mask(mask, portrait.photo), progress=NodeProgress("step")
-    )
+    person = to_mask(mask, portrait.photo)
+    avatar = enrol(engine, portrait, side, grant=grant, person=person, progress=progress)
+    return drawn_by(avatar, renderer.mini) if renderer else avatar
 
 
 def first_face(engine: Models, path: str, face: int) -> Portrait:
@@ -67,15 +70,17 @@ def enrolled_from(
     size: int,
     face: int,
     grant: Grant,
-    renderer: HostedRenderer | None = None,
+    renderer: HostedRenderer | HostedMini | None = None,
 ) -> Enrolment:
     """The person in a video, ready to be moved, and what was noticed."""
     square = chosen(framing, FRAMINGS, "framing") == FRAMINGS[0]
     side, number = within(size, SIDES, "size") if square else None, within(face, FACES, "face") or None
     footage, choose = inspect_for_enrolment(path), partial(choose_face, name=FOOTAGE, number=number, option="face")
-    shared = {"public": renderer.public, "choice": renderer.choice} if renderer else {}
-    portrait = first_face(engine, path, face)
-    return enrol_footage(engine, footage, portrait, side, choose, grant=grant, progress=NodeProgress("frame"), **shared)
+    public, mini = isinstance(renderer, HostedRenderer), isinstance(renderer, HostedMini)
+    shared = {"public": renderer.public, "choice": renderer.choice} if public else {"widen": not mini}
+    portrait, shared["progress"] = first_face(engine, path, face), NodeProgress("frame")
+    enrolment = enrol_footage(engine, footage, portrait, side, choose, grant=grant, **shared)
+    return replace(enrolment, avatar=drawn_by(enrolment.avatar, renderer.mini)) if mini else enrolment
 
 
 def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> Anchor:
@@ -87,9 +92,9 @@ def anchored(engine: FullBodyModels, photo: object, face: int, grant: Grant) -> 
     return anchor
 
 
-def movable(volume: object) -> Volume | DrivenFace:
+def movable(volume: object) -> Volume | MiniFace | DrivenFace:
     """The portrait of a NEO_VOLUME, whoever draws it."""
-    return volume if isinstance(volume, DrivenFace) else lifted(volume)
+    return volume if isinstance(volume, DrivenFace | MiniFace) else lifted(volume)
 
 
 def lifted(volume: object) -> Volume:
@@ -101,9 +106,12 @@ def posed(volume: object) -> Posed:
     """A NEO_VOLUME in its poses; one that was only lifted is as photographed."""
     if isinstance(volume, Volume):
         return pose(volume, volume.reference[None])
-    if isinstance(volume, DrivenFace):
+    if isinstance(volume, DrivenFace | MiniFace):
+        drawn = "the mini, which bends no mesh to show"
+        if isinstance(volume, DrivenFace):
+            drawn = "a LivePortrait checkpoint, which has no mesh"
         raise InputError(
-            "input volume is drawn by a LivePortrait checkpoint, which has no mesh; expected one that was enrolled "
+            f"input volume is drawn by {drawn}; expected one that was enrolled "
             "without a renderer, or connect it to Render"
         )
     return genuine(volume, Posed, "volume", "Enrol From Photo or Pictar Deform")

@@ -1,6 +1,7 @@
 """What workflow files depend on in the nodes' schemas, as data, and what must not change about it.
 
-Once per release: `python tests/nodes/schema_snapshot.py > tests/nodes/schemas/VERSION.json`
+Once per release, and with every node that still comes into it:
+`python tests/nodes/schema_snapshot.py > tests/nodes/schemas/VERSION.json`. What an earlier one says must go on holding.
 """
 
 import json

@@ -166,7 +166,7 @@ def test_the_work_can_be_stopped_while_a_video_is_read(models, star, footage, se
 
 
 def test_only_a_checkpoint_reads(models, avatar, footage, tmp_path):
-    with pytest.raises(InputError, match="the geometric renderer found, which reads no faces; expected a LivePort"):
+    with pytest.raises(InputError, match="NEO's own head found, which reads no faces; expected a LivePort"):
         imitate(models, avatar.volume, footage, tmp_path / "out.mp4", None, lost="hold", anchor="first")
 
 

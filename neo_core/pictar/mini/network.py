@@ -254,11 +254,15 @@ def _finer(planes: Tensor) -> Tensor:
 
 
 def load_mini(path: str | Path | None = None) -> Mini:
-    """The embedded mini, or one trained by the recipe. Raises InputError where there is none."""
-    return _load(Path(path) if path else embedded(FILE))
+    """The embedded mini, or one trained by the recipe, as its file is now. Raises InputError where there is none."""
+    return _load(Path(path)) if path else _embedded()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
+def _embedded() -> Mini:
+    return _load(embedded(FILE))
+
+
 def _load(path: Path) -> Mini:
     mini = Mini(MiniConfig(**safetensors_io.load_config_for(path, MiniConfig)))
     safetensors_io.load_into(mini, path)

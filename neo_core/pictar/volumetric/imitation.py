@@ -83,7 +83,7 @@ def require_imitator(face: object) -> None:
     """Raise InputError for a portrait that no checkpoint draws, and where lips are to be retargeted in absolute
     driving."""
     if not isinstance(face, DrivenFace):
-        raise InputError("the geometric renderer found, which reads no faces; expected a LivePortrait checkpoint")
+        raise InputError("NEO's own head found, which reads no faces; expected a LivePortrait checkpoint")
     if "lips" in face.retargeted and not face.rules.relative:
         raise InputError(
             "absolute driving found with lips retargeted, which open as far as the driver's by themselves; expected "
