@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+from ..runtime.grid_sampling import sample_continued
 from .latent_space import CELL, FRAMES
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def warp(anchor: Tensor, fine: Tensor, flow: Tensor) -> Tensor:
     down, right = (CELL * torch.arange(n, device=flow.device) for n in flow.shape[-2:])
     y, x = flow[:, :, 0] + down[:, None], flow[:, :, 1] + right
     grid = torch.stack((2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1), dim=-1).flatten(1, 2)
-    there = F.grid_sample(fine, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    there = sample_continued(fine, grid, align_corners=True)
     here = fine[..., ::CELL, ::CELL]
     return (anchor - here)[:, None] + rearrange(there, "b c (t y) x -> b t c y x", t=length)
 

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from ..runtime.grid_sampling import sample_continued
 from .latent_space import FRAMES
 from .motion_codec import Block, Head, Rise, Sink
 
@@ -81,7 +82,7 @@ def warped(pictures: Tensor, flow: Tensor) -> Tensor:
     y = torch.arange(height, device=flow.device)[:, None] + flow[:, 0]
     x = torch.arange(width, device=flow.device) + flow[:, 1]
     grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=-1)
-    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return sample_continued(pictures, grid)
 
 
 def standing_beyond(codes: Tensor, flow: Tensor, video: Tensor) -> tuple[Tensor, Tensor, Tensor]:

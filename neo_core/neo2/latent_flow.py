@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..runtime.grid_sampling import sample_continued
+
 LEVELS = 3
 ITERATIONS = 8  # per level
 WINDOW = 7  # cells that share one motion
@@ -141,7 +143,7 @@ def _read(x: Tensor, motion: Tensor, mode: str) -> Tensor:
     down = torch.arange(height, dtype=x.dtype, device=x.device)[:, None] + motion[:, 1]
     across = torch.arange(width, dtype=x.dtype, device=x.device) + motion[:, 0]
     places = torch.stack([(2 * across + 1) / width - 1, (2 * down + 1) / height - 1], -1)  # [N, h, w, 2]
-    return F.grid_sample(x, places, mode=mode, padding_mode="border", align_corners=False)
+    return sample_continued(x, places, mode)
 
 
 def _trust(trust: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from ...data_types import InputError
 from ...geometry.camera import Camera
 from ...geometry.head_model import HeadModel
 from ...governance import Grant
+from ...runtime.grid_sampling import lacks_kernels
 from ..crop import Framing
 from ..head_crop import HeadCrop
 from ..paste_back import find_seat, paste_back, rim_mask
@@ -157,8 +158,10 @@ def render_face(face: DrivenFace, motion: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def pasting(face: DrivenFace) -> Finish:
-    """What puts a picture into the photo, u8 [H, W, 3], where the renderer is."""
+    """What puts a picture into the photo, u8 [H, W, 3], where the renderer is or, if that lacks what it takes, on the
+    CPU."""
     device = face.volume.source.volume.device
+    device = torch.device("cpu") if lacks_kernels(device) else device
     seat = find_seat(face.photo.shape[:2], face.square, rim_mask(face.crop.size[0])).to(device)
     photo = face.photo.to(device)
-    return lambda picture: seat.filled(photo, pack(picture).permute(2, 0, 1).float() / 255)
+    return lambda picture: seat.filled(photo, pack(picture).to(device).permute(2, 0, 1).float() / 255)

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ...data_types import InputError
 from ...runtime.cuda_graph import Recorded, recorded
+from ...runtime.grid_sampling import sample_continued
 from .deform import deform
 from .driving import BROWS, EYES, LIPS
 from .lift import Volume
@@ -328,7 +329,7 @@ def displacement(flat: Tensor, key: Tensor) -> Tensor:
     d = torch.zeros_like(flat)
     for _ in range(STEPS):
         at = (start + d).permute(0, 2, 3, 1)
-        d = d + flat - F.grid_sample(key, at, padding_mode="border", align_corners=True)
+        d = d + flat - sample_continued(key, at, align_corners=True)
     return d
 
 
@@ -339,7 +340,7 @@ def moved(picture: Tensor, d: Tensor) -> Tensor:
     line = (torch.arange(side, dtype=d.dtype, device=d.device) + 0.5) / side * 2 - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     at = (torch.stack([x, y])[None] + d).permute(0, 2, 3, 1)
-    return F.grid_sample(picture, at, mode="bicubic", padding_mode="border", align_corners=False).clamp(0, 1)
+    return sample_continued(picture, at, "bicubic").clamp(0, 1)
 
 
 def errors(pictures: tuple[Tensor, ...], truth: Tensor, reach: int) -> Tensor:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...runtime.grid_sampling import lacks_kernels
+
 SHARPNESS = 0.01  # variance of a keypoint's heat, in half extents of the volume
 LEAST = 1e-12  # of one axis' factor: below it, products would be denormal numbers, which are slow
 
@@ -61,7 +63,7 @@ def heat(keypoints: Tensor, size: tuple[int, int, int]) -> Tensor:
 
 def sample_volume(volume: Tensor, grid: Tensor) -> Tensor:
     """Trilinear samples, zeros outside. [B, C, D, H, W], [B, d, h, w, 3] in -1..1 -> [B, C, d, h, w]"""
-    if volume.device.type == "mps":  # has no kernel for it
+    if lacks_kernels(volume.device):
         return gathered(volume, grid)
     return F.grid_sample(volume, grid, align_corners=False)
 
@@ -73,7 +75,7 @@ def gathered(volume: Tensor, grid: Tensor) -> Tensor:
 
 def _gathered_one(volume: Tensor, grid: Tensor) -> Tensor:
     """[C, D, H, W], [d, h, w, 3] -> [C, d, h, w]"""
-    size = torch.tensor(volume.shape[:0:-1], device=grid.device)  # W, H, D
+    size = torch.tensor(volume.shape[:0:-1]).to(grid.device)  # W, H, D
     place = ((grid.reshape(-1, 3) + 1) * size - 1) / 2
     low = place.floor()
     part, low = place - low, low.long()
