@@ -19,7 +19,7 @@ from neo_core.pictar.volumetric.driving import LIPS, Rules
 from neo_core.pictar.volumetric.dynamic_roi import Focus
 from neo_core.pictar.volumetric.family import FAMILY, Renderer, renderer_config
 from neo_core.pictar.volumetric.keypoints import place
-from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
+from neo_core.pictar.volumetric.spade_generator import GeneratorConfig, SpadeGenerator
 from neo_core.pipelines import clip
 from neo_core.pipelines.clip import describe
 from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public, precision_on
@@ -287,6 +287,33 @@ def test_numbers_that_a_cpu_is_not_made_for(checkpoint):
     load_public(LivePortrait(checkpoint), "cpu")  # where a device is named and no precision, in this one
     with pytest.raises(InputError, match="precision float16 found without a GPU; expected float32 or bfloat16"):
         precision_on(cpu, choice)
+
+
+def test_half_precision_that_makes_no_picture_gives_way(models, portrait, checkpoint, grant_for, monkeypatch, caplog):
+    """Some cards make no numbers of it, which would be black; where it makes a picture, it stays."""
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+
+    def frame(precision):
+        choice = LivePortrait(checkpoint, precision=precision)
+        face = enrol_public(models, load_public(choice), portrait, None, choice, grant=grant).volume
+        (drawn,) = render_face(face, face.reference[None])
+        return drawn.float(), {weight.dtype for weight in face.volume.renderer.generator.parameters()}
+
+    expected, _ = frame("float32")
+    half, kinds = frame("bfloat16")
+    assert kinds == {torch.float32, torch.bfloat16}
+    assert not caplog.records
+    paint = SpadeGenerator.forward
+
+    def overflows(self, features):
+        narrow = any(weight.dtype is not torch.float32 for weight in self.parameters())
+        return paint(self, features) * (float("nan") if narrow else 1.0)
+
+    monkeypatch.setattr(SpadeGenerator, "forward", overflows)
+    found, kinds = frame("bfloat16")
+    assert kinds == {torch.float32}
+    assert "half precision makes no picture on this device" in caplog.text
+    assert (found - expected).abs().mean() <= (half - expected).abs().mean() < 2
 
 
 def test_other_keypoints_are_refused(models, portrait, grant_for, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 motion -> bridge -> driving -> keypoints, stitched -> deform, translate -> pasted back
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ..head_crop import HeadCrop
 from ..paste_back import find_seat, paste_back, rim_mask
 from ..squares import Squares
 from . import openness
+from .deform import deform
 from .driving import (
     KEYPOINTS,
     Rules,
@@ -37,8 +39,9 @@ from .keypoints import FaceMotion, place
 from .lift import Volume, lift
 from .motion_bridge import Bridge, Sight, look_at, to_driving
 from .stitching import Stitching
-from .translate import Finish, pack, render
+from .translate import Finish, pack, render, translate
 
+log = logging.getLogger(__name__)
 NEAR = torch.tensor([0.5, 0.5])  # of the two eye centres: the depth at which the renderer has the middle of a face
 
 
@@ -134,6 +137,11 @@ def lift_face(
         found = renderer.config.motion.keypoints
         raise InputError(f"a renderer with {found} keypoints found; expected one with {KEYPOINTS}, as published")
     volume = lift(renderer, crop, crop.to_frame(landmarks68), grant=grant)
+    if _narrow(renderer) and not _in_numbers(volume):
+        log.warning("half precision makes no picture on this device; computing in float32 from here on")
+        renderer.warping.narrow(torch.float32)
+        renderer.generator.narrow(torch.float32)
+        volume = lift(renderer, crop, crop.to_frame(landmarks68), grant=grant)
     source = on_cpu(volume.motion)
     sight = look_at(camera, crop.to_square, source.translation[0, :2], NEAR @ head.eye_center, head.pivot)
     ratios = torch.cat([eye_ratios(landmarks68), lip_ratio(landmarks68)[None]])
@@ -141,6 +149,16 @@ def lift_face(
     return DrivenFace(
         shown, crop, volume, source, stitching, bridge, sight, reference, ratios, rules, tuple(retargeted), focus
     )
+
+
+def _narrow(renderer: Renderer) -> bool:
+    """Whether anything in it is in half precision."""
+    return any(weight.dtype is not torch.float32 for weight in renderer.parameters())
+
+
+def _in_numbers(volume: Volume) -> bool:
+    """Whether the photo is drawn as it is. What overflows is no number, and black: some cards do so in float16."""
+    return bool(translate(volume, deform(volume, volume.keypoints)).isfinite().all())
 
 
 def on_cpu(face: FaceMotion) -> FaceMotion:
