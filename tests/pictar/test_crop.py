@@ -16,6 +16,12 @@ def test_whole_keeps_the_pixels():
     assert torch.equal(framing.image, picture[:90, :120])
 
 
+@pytest.mark.parametrize(("height", "width"), [(2160, 3840), (3000, 1500)])
+def test_large_photos_keep_theirs(height, width):
+    picture = torch.zeros(1, 1, 3, dtype=torch.uint8).expand(height, width, 3)
+    assert whole(picture).image.shape == (height, width, 3)
+
+
 @pytest.mark.parametrize("box", [(40, 20, 60, 45), (0, 0, 30, 30), (90, 60, 120, 89)])
 def test_square_lies_inside_the_photo_and_points_return(box):
     framing = square_around(photo(), torch.tensor(box, dtype=torch.float32), 64)

@@ -140,6 +140,8 @@ def test_one_person_before_one_lens(model):
     seen = torch.stack([sighting(model, fit) for fit in fits])
     yaw = seen[:, motion_space.INDEX["yaw"]]
     assert torch.allclose(yaw - yaw[0], 2.0 * torch.arange(8), atol=0.5)
+    away = seen[:, motion_space.INDEX["z"]]
+    assert ((away[3:] - away[:-3]) / away[3:]).abs().max() < 0.001  # equal nods, other mouths: an open one is no nearer
     sideways = seen[:, motion_space.INDEX["x"]]
     assert sideways[-1] > sideways[0] + 0.7
 

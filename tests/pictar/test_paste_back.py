@@ -54,6 +54,19 @@ def test_a_crop_goes_back_to_where_it_was_cut(tilt):
     assert (pasted.float() - frame.float()).abs().mean() < 1.0
 
 
+@pytest.mark.parametrize("tilt", [0.0, 17.0])
+def test_no_edge_shows_where_a_crop_ends(tilt):
+    """A shoulder that is elsewhere in the crop than in the picture fades into it; here all of the crop is elsewhere."""
+    frame = torch.full((240, 240, 3), 100, dtype=torch.uint8)
+    pasted = paste_back(frame, torch.full((3, 256, 256), 180 / 255), square(120, 120, 160, tilt), rim_mask(256)).int()
+    assert pasted.max() >= 179
+    assert max(pasted.diff(dim=k).abs().max() for k in (0, 1)) < 80 / 4
+    straight = paste_back(
+        frame, torch.full((3, 256, 256), 180 / 255), square(120, 120, 160, tilt), torch.ones(256, 256)
+    )
+    assert straight.int().diff(dim=0).abs().max() > 80 / 2
+
+
 def test_half_a_mask_is_half_the_light():
     frame = torch.zeros(40, 40, 3, dtype=torch.uint8)
     pasted = paste_back(frame, torch.ones(3, 16, 16), square(20, 20, 30, 0), torch.full((16, 16), 0.5) * rim_mask(16))

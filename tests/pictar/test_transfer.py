@@ -139,6 +139,17 @@ def test_lips_meet_where_the_driving_lips_do(region, relation):
         assert lip_gap(motion[None]).amax() < SHUT + 0.02
 
 
+@pytest.mark.parametrize("relation", list(RELATIONS))
+def test_a_mouth_opens_as_far_as_the_drivers(relation):
+    """No less because the video begins in the middle of a word, and no more tightly shut."""
+    jaws = [0.5, 0.3, 0.1, *[0.0] * 6, 0.2, 0.4, 0.6]
+    track = torch.stack([seen(jawOpen=jaw) for jaw in jaws])
+    anchor, moved = at_rest(track), transfer(relation=relation, jawOpen=0.0)
+    motion = torch.stack([transferred(moved, anchor, one) for one in track])
+    assert torch.allclose(motion[:, JAW], torch.tensor(jaws), atol=1e-3)
+    assert lip_gap(motion).amax(1).min() > lip_gap(portrait()[None]).amax() - SHUT
+
+
 def test_a_head_never_leaves_its_room_nor_stops_with_a_jolt():
     steps = torch.arange(0.0, 20.0, 0.05)
     places = torch.stack([transferred(transfer(), seen(), seen(place=(float(x), 0, -90)))[POSE][3] for x in steps])

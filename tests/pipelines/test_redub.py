@@ -11,7 +11,7 @@ import torch
 
 from neo_core import motion_space
 from neo_core.data_types import InputError, MotionLatents, Waveform, silent
-from neo_core.geometry.camera import Camera, project, rotation_matrix
+from neo_core.geometry.camera import Camera, project, rotation_angles, rotation_matrix
 from neo_core.geometry.head_model import landmarks, load_head_model, shape
 from neo_core.governance import ConsentRequired
 from neo_core.media.audio import read_waveform
@@ -68,6 +68,31 @@ def test_only_the_mouth_changes(portrait, head, grant_for):
     assert not changed[:, -20:].any()
     still = redrawn(photo, head, speaking(0.0), inside, means, grant=grant)
     assert (still.int() - photo.int()).abs().float().mean() < (opened.int() - photo.int()).abs().float().mean() / 4
+
+
+def test_the_lips_of_the_clip_do_not_blend_with_those_it_is_given(portrait, head, grant_for):
+    """A clip whose person speaks, with a green mouth: shut where the new words are, and open without green."""
+    model = load_head_model()
+    expression = head.fit.expression.clone()
+    expression[INDEX["jawOpen"]] = 0.4
+    fit = replace(head.fit, expression=expression)
+    points = project(fit.camera, landmarks(model, shape(model, fit.identity, expression)))[:, :2]
+    speaks = Head(replace(head.face, landmarks=points), fit)
+    photo, ring = portrait.photo.clone(), points[60:68]
+    (left, top), (right, bottom) = ring.amin(0), ring.amax(0)
+    y, x = torch.meshgrid(*(torch.arange(n) + 0.5 for n in photo.shape[:2]), indexing="ij")
+    mouth = ((2 * x - left - right) / (right - left)) ** 2 + ((2 * y - top - bottom) / (bottom - top)) ** 2 < 1
+    leaf = (20, 190, 40)
+    photo[mouth] = torch.tensor(leaf, dtype=torch.uint8)
+    means, grant = Means(model, load_refiner()), grant_for(photo, points[:68])
+    inside = look_inside(portrait.photo, head, means, grant=grant_for(portrait.photo, portrait.face.landmarks68))
+
+    def green(jaw):
+        frame = redrawn(photo, speaks, speaking(jaw), inside, means, grant=grant)
+        return int(((frame.int() - torch.tensor(leaf)).abs().amax(-1) < 60).sum())
+
+    assert int(mouth.sum()) > 20
+    assert (green(0.0), green(0.7)) == (0, 0)
 
 
 def test_a_frame_needs_its_own_grant(portrait, head, grant_for):
@@ -228,6 +253,21 @@ def test_who_sits_down_in_the_chair_does_not_speak(clip, tmp_path, undrawn, stra
     assert sorted(frame for frame, *_ in undrawn) == [0, 1, 2, *range(9 + empty, 14 + empty)]
     with pytest.raises(InputError, match="frame 3 of clip"):
         redub(*given, tmp_path / "out.mp4", Settings(), None, **options, lost="error")
+
+
+def test_tremor_of_the_head_is_not_drawn(clip, tmp_path, undrawn, monkeypatch, head):
+    angles = 0.3 * torch.randn(40, 3)
+    turns = [rotation_matrix(*angle) for angle in angles]
+
+    def heads(_, faces, __):
+        for turn, _face in zip(turns, faces, strict=True):
+            yield head._replace(fit=replace(head.fit, camera=replace(head.fit.camera, rotation=turn)))
+
+    given, options = clip(40)
+    monkeypatch.setattr(pipeline, "heads", heads)
+    redub(*given, tmp_path / "out.mp4", Settings(), None, **options)
+    drawn = torch.stack([rotation_angles(one.fit.camera.rotation) for _, one, _ in sorted(undrawn, key=lambda x: x[0])])
+    assert drawn.diff(dim=0).std() < 0.5 * angles.diff(dim=0).std()
 
 
 def test_a_lost_face_can_stop_it(clip, tmp_path):

@@ -18,7 +18,7 @@ from neo_core.governance import ConsentRequired
 from neo_core.media.audio import inspect_sound
 from neo_core.media.footage import Footage, inspect_footage
 from neo_core.media.video import VideoWriter, read_frames
-from neo_core.motion_space import INDEX, POSE
+from neo_core.motion_space import GAZE, INDEX, POSE
 from neo_core.pictar import head_track
 from neo_core.pictar.analysis import Face
 from neo_core.pictar.fit import HeadFit
@@ -119,6 +119,19 @@ def test_hundreds_of_frames_do_not_drift(still):
         sightings = (cycle[k % 7] for k in range(350))
         moved = list(carried_over(still.volume, sightings, Reenactment(relation=relation)))
         assert all(torch.equal(motion, moved[k % 7]) for k, motion in enumerate(moved))
+
+
+def test_tremor_of_measuring_does_not_reach_the_portrait(models, still, driving, monkeypatch):
+    """A head that stands still, measured with noise; unless it is asked for as measured."""
+    noise = torch.tensor([0.01] * 53 + [0.3] * 3 + [0.05] * 3 + [0.3] * 4)
+    exact = reenactment.sighting
+    monkeypatch.setattr(reenactment, "sighting", lambda *x: exact(*x) + noise * torch.randn(63))
+    steady, measured = (
+        performed(models, still, driving(60, order=[0] * 60), Reenactment(steady=steady))[0] for steady in (True, False)
+    )
+    for part in (POSE, GAZE):
+        assert steady[:, part].diff(dim=0).std() < 0.5 * measured[:, part].diff(dim=0).std()
+    assert (steady.diff(dim=0).std(0) <= measured.diff(dim=0).std(0)).all()
 
 
 def moved(models, star, footage, anchor, relation="relative"):

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
+from neo_core.geometry.head_model import PARTS
 from neo_core.motion_space import INDEX
 from neo_core.pictar.geometric import deform
 from neo_core.pictar.geometric.bust import build_bust, move
@@ -37,6 +39,18 @@ def test_lids_meet_at_a_full_blink(volume):
     for pairs in volume.bust.contact.lids:
         assert gaps(volume, pairs, volume.reference).norm(dim=1).max() > 1.5
         assert gaps(volume, pairs, motion).norm(dim=1).max() < 0.25
+
+
+@pytest.mark.parametrize("pitch", [-20.0, 20.0])
+def test_eyes_look_up_and_down_without_their_lids(volume, pitch):
+    """Lids and skin stay where they are, and shut whichever way the eyes look."""
+    looking = {"gaze_pitch_L": pitch, "gaze_pitch_R": pitch}
+    now, rest = (deform(volume, changed(volume, **by)).screen for by in (looking, {}))
+    ball = volume.bust.model.vertex_part >= PARTS.index("eye_left")
+    assert torch.equal(now[~ball], rest[~ball])
+    assert (now - rest)[ball].abs().max() > 1
+    for pairs in volume.bust.contact.lids:
+        assert gaps(volume, pairs, changed(volume, **looking, eyeBlink_L=1.0, eyeBlink_R=1.0)).norm(dim=1).max() < 0.25
 
 
 def test_lips_meet_when_the_motion_closes_them(volume):

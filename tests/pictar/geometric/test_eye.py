@@ -10,6 +10,7 @@ from neo_core.motion_space import GAZE, INDEX
 from neo_core.pictar.geometric import deform, translate
 from neo_core.pictar.geometric.contact import points
 from neo_core.pictar.geometric.eye import RIDE, draw_eye, riding
+from neo_core.pictar.geometric.sampling import dilate
 
 BLINK = [INDEX["eyeBlink_L"], INDEX["eyeBlink_R"]]
 
@@ -46,6 +47,23 @@ def test_a_blink_starts_and_goes_on_without_a_jump(volume):
     moves = torch.stack([(b - a).abs().mean() for a, b in itertools.pairwise(frames)])
     assert moves.max() < 0.2 * moves.sum()
     assert moves[0] < 0.1 * moves.sum()
+
+
+def test_a_look_up_or_down_deforms_no_eye(volume):
+    """The opening keeps its outline, and round it nothing of the face changes; the iris goes."""
+    for pitch in (-15.0, 15.0):
+        motion = volume.reference.clone()
+        motion[[INDEX["gaze_pitch_L"], INDEX["gaze_pitch_R"]]] += pitch
+        now = deform(volume, motion)
+        changed = (translate(volume, now).int() - volume.photo.int()).abs().amax(-1) > 8
+        for rest, eye in zip(drawn(volume, deform(volume, volume.reference)), drawn(volume, now), strict=True):
+            assert torch.allclose(eye.layers.skin, rest.layers.skin, atol=1e-3)
+            opening = dilate((rest.layers.skin > 0).float(), 2).bool()
+            part = changed[eye.window.rows, eye.window.columns]
+            assert part[opening].any()
+            assert not part[~opening].any()
+            changed[eye.window.rows, eye.window.columns] = False
+        assert not changed.any()
 
 
 def test_a_glint_goes_half_as_far_as_the_iris(volume):

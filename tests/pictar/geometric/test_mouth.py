@@ -11,7 +11,7 @@ from neo_core.geometry.camera import project
 from neo_core.geometry.head_model import landmarks, shape, turn_eyes
 from neo_core.motion_space import INDEX
 from neo_core.pictar.crop import whole
-from neo_core.pictar.geometric import deform, lift, translate
+from neo_core.pictar.geometric import deform, lift, render, translate
 from neo_core.pictar.geometric.mouth import _one_lip, _without_strays, draw_mouth
 from neo_core.pictar.geometric.patch import Layers, Window
 from neo_core.pictar.geometric.sampling import pixel_centres, sample_linear
@@ -73,6 +73,16 @@ def test_an_open_mouth_keeps_the_teeth_that_the_photo_shows(open_mouthed):
     teeth = now.maps[2] > 0.8
     assert teeth.sum() > 15
     assert (green > red + 0.2)[teeth].sum() > 0.5 * teeth.sum()  # painted ones would not be green
+
+
+def test_teeth_are_the_same_after_the_lips_were_shut(volume):
+    """A frame is made of its own motion alone, whatever was drawn before it."""
+    said = [volume.reference.clone() for _ in range(4)]
+    for vector, jaw in zip(said, (0.5, 0.0, 0.2, 0.5), strict=True):
+        vector[INDEX["jawOpen"]] = jaw
+    first, shut, _, again = render(volume, said)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, shut)
 
 
 def test_the_refiner_leaves_what_is_painted_in_the_mouth(volume):

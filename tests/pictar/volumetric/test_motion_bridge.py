@@ -115,6 +115,25 @@ def test_rest_is_no_driving(sight):
     assert not moves.expression.any()
 
 
+def test_an_expression_makes_no_head_grow_shift_or_turn(sight):
+    """Sizes that an extractor reads off a face grow and shrink with what the mouth does."""
+    motion = performance(7, 20)
+    motion[:, POSE] = 0
+    moves = to_driving(slider_bridge(), sight, motion)
+    assert moves.expression.abs().max() > 0.05
+    torch.testing.assert_close(moves.scale, torch.ones(20))
+    torch.testing.assert_close(moves.rotation, torch.eye(3).expand(20, 3, 3))
+    torch.testing.assert_close(moves.translation, moves.translation[:1].expand(20, -1))
+
+
+def test_a_glance_aside_moves_no_lid():
+    motion = torch.zeros(2, 63)
+    motion[:, [INDEX["gaze_yaw_L"], INDEX["gaze_yaw_R"]]] = torch.tensor([[25.0], [-25.0]])
+    added = expression_of(slider_bridge(), motion)
+    assert (added[:, [11, 15], 0].abs() > 0.005).all()
+    assert not added[..., 1:].any()
+
+
 def test_signs_of_the_angles(sight):
     """Pitch stays, yaw and roll change sides: ours turn to the subject's left and tip the crown to their right."""
     motion = torch.zeros(3, 63)
