@@ -19,6 +19,7 @@ RECIPES = {  # name -> module below `training`
     "live-exam": "live_exam",
     "refiner": "refiner",
     "volumetric": "volumetric",
+    "keypoint-renderer": "keypoint_renderer",
     "neo2-motion": "motion_codec",
     "neo2-decoder": "motion_decoder",
     "neo2-frames": "frame_interpolation",

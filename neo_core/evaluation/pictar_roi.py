@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..pictar.volumetric.checkpoints import making
-from ..pictar.volumetric.dynamic_roi import Focus, Interval, draw, plan
+from ..pictar.volumetric.dynamic_roi import EVERY, Focus, Interval, draw, plan
 from ..pictar.volumetric.family import FAMILY, Renderer, RendererConfig, member
 from ..pictar.volumetric.lift import Volume
 from ..pictar.volumetric.settling import settle
@@ -106,24 +106,29 @@ def track_of(public: PublicRenderer) -> Track:
 
 @dataclass(frozen=True)
 class Costs:
-    """Multiplications of a whole frame, of its warping alone, and of windows by their size."""
+    """Multiplications of a whole frame, of its warping's two parts alone, and of windows by their size."""
 
     whole: float
-    warping: float
+    weighing: float
+    carrying: float
     windows: dict[Size, float]
 
     @property
     def said(self) -> dict[str, float]:
         windows = {f"window of {h} x {w} cells": count for (h, w), count in sorted(self.windows.items())}
-        return {"whole frame": self.whole, "its warping": self.warping, **windows}
+        return {"whole frame": self.whole, "its weighing": self.weighing, "its carrying": self.carrying, **windows}
 
 
 def work(costs: Costs, intervals: Sequence[Interval]) -> float:
     """Multiplications of all intervals, in whole frames."""
     total = 0.0
     for interval in intervals:
-        windows = costs.warping + sum(costs.windows[window.size] for window in interval.windows)
-        total += costs.whole + len(interval.between) * (costs.whole if interval.whole else windows)
+        frames = len(interval.between)
+        if interval.whole:
+            total += costs.whole * (1 + frames)
+            continue
+        windows = costs.carrying + sum(costs.windows[window.size] for window in interval.windows)
+        total += costs.whole + frames * windows + (frames // EVERY) * costs.weighing
     return total / costs.whole
 
 
@@ -134,8 +139,10 @@ def multiplications(config: RendererConfig, sizes: set[Size], halo: int) -> Cost
         renderer = settle(Renderer(config))
         keypoints, corner = torch.empty(1, config.warping.keypoints, 3), torch.zeros(2, dtype=torch.int64)
         source = renderer.warping.know(torch.empty(shape), keypoints)
-        with FlopCounterMode(display=False) as warping:
-            features = renderer.warping(source, keypoints).features
+        with FlopCounterMode(display=False) as weighing:
+            weighed = renderer.warping.weigh(source, keypoints)
+        with FlopCounterMode(display=False) as carrying:
+            features = renderer.warping.carry(source, keypoints, weighed).features
         with FlopCounterMode(display=False) as generator:
             _, kept = decode_whole(renderer.generator, features)
         windows = {}
@@ -144,8 +151,8 @@ def multiplications(config: RendererConfig, sizes: set[Size], halo: int) -> Cost
             with FlopCounterMode(display=False) as window:
                 decode_window(renderer.generator, features, given, corner, size, halo)
             windows[size] = window.get_total_flops() / 2
-    warp = warping.get_total_flops() / 2
-    return Costs(warp + generator.get_total_flops() / 2, warp, windows)
+    weigh, carry, generate = (counted.get_total_flops() / 2 for counted in (weighing, carrying, generator))
+    return Costs(weigh + carry + generate, weigh, carry, windows)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

@@ -145,8 +145,10 @@ def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run],
         value = loss(run.net)
         run.optimiser.zero_grad(set_to_none=True)
         value.backward()
-        nn.utils.clip_grad_norm_(run.net.parameters(), run.plan.clip)
-        run.optimiser.step()
+        if nn.utils.clip_grad_norm_(run.net.parameters(), run.plan.clip).isfinite():
+            run.optimiser.step()
+        else:  # bfloat16 kernels of some machines err once in a while: one step is not worth the run
+            log.warning("step %d had gradients that are no numbers and was left out", run.step)
         run.step += 1
         follow(run.average, run.net, min(run.plan.average, (1 + run.step) / (20 + run.step)))
         recent, since = recent + float(value.detach()), since + 1

@@ -40,7 +40,8 @@ from ..pictar.squares import MARGIN, frame_face
 from ..weights import safetensors_io
 from .refiner import astray, close_up, later_motion, photo_motion
 from .renderer_truth import synthetic_grant
-from .synthetic.people import HELD_OUT_FROM, sample_person
+from .synthetic.people import HELD_OUT_FROM, Person, sample_person
+from .synthetic.posing import person_landmarks
 from .synthetic.render import FRAME_PARTS, Frame, render_frame
 
 log = logging.getLogger(__name__)
@@ -121,11 +122,12 @@ def make_person(model: HeadModel, analyser: Analyser, seed: int, arguments: argp
         after = _turned(later_motion(rng, before), rng)
         frame = render_frame(person, after, view, PHOTO_SIDE, arguments.supersample)
         wanted = motion_space.clamp(seat.volume.reference + after - before)
-        rows.append(_moment(seat, model, photo, frame, wanted))
+        rows.append(_moment(seat, model, photo, frame, wanted) | {"points": _points(person, frame, seat.square)})
         frames.append(frame)
         motions.append(after - before)
     tensors = {name: torch.stack([row[name] for row in rows]) for name in rows[0]} | _still(seat)
     tensors["still_landmarks"] = _landmarks(photo, seat.square)
+    tensors |= {"still_points": _points(person, photo, seat.square), "rest": person_landmarks(person, person.rest)}
     if arguments.held_out:
         tensors["photo"] = seat.volume.photo
         tensors["photographs"] = torch.stack([_bytes(frame.image) for frame in frames])
@@ -202,6 +204,14 @@ def _moment(seat: Seat, model: HeadModel, photo: Frame, frame: Frame, wanted: Te
 def _landmarks(frame: Frame, square: Square) -> Tensor:
     """The person's own, in shares of the square's side. [68, 2]"""
     return (frame.landmarks[:68] - torch.tensor([square.left, square.top])) / square.side
+
+
+def _points(person: Person, frame: Frame, square: Square) -> Tensor:
+    """All landmarks in shares of the square's side: right, down and inwards from the middle of their depths. [K, 3]"""
+    pixel = project(frame.camera, person_landmarks(person, frame.vertices))
+    depth = pixel[:, 2:].mean()
+    inwards = (pixel[:, 2:] - depth) * frame.camera.focal / depth
+    return torch.cat([pixel[:, :2] - torch.tensor([square.left, square.top]), inwards], 1) / square.side
 
 
 def _turned(motion: Tensor, rng: np.random.Generator) -> Tensor:

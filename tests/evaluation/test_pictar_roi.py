@@ -43,14 +43,14 @@ def test_a_talking_head_takes_1_4_times_fewer_multiplications(name):
 
 def test_windows_cost_what_they_hold():
     costs = multiplications(TINY, {(2, 2), (4, 6), (GRID, GRID)}, 2)
-    windows, generator = costs.windows, costs.whole - costs.warping
+    windows, generator = costs.windows, costs.whole - costs.weighing - costs.carrying
     assert windows[2, 2] < windows[4, 6] < windows[GRID, GRID]
     assert generator <= windows[GRID, GRID] < 1.5 * generator
-    assert work(costs, typical(1, ())) == pytest.approx(2 + 7 * costs.warping / costs.whole)
+    assert work(costs, typical(1, ())) == pytest.approx(2 + (7 * costs.carrying + 3 * costs.weighing) / costs.whole)
     drawn = [replace(interval, whole=bool(interval.between)) for interval in typical(1, ())]
     assert work(costs, drawn) == pytest.approx(9)
     told = [f"window of {size} cells" for size in ("2 x 2", "4 x 6", "16 x 16")]
-    assert list(costs.said) == ["whole frame", "its warping", *told]
+    assert list(costs.said) == ["whole frame", "its weighing", "its carrying", *told]
 
 
 @pytest.fixture

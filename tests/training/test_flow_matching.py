@@ -1,5 +1,6 @@
 """Flow matching: losses and the loop against the clock."""
 
+import math
 from itertools import count
 from types import SimpleNamespace
 
@@ -62,6 +63,20 @@ def test_training_stops_on_time_and_learns():
     average = train(run, straight_loss, lambda _: "")
     assert 1.2 <= run.seconds < 3
     assert straight_loss(average) < 0.05
+
+
+def test_a_step_without_numbers_is_left_out(caplog):
+    """One kernel's mistake must not cost the run."""
+
+    def wrong_once(net):
+        loss = straight_loss(net)
+        return loss * math.nan if run.step == 3 else loss
+
+    torch.manual_seed(0)
+    run = Run(Line(), Plan(steps=8, warm_up=1))
+    train(run, wrong_once, lambda _: "")
+    assert all(x.isfinite().all() for x in (*run.net.parameters(), *run.average.parameters()))
+    assert "step 3 had gradients that are no numbers" in caplog.text
 
 
 def test_runs_of_equal_steps_end_alike_whatever_the_clock_says():

@@ -2,6 +2,7 @@
 
 import argparse
 from itertools import count, pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -100,7 +101,7 @@ def test_what_is_written_of_a_person_is_what_training_reads(head, tmp_path, monk
     """And the flow that the fitted head gives is near the true one, where it is known and anything moves."""
     moments, number = [rest(), rest(), rest()], count()
     moments[1][POSE.start + 1], moments[2][POSE.start] = 9.0, -7.0
-    monkeypatch.setattr(portrait_pairs, "sample_person", lambda *_, **__: None)
+    monkeypatch.setattr(portrait_pairs, "sample_person", lambda *_, **__: SimpleNamespace(rest=head.template))
     monkeypatch.setattr(portrait_pairs, "photo_motion", lambda _: moments[0])
     monkeypatch.setattr(portrait_pairs, "later_motion", lambda *_: moments[next(number)])
     monkeypatch.setattr(portrait_pairs, "_turned", lambda motion, _: motion)
@@ -108,6 +109,7 @@ def test_what_is_written_of_a_person_is_what_training_reads(head, tmp_path, monk
     next(number)
     boxes, person = [], shot(head, moments[0]).mask
     monkeypatch.setattr(portrait_pairs, "person_mask", lambda _, __, face: boxes.append(face.box) or person)
+    monkeypatch.setattr(portrait_pairs, "person_landmarks", lambda _, vertices: landmarks(head, vertices))
     asked = argparse.Namespace(side=64, moments=2, supersample=1, held_out=True)
     tensors = make_person(head, None, 7, asked)
     (box,) = boxes
@@ -115,6 +117,10 @@ def test_what_is_written_of_a_person_is_what_training_reads(head, tmp_path, monk
     assert ((box[:2] < middle) & (middle < box[2:])).all()
     assert tensors["photographs"].shape == (2, WIDE, WIDE, 3)
     assert tensors["motion"].shape == (2, 63)
+    assert torch.equal(tensors["rest"], landmarks(head, head.template))
+    for points, flat in (("points", "landmarks"), ("still_points", "still_landmarks")):
+        assert (tensors[points][..., :68, :2] - tensors[flat]).abs().max() < 1e-5
+    assert tensors["still_points"][30, 2] < tensors["still_points"][[0, 16], 2].min()  # the nose lies before the ears
     safetensors_io.save(tmp_path / "person.safetensors", tensors, {})
     lesson = read_lesson(tmp_path / "person.safetensors", slice(0, 2))
     assert lesson.source.guide.shape == (1, STILL_GUIDE, 32, 32)

@@ -29,6 +29,7 @@ FOLDERS = tuple(  # below the one that is given; .pth come in two
     f"{above}{below}" for above in ("", "liveportrait/") for below in ("", "base_models", "retargeting_models")
 )
 UNPICKLES = (2, 10)  # torch from which a .pth runs no code: before, its reader could be led astray (CVE-2026-24747)
+SINGULAR = ("weight_u", "weight_v")  # vectors of spectral norms
 COUNTER = "num_batches_tracked"  # of batch norms: some writers leave it out, and nothing reads it
 RENAMED = {  # ours: theirs
     "appearance": {r"^blocks\.(\d+)": r"resblocks_3d.3dr\1"},
@@ -105,6 +106,19 @@ def build_renderer(
         found = {name: x.float() for name, x in found.items()}
         _fill(part, renderer, found)
     return renderer
+
+
+def save_checkpoint(folder: Path, renderer: Renderer, made: Mapping, dtype: torch.dtype = torch.float16) -> None:
+    """Write the five files of a renderer that has not been settled, in the public layout; `made` as in
+    `safetensors_io.save`. Spectral norms are stored as finished: vectors that lead to 1."""
+    for part, stem in FILES.items():
+        own = getattr(renderer, part).state_dict()
+        if part == "generator":
+            tensors = _public_generator(renderer.config.generator, own)
+        else:
+            tensors = {_public(part, name): x for name, x in own.items() if not name.endswith(COUNTER)}
+        narrow = {name: x if name.endswith(SINGULAR) else x.to(dtype) for name, x in tensors.items()}
+        safetensors_io.save(folder / f"{stem}.safetensors", narrow, {}, made=made)
 
 
 def public_layout(renderer: Renderer) -> dict[str, dict[str, Size]]:
@@ -257,3 +271,42 @@ def _modulation(public: Mapping[str, Tensor], ours: str, theirs: str) -> dict[st
 def _hidden(public: Mapping[str, Tensor], ours: str, norms: list[str]) -> dict[str, Tensor]:
     kinds = ("weight", "bias")
     return {f"{ours}.{kind}": torch.cat([public[f"{norm}.mlp_shared.0.{kind}"] for norm in norms]) for kind in kinds}
+
+
+def _public_generator(config: GeneratorConfig, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `_generator_tensors`: what is computed together, taken apart."""
+    kinds, public, middle = ("weight", "bias"), {}, []
+    for ours, theirs in (("fc", "fc"), ("conv_img", "conv_img.0")):
+        public |= {f"{theirs}.{kind}": own[f"{ours}.{kind}"] for kind in kinds}
+    for ours, (theirs, before, after) in _blocks(config).items():
+        for conv in ("conv_0", "conv_1"):
+            public |= _with_spectral_norm(f"{theirs}.{conv}", own[f"{ours}.{conv}.weight"])
+            public[f"{theirs}.{conv}.bias"] = own[f"{ours}.{conv}.bias"]
+        norms = {"norm_0": "norm_0", "norm_1": "norm_1"} | ({"shortcut": "norm_s"} if before != after else {})
+        for mine, norm in norms.items():
+            for kind in kinds:
+                scale, shift = own[f"{ours}.{mine}.{kind}"].chunk(2)
+                public[f"{theirs}.{norm}.mlp_gamma.{kind}"] = scale - 1 if kind == "bias" else scale
+                public[f"{theirs}.{norm}.mlp_beta.{kind}"] = shift
+        names = [f"{theirs}.{norm}" for norm in norms.values()]
+        if before != after:
+            public |= _with_spectral_norm(f"{theirs}.conv_s", own[f"{ours}.shortcut.conv.weight"])
+            public |= _apart(own, ours.replace("rising", "rising_hidden"), names)
+        else:
+            middle += names
+    return public | _apart(own, "middle_hidden", middle)
+
+
+def _apart(own: Mapping[str, Tensor], ours: str, norms: list[str]) -> dict[str, Tensor]:
+    """What several norms read together, for each of them."""
+    parts = {kind: own[f"{ours}.{kind}"].chunk(len(norms)) for kind in ("weight", "bias")}
+    return {f"{norm}.mlp_shared.0.{kind}": part[n] for kind, part in parts.items() for n, norm in enumerate(norms)}
+
+
+def _with_spectral_norm(name: str, weight: Tensor) -> dict[str, Tensor]:
+    """A weight and vectors by which its norm is one."""
+    flat = weight.flatten(1)
+    v = nn.functional.normalize(flat.mean(0), dim=0)
+    image = flat @ v
+    u = image / image.square().sum()  # u @ flat @ v = 1
+    return {f"{name}.weight_orig": weight, f"{name}.weight_u": u, f"{name}.weight_v": v}

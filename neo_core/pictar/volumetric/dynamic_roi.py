@@ -10,7 +10,9 @@ frames come out up to `interval` late.
 What is decoded follows the keypoints: lips or eyes that are still get no window, and when something else has moved by
 `drift` a keyframe is due. Where it jumps by as much at once (a cut, a jerk of the head), the frame before is a keyframe
 too: nothing of what comes after shows in what was before. Windows come in few sizes, so that they stay a few CUDA
-graphs. The deformation of every frame is computed as a whole: everything feeds it.
+graphs. The deformation of every frame is computed as a whole: everything feeds it. Which keypoint a place goes with is
+nearly all the work of that and changes slowly, so it is asked of every second frame; those between blend what is said
+beside them, and are carried by keypoints of their own.
 
 Letters: T frames, K keypoints, g cells of the features, S pixels of a picture, D depth of the volume.
 """
@@ -26,11 +28,11 @@ from torch import Tensor
 from ...data_types import InputError
 from ...runtime.cuda_graph import Recorded, recorded
 from ...runtime.grid_sampling import sample_continued
-from .deform import deform
+from .deform import carry, deform, weigh
 from .driving import BROWS, EYES, LIPS
 from .lift import Volume
 from .sampling import axis
-from .warping_module import WarpingModule, WarpSource
+from .warping_module import WarpingModule, WarpSource, Weighing
 from .window_decoder import Size, Surroundings, cut, decode_whole, decode_window, least_halo, places
 
 PARTS = {  # pieces of the 68 landmarks that a window is around, and how much wider it is on every side, in their width
@@ -40,6 +42,7 @@ PARTS = {  # pieces of the 68 landmarks that a window is around, and how much wi
 STEPS = 3  # towards the place of a keyframe that shows what a frame shows somewhere
 AROUND = 5  # cells across, over which two explanations of a picture are compared
 FORGET = 0.8  # of what earlier intervals said of them, at every keyframe
+EVERY = 2  # frames of which one is weighed
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Keyframe:
     picture: Tensor  # [1, 3, S, S] in 0..1
     kept: Surroundings
     flat: Tensor  # [1, 2, g, g] where in the source each place comes from, as seen from the front
+    weighing: Weighing
 
 
 def draw(
@@ -95,13 +99,9 @@ def draw(
     before: Keyframe | None = None
     for interval in plan(volume, keypoints, focus):
         after = brush.keyframe(interval.end)
-        trust = brush.trust(before, after) if interval.between else None
-        for moved, share in zip(interval.between, interval.shares, strict=True):
-            if interval.whole:
-                picture = brush.whole(moved)
-            else:
-                picture = brush.between(moved, (before, after), trust, share, interval.windows)
-            yield finish(picture[0])
+        if interval.between:
+            for picture in brush.between(interval, (before, after), brush.trust(before, after)):
+                yield finish(picture[0])
         yield finish(after.picture[0])
         before = after
 
@@ -213,7 +213,7 @@ class Brush:
             )
         self._device, self._depths = device, depth_shares(volume.renderer.warping, volume.source)
         self._draw, self._key = recorded(self._drawn, device), recorded(self._decode_whole, device)
-        self._deform = recorded(self._deformed, device)
+        self._weigh, self._carry = recorded(self._weighed, device), recorded(self._carried, device)
         self._errors: Tensor | None = None  # [1, 2, S, S] of pictures that were moved, and left
         self._window: dict[Size, Callable[..., Tensor]] = {}  # a graph for every size
 
@@ -224,11 +224,27 @@ class Brush:
 
     @torch.no_grad()
     def keyframe(self, keypoints: Tensor) -> Keyframe:
-        parts = self._key(keypoints)
-        if isinstance(self._key, Recorded):  # the next keyframe would fill the same memory
-            parts = tuple(x.clone() for x in parts)
-        picture, flat, *kept = parts
-        return Keyframe(picture[None], Surroundings.of(*kept), flat)
+        picture, flat, proposals, occlusion, *kept = self._lasting(self._key, keypoints)
+        return Keyframe(picture[None], Surroundings.of(*kept), flat, Weighing(proposals, occlusion))
+
+    @torch.no_grad()
+    def weighed(self, between: Sequence[Tensor], keys: tuple[Keyframe, Keyframe]) -> Iterator[Weighing]:
+        """Of frames between two keyframes: every second one is asked, the others lie between those beside them."""
+        before, after = keys[0].weighing, keys[1].weighing
+        for number in range(len(between)):
+            if number % EVERY:
+                before = after
+                yield after
+            else:
+                following = between[number + 1 : number + 2]
+                after = Weighing(*self._lasting(self._weigh, *following)) if following else keys[1].weighing
+                yield before.towards(after, 1 / EVERY)
+
+    @staticmethod
+    def _lasting(function: Callable[..., tuple[Tensor, ...]], keypoints: Tensor) -> tuple[Tensor, ...]:
+        """What a function answers, in memory that its next answer does not fill."""
+        parts = function(keypoints)
+        return tuple(x.clone() for x in parts) if isinstance(function, Recorded) else parts
 
     @torch.no_grad()
     def trust(self, before: Keyframe, after: Keyframe) -> Tensor:
@@ -240,17 +256,27 @@ class Brush:
         squares = self._errors.square() + 1e-20  # nothing is better where nothing is wrong
         return squares[:, 1:] / squares.sum(1, keepdim=True)
 
+    def between(self, interval: Interval, keys: tuple[Keyframe, Keyframe], trust: Tensor) -> Iterator[Tensor]:
+        """The pictures of the frames between two keyframes. [1, 3, S, S] each, which the next one may fill anew"""
+        if interval.whole:
+            yield from map(self.whole, interval.between)
+            return
+        weighed = self.weighed(interval.between, keys)
+        for keypoints, share, weighing in zip(interval.between, interval.shares, weighed, strict=True):
+            yield self._blended(keypoints, weighing, keys, trust, share, interval.windows)
+
     @torch.no_grad()
-    def between(
+    def _blended(
         self,
         keypoints: Tensor,
+        weighing: Weighing,
         keys: tuple[Keyframe, Keyframe],
         trust: Tensor,
         share: float,
         windows: tuple[Window, ...],
     ) -> Tensor:
         """The picture of a frame between two keyframes; share: 0 at the first, 1 at the second. [1, 3, S, S]"""
-        features, flat = self._deform(keypoints)
+        features, flat = self._carry(keypoints, weighing.proposals, weighing.occlusion)
         pictures = [torch.lerp(key.picture, moved(key.picture, displacement(flat, key.flat)), trust) for key in keys]
         picture = torch.lerp(*pictures, share)
         for window in windows:
@@ -265,12 +291,18 @@ class Brush:
         return self._generator(deform(self._volume, keypoints).features)
 
     def _decode_whole(self, keypoints: Tensor) -> tuple[Tensor, ...]:
-        warp = deform(self._volume, keypoints)
+        weighing = weigh(self._volume, keypoints)
+        warp = carry(self._volume, keypoints, weighing)
         picture, kept = decode_whole(self._generator, warp.features)
-        return picture, from_the_front(warp.grid, self._depths), *kept.tensors
+        flat = from_the_front(warp.grid, self._depths)
+        return picture, flat, weighing.proposals, weighing.occlusion, *kept.tensors
 
-    def _deformed(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
-        warp = deform(self._volume, keypoints)
+    def _weighed(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+        weighing = weigh(self._volume, keypoints)
+        return weighing.proposals, weighing.occlusion
+
+    def _carried(self, keypoints: Tensor, *weighing: Tensor) -> tuple[Tensor, Tensor]:
+        warp = carry(self._volume, keypoints, Weighing(*weighing))
         return warp.features, from_the_front(warp.grid, self._depths)
 
     def _decoder(self, size: Size) -> Callable[..., Tensor]:

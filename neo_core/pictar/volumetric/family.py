@@ -72,12 +72,12 @@ FAMILY = {
         generator=GeneratorConfig(features=256, width=512, blocks=6, rising=(256, 64), hidden=128, enlarge=2),
         stitching=((128, 128, 64), (128, 128, 64), (256, 256, 128, 128, 64)),
     ),
-    "small": renderer_config(  # the same at 20 GFLOP a frame: untrained; the mini, which is trained, is `pictar/mini`
+    "small": renderer_config(  # the same at 20 GFLOP a frame: `training/keypoint_renderer.py`
         picture=256,
         keypoints=21,
         appearance=(32, 2, 3),
         volume=(16, 4),
-        motion=((2, 2, 6, 2), (48, 96, 192, 384)),
+        motion=((2, 2, 4, 2), (32, 64, 128, 256)),
         hourglass=(1, 16, 128, 4, 3),
         generator=GeneratorConfig(features=64, width=80, blocks=2, rising=(40, 16), hidden=16, enlarge=2),
         stitching=((128, 128, 64), (128, 128, 64), (128, 128, 64)),

@@ -45,6 +45,20 @@ class WarpSource:
 
 
 @dataclass(frozen=True)
+class Weighing:
+    """What the hourglass says of a frame."""
+
+    proposals: Tensor  # [B, K + 1, D, H, W] which of them counts where: the background's, then the keypoints'; sum 1
+    occlusion: Tensor  # [B, 1, H, W] 0 where the source does not show it
+
+    def towards(self, other: "Weighing", share: float) -> "Weighing":
+        """Between two: share 0 is this one, 1 the other."""
+        return Weighing(
+            torch.lerp(self.proposals, other.proposals, share), torch.lerp(self.occlusion, other.occlusion, share)
+        )
+
+
+@dataclass(frozen=True)
 class Warp:
     features: Tensor  # [B, features, H, W]
     grid: Tensor  # [B, D, H, W, 3] where in the source each place comes from, -1..1
@@ -220,6 +234,10 @@ class WarpingModule(nn.Module):
         return WarpSource(volume, keypoints, compressed, still, heat(keypoints, volume.shape[2:]))
 
     def forward(self, source: WarpSource, driving: Tensor) -> Warp:
+        return self.carry(source, driving, self.weigh(source, driving))
+
+    def weigh(self, source: WarpSource, driving: Tensor) -> Weighing:
+        """Which keypoint every place goes with: nearly all of the work."""
         size, shift = source.volume.shape[2:], source.keypoints - driving
         moved = shifted_copies(source.compressed, shift)
         found = heat(driving, size) - source.heat
@@ -228,11 +246,14 @@ class WarpingModule(nn.Module):
         if short := first.in_channels - proposals.shape[1]:
             proposals = F.pad(proposals, (0, 0, 0, 0, 0, 0, 0, short))
         seen = self.hourglass(proposals.to(first.weight.dtype, memory_format=torch.channels_last_3d))
-        weights = self.mask(seen).softmax(1)
-        carried = weights[:, 1:].flatten(2).transpose(1, 2) @ shift  # the background proposes no shift
+        return Weighing(self.mask(seen).softmax(1), self.occlusion(seen).sigmoid())
+
+    def carry(self, source: WarpSource, driving: Tensor, weighing: Weighing) -> Warp:
+        """The source's features where the keypoints take them."""
+        size, shift = source.volume.shape[2:], source.keypoints - driving
+        carried = weighing.proposals[:, 1:].flatten(2).transpose(1, 2) @ shift  # the background proposes no shift
         grid = coordinate_grid(size, shift) + carried.unflatten(1, size)
-        occlusion = self.occlusion(seen).sigmoid()
         features = sample_volume(source.volume, grid).flatten(1, 2)
         features = features.to(self.fourth.weight.dtype, memory_format=torch.channels_last)
         features = self.fourth(F.leaky_relu(self.third(features), SLOPE))
-        return Warp(features * occlusion, grid, occlusion)
+        return Warp(features * weighing.occlusion, grid, weighing.occlusion)

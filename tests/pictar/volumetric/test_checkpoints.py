@@ -11,8 +11,16 @@ from torch.torch_version import TorchVersion
 from neo_core.data_types import InputError
 from neo_core.evaluation.random_liveportrait import random_tensors, write_random_checkpoint
 from neo_core.pictar.volumetric import checkpoints
-from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer, load_renderer, making, public_layout
+from neo_core.pictar.volumetric.checkpoints import (
+    FILES,
+    build_renderer,
+    load_renderer,
+    making,
+    public_layout,
+    save_checkpoint,
+)
 from neo_core.pictar.volumetric.family import FAMILY, Renderer, member
+from neo_core.pictar.volumetric.keypoints import place
 from neo_core.weights import safetensors_io
 
 from .tiny_renderer import TINY
@@ -163,6 +171,24 @@ def test_weights_say_how_they_were_made_if_anyone_does(tmp_path):
     assert [write(), write(recipe="small", seed=3), write(random=1)] == ["unknown", "trained", "random"]
     write_random_checkpoint(tmp_path, TINY, 1)
     assert making(tmp_path) == "random"
+
+
+def test_what_is_saved_is_what_was_trained(tmp_path):
+    """Through the public layout and back: the same picture, and files that say they were trained."""
+    trained = build_renderer(TINY, random_tensors(TINY, 3), FILES)
+    save_checkpoint(tmp_path, trained, {"recipe": "a test"}, torch.float32)
+    assert making(tmp_path) == "trained"
+    again, trained = load_renderer(tmp_path), trained.ready()
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    drawn = []
+    for one in (trained, again):
+        motion = one.motion(picture)
+        source = one.warping.know(one.appearance(picture), place(motion))
+        drawn.append(one.paint(one.warping(source, place(motion) + 0.05).features))
+    assert drawn[0].std() > 0.01
+    assert (drawn[0] - drawn[1]).abs().max() < 1e-5
+    moved = trained.stitching.shoulder, again.stitching.shoulder
+    assert all(torch.equal(a, b) for a, b in zip(*(net.parameters() for net in moved), strict=True))
 
 
 def test_halves_are_read_as_what_they_say(folder):

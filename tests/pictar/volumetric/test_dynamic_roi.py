@@ -14,10 +14,12 @@ from neo_core.pictar.paste_back import find_seat, rim_mask
 from neo_core.pictar.squares import Squares
 from neo_core.pictar.volumetric import place, render
 from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer
+from neo_core.pictar.volumetric.deform import weigh
 from neo_core.pictar.volumetric.dynamic_roi import (
     PARTS,
     Brush,
     Focus,
+    Interval,
     Keyframe,
     Window,
     depth_shares,
@@ -31,7 +33,7 @@ from neo_core.pictar.volumetric.dynamic_roi import (
 )
 from neo_core.pictar.volumetric.sampling import coordinate_grid
 from neo_core.pictar.volumetric.translate import drawing, pack
-from neo_core.pictar.volumetric.warping_module import Warp
+from neo_core.pictar.volumetric.warping_module import Warp, Weighing
 from neo_core.pictar.volumetric.window_decoder import cut
 from neo_core.runtime.cuda_graph import Recorded
 
@@ -83,6 +85,15 @@ def face(volume):
     return lambda *args, **options: list(perform(*args, **options))
 
 
+def stand_in(monkeypatch, deformation):
+    """Put (volume, keypoints) -> Warp in the place of the deformation, whatever is weighed."""
+    for name in ("translate", "dynamic_roi"):
+        monkeypatch.setattr(import_module(f"neo_core.pictar.volumetric.{name}"), "deform", deformation)
+    module, nothing = import_module("neo_core.pictar.volumetric.dynamic_roi"), torch.zeros(1)
+    monkeypatch.setattr(module, "weigh", lambda *_: Weighing(nothing, nothing))
+    monkeypatch.setattr(module, "carry", lambda volume, keypoints, _: deformation(volume, keypoints))
+
+
 @pytest.fixture
 def local(volume, monkeypatch):
     """The volume of a renderer as large as real ones, though thin, whose features change as trained ones do: lips
@@ -113,8 +124,7 @@ def local(volume, monkeypatch):
         features = base + change[0, 0] * turned + sum(20 * change[k, 1] * x for k, x in parts.items())
         return Warp(features, still, torch.ones(1, 1, WIDE, WIDE))
 
-    for name in ("translate", "dynamic_roi"):
-        monkeypatch.setattr(import_module(f"neo_core.pictar.volumetric.{name}"), "deform", local_deform)
+    stand_in(monkeypatch, local_deform)
     return replace(volume, renderer=renderer, source=source)
 
 
@@ -256,8 +266,24 @@ def test_between_two_equal_keyframes_a_frame_is_exact(volume, face):
     brush, keypoints = Brush(volume, FOCUS), face(3)[2]
     key = brush.keyframe(keypoints)
     windows = (Window((3, 4), (4, 6)), Window((8, 2), (6, 4)))
-    found = brush.between(keypoints, (key, key), brush.trust(key, key), 0.3, windows)
-    assert (found - key.picture).abs().max() < 1e-4
+    interval = Interval((keypoints,) * 3, keypoints, windows, (0.3,) * 3)
+    for found in brush.between(interval, (key, key), brush.trust(key, key)):
+        assert (found - key.picture).abs().max() < 1e-4
+
+
+def test_every_second_frame_is_weighed_and_the_others_lie_between(volume, face):
+    brush, keypoints = Brush(volume, FOCUS), list(face(6, talk=0.05, turn=2.0))
+    keys = brush.keyframe(keypoints[0]), brush.keyframe(keypoints[5])
+    asked = []
+    brush._weigh = lambda x: (asked.append(x), brush._weighed(x))[1]
+    found = [x.proposals for x in brush.weighed(keypoints[1:5], keys)]
+    assert [any(x is k for x in asked) for k in keypoints] == [False, False, True, False, True, False]
+    own = [weigh(volume, x).proposals for x in keypoints]
+    assert torch.equal(found[1], own[2])
+    assert torch.equal(found[3], own[4])
+    for k in (1, 3):
+        assert (found[k - 1] - (own[k - 1] + own[k + 1]) / 2).abs().max() < 1e-6
+        assert (found[k - 1] - own[k]).norm() < (own[k - 1] - own[k]).norm()
 
 
 def windows_error(volume, keypoints, focus, full, ours):
@@ -325,12 +351,12 @@ def test_what_moves_as_a_whole_is_moved(volume, monkeypatch):
         features = torch.nn.functional.grid_sample(base, at, padding_mode="reflection", align_corners=True)
         return Warp(features, grid[None], torch.ones(1, 1, GRID, GRID))
 
-    monkeypatch.setattr(import_module("neo_core.pictar.volumetric.dynamic_roi"), "deform", slid)
+    stand_in(monkeypatch, slid)
     step = torch.tensor([2 / (GRID - 1), 0.0, 0.0])
     brush, keypoints = Brush(volume, FOCUS), [volume.keypoints + k * step for k in range(5)]
     keys = brush.keyframe(keypoints[0]), brush.keyframe(keypoints[4])
     trust, expected = brush.trust(*keys), brush.whole(keypoints[2])
-    moved_there = brush.between(keypoints[2], keys, trust, 0.5, ())
+    (moved_there,) = brush.between(Interval((keypoints[2],), keypoints[4], (), (0.5,)), keys, trust)
     blended = torch.lerp(keys[0].picture, keys[1].picture, 0.5)
     errors_of = [(x - expected).square().mean() for x in (moved_there, blended)]
     assert decibel(errors_of[0]) > decibel(errors_of[1]) + 3
@@ -393,7 +419,7 @@ def test_errors_are_found_where_they_are():
 
 
 def key(picture, flat):
-    return Keyframe(picture, None, flat)
+    return Keyframe(picture, None, flat, None)
 
 
 def test_what_explains_keyframes_is_trusted_and_remembered(volume):
@@ -449,7 +475,7 @@ def test_replayed_frames_are_the_frames(volume, face, monkeypatch, focus):
     assert all(recording.recordings <= 1 for recording in made)
     intervals = list(plan(volume, iter(keypoints), FOCUS))
     sizes = {w.size for x in intervals for w in x.windows}
-    assert len(made) == (1 if focus is None else 3 + len(sizes))
+    assert len(made) == (1 if focus is None else 4 + len(sizes))
 
 
 class _Launches(TorchDispatchMode):
@@ -472,7 +498,7 @@ def test_nothing_in_a_frame_is_beyond_a_graph(volume, face):
     with torch.no_grad(), _Launches():
         draw_whole(keypoints)
         brush._decode_whole(keypoints)
-        features, _ = brush._deformed(keypoints)
+        features, _ = brush._carried(keypoints, *brush._weighed(keypoints))
         brush._decode_window((4, 6), features, corner, *around.tensors)
     with pytest.raises(AssertionError, match="while a graph is recorded"), _Launches():
         float(keypoints.sum())
