@@ -41,8 +41,10 @@ def driving(pack, volume, loaded, once, tmp_path_factory):
     return loaded.host("comfy_api.v0_0_2").InputImpl.VideoFromFile(str(once["driving"]))
 
 
-def test_a_video_moves_a_portrait(run_node, volume, driving, pack):
+def test_a_video_moves_a_portrait(run_node, volume, driving, pack, monkeypatch):
     models, head = volume
+    whole = type(driving).get_components
+    monkeypatch.setattr(type(driving), "get_components", lambda _: pytest.fail("took all frames into memory"))
     motion, audio, report = run_node("NEO_MotionFromVideo", models=models, volume=head, video=driving).result
     assert audio is None
     assert report == "5 frames at 25 fps\nno face in frame 3: held"
@@ -51,6 +53,7 @@ def test_a_video_moves_a_portrait(run_node, volume, driving, pack):
     assert yaw[1].abs() < 1  # as the head is usually seen
     first = run_node("NEO_MotionFromVideo", models=models, volume=head, video=driving, anchor="first").result[0]
     assert first.motion[0, pack("neo_core.motion_space").INDEX["yaw"]].abs() < 0.5
+    monkeypatch.setattr(type(driving), "get_components", whole)
     (video,) = run_node("NEO_Render", volume=head, motion=motion).result
     assert video.get_frame_count() == 5
 

@@ -1,6 +1,7 @@
 """Released nodes stay as they are: files made with them must go on working."""
 
 import copy
+import inspect
 import json
 
 import pytest
@@ -28,6 +29,17 @@ def test_the_snapshot_of_this_version_knows_every_node(loaded):
     path = FOLDER / f"{version}.json"
     if path.exists():
         assert loaded.classes.keys() <= json.loads(path.read_text(encoding="utf-8")).keys()
+
+
+def test_every_input_reaches_its_node_by_its_name(loaded):
+    """In whichever order either lists them; what may be left out has a default."""
+    for name, node in loaded.classes.items():
+        inputs, taken = node.GET_SCHEMA().inputs, inspect.signature(node.execute).parameters
+        rest = {k for k, one in taken.items() if one.kind is one.VAR_KEYWORD}  # takes all others by their names
+        ids, named = {one.id for one in inputs}, set(taken) - rest
+        assert named <= ids if rest else named == ids, name
+        optional = {one.id for one in inputs if one.optional} & named
+        assert optional <= {k for k, one in taken.items() if one.default is not one.empty}, name
 
 
 def test_replacements_name_nodes_that_exist(loaded):

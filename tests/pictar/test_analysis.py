@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from neo_core.data_types import InputError
 from neo_core.geometry.head_model import load_head_model
+from neo_core.media.image import read_photo
 from neo_core.pictar.analysis import (
     Analyser,
     AnalysisConfig,
@@ -14,6 +17,7 @@ from neo_core.pictar.analysis import (
     person_mask,
     save_analyser,
 )
+from neo_core.pictar.geometric.sampling import blur
 from neo_core.pictar.landmark_net import DetailConfig, LandmarkConfig, start_from_shapes
 from neo_core.pictar.matting import MaskConfig
 from neo_core.pictar.squares import Squares, frame_face
@@ -84,6 +88,9 @@ def test_a_network_starts_at_the_mean_shape(tiny):
     assert (net.landmarks.bias.view(70, 2) - shapes.mean(0)).abs().max() < 1e-5
 
 
+PORTRAIT = Path(__file__).parents[2] / "neo_core" / "samples" / "portrait.jpg"
+
+
 @pytest.fixture(scope="module")
 def embedded():
     return load_analyser()
@@ -131,6 +138,19 @@ def test_in_a_4k_picture_a_face_is_followed_as_in_the_part_that_shows_it(embedde
     assert torch.allclose(found.landmarks - torch.tensor([3000.0, 800.0]), alone.landmarks, atol=0.05)
     assert abs(found.score - alone.score) < 1e-3
     assert numbers.most < picture.numel() / 20
+
+
+def test_a_face_out_of_focus_is_read_alike(embedded):
+    """Blur of a driving video costs some of its motion, and of the portrait, whose pixels are the photo's, nothing."""
+    photo = read_photo(PORTRAIT)[::2, ::2].contiguous()
+    (face,) = analyse(embedded, photo)
+    points = face.landmarks68
+    eyes = (points[36:42].mean(0) - points[42:48].mean(0)).norm()
+    soft = (blur(photo.permute(2, 0, 1).float() / 255, float(0.06 * eyes)).permute(1, 2, 0) * 255).byte()
+    found = follow(embedded, soft, frame_face(points[None])).landmarks68
+    off, lips = (found - points) / eyes, (found - points)[[66, 62]].diff(dim=0) / eyes
+    assert off.norm(dim=1).mean() < 0.03
+    assert lips.norm() < 0.02
 
 
 def test_a_face_is_followed_from_near_where_it_was(embedded):

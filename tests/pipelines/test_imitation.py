@@ -1,5 +1,6 @@
 """A driving video, read by the checkpoint that draws: random small networks, the whole chain."""
 
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 
@@ -116,6 +117,27 @@ def test_one_square_is_read_in_all_frames(models, star, footage, seen, portrait)
     assert float(square.tilt) == 0
     readings, _ = read(models, star, footage)
     assert unpack(readings)[0].expression.std(0).max() > 1e-4
+
+
+def test_pictures_are_forgotten_as_they_are_read(models, star, footage, seen, monkeypatch):
+    """However long the video: the picture being read and no other is alive, in either reading."""
+    alive, most = [], 0
+
+    def pictures(_):
+        nonlocal most
+        for _ in range(60):
+            picture = torch.zeros(*footage.size, 3, dtype=torch.uint8)
+            alive.append(weakref.ref(picture))
+            most = max(most, sum(one() is not None for one in alive))
+            yield picture
+
+    seen()
+    monkeypatch.setattr(imitation, "read_pictures", pictures)
+    monkeypatch.setattr(imitation, "read_head", lambda *_: torch.randn(78))
+    readings, _ = read(models, star, replace(footage, frames=60))
+    assert len(readings) == 60
+    assert len(alive) == 120
+    assert most <= 2
 
 
 def test_tremor_of_the_extractor_does_not_reach_the_portrait(models, star, portrait, seen, tmp_path):

@@ -1,5 +1,7 @@
 """The embedded weights: every file is described, intact and within its budget."""
 
+import re
+
 import pytest
 import torch
 
@@ -33,6 +35,15 @@ def test_manifest_and_folder_hold_the_same_files():
 def test_shipped_file_is_intact_described_and_within_budget(name):
     assert manifest.embedded(name).stat().st_size <= BUDGET_MB[name] * 1e6
     assert manifest.read_manifest()[name].keys() >= STORY
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_file_may_be_used_for_anything(name):
+    """Nothing it was made from is for research only."""
+    licences = manifest.read_manifest()[name]["licences"]
+    for licence in [licences] if isinstance(licences, str) else licences:
+        assert re.search(r"\b(MIT|CC0|CC BY 4\.0|Apache-2\.0|own data)\b", licence), licence
+        assert not re.search(r"\b(NC|ND)\b|non-commercial|research", licence, re.IGNORECASE), licence
 
 
 def test_neo_2_is_within_its_budget_as_a_whole():
