@@ -7,15 +7,20 @@ model's landmarks, but for the crown (0), which no landmark marks: it is carried
 
     points = scale * (canonical @ rotation + expression) + shift        (`pictar/volumetric/keypoints.py`)
 
-Letters: B pictures, L landmarks, K keypoints.
+Letters: B pictures, L landmarks, K keypoints, N probes.
 """
 
 import torch
 from torch import Tensor
 
+from .. import motion_space
 from ..geometry.camera import rotation_angles
+from ..geometry.head_model import HeadModel, landmarks, shape, turn_eyes
+from ..motion_space import EXPRESSION, GAZE, SIZE
 from ..pictar.squares import Squares, to_crop
+from ..pictar.volumetric.calibration import CHANNELS, probes
 from ..pictar.volumetric.keypoints import FaceMotion, rotation
+from ..pictar.volumetric.motion_bridge import Bridge
 
 UNIT = 20.0  # cm: what a canonical keypoint counts in, so that scales are about 1, as public ones are
 ORIGIN = (0.0, 3.6, 8.0)  # cm, of canonical keypoints: between the eyes
@@ -62,6 +67,26 @@ def face_motion(points: Tensor, rest: Tensor, squares: Squares) -> FaceMotion:
     pitch, yaw, roll = rotation_angles(turn.mT).unbind(1)
     expression = (placed - shift[:, None]) / scale[:, None, None] - canonical @ rotation(pitch, yaw, roll)
     return FaceMotion(canonical, pitch, yaw, roll, shift, expression, scale)
+
+
+def head_bridge(head: HeadModel) -> Bridge:
+    """What each channel of the motion space does to these keypoints, on the mean head itself: the least squares of what
+    a calibration has to read off pictures."""
+    changes = probes(motion_space.rest(), 0)  # [N, 63]
+    moved, still = (landmarks(head, _shown(head, motion)) for motion in (changes, motion_space.rest()[None]))
+    front = Squares(torch.zeros(len(moved), 2), torch.full((len(moved),), 2 * UNIT), torch.zeros(len(moved)))
+    expression = face_motion(moved * moved.new_tensor(FLIP), still.expand_as(moved), front).expression
+    reach = torch.tensor(motion_space.HIGH)[list(CHANNELS)]
+    found = torch.linalg.lstsq(changes[:, list(CHANNELS)] / reach, expression.flatten(1)).solution
+    directions = torch.zeros(SIZE, *expression.shape[1:])
+    directions[list(CHANNELS)] = (found / reach[:, None]).unflatten(1, expression.shape[1:])
+    return Bridge(directions, calibrated=True)
+
+
+def _shown(head: HeadModel, motion: Tensor) -> Tensor:
+    """The mean head with expression and gaze, not turned. [N, 63] -> [N, V, 3]"""
+    identity = head.template.new_zeros(len(motion), len(head.identity))
+    return turn_eyes(head, shape(head, identity, motion[:, EXPRESSION]), identity, motion[:, GAZE])
 
 
 def _keypoints(points: Tensor, crown: Tensor) -> Tensor:

@@ -6,8 +6,9 @@
 
 The published recipe finds keypoints by itself, from days of video. Factory heads say where theirs are
 (`head_keypoints`), so the motion extractor learns to read them, while the other networks learn to draw with the true
-ones: pictures, and where in the source what they show comes from. Stitching and retargeting say nothing (zeros): what
-they mend is not learned here. Minutes are the processor's, on a GPU the clock's; --resume goes on after a stop.
+ones: pictures, and where in the source what they show comes from. The bridge from our motion is the head model's own,
+kept beside the five files as a calibration is. Stitching and retargeting say nothing (zeros): what they mend is not
+learned here. Minutes are the processor's, on a GPU the clock's; --resume goes on after a stop.
 """
 
 import argparse
@@ -24,8 +25,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation.feature_distance import FeatureDistance
+from ..geometry.head_model import load_head_model
 from ..pictar.analysis import load_analyser
 from ..pictar.squares import Squares, frame_head, to_crop, to_picture
+from ..pictar.volumetric.calibration import save_bridge
 from ..pictar.volumetric.checkpoints import save_checkpoint
 from ..pictar.volumetric.family import FAMILY, Renderer
 from ..pictar.volumetric.keypoints import FaceMotion, place
@@ -33,7 +36,7 @@ from ..pictar.volumetric.spade_generator import EPS, SLOPE, Hidden, Modulation, 
 from ..runtime.threads import in_order
 from ..weights import safetensors_io
 from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
-from .head_keypoints import face_motion
+from .head_keypoints import face_motion, head_bridge
 from .portrait_pairs import Lesson, files, read_lesson
 from .volumetric import careful, restyled
 
@@ -309,5 +312,6 @@ def _report(state: Run, arguments: argparse.Namespace, people: int, exam: Sequen
         "held_out_figures": figures,
     }
     save_checkpoint(arguments.out, state.average, made)
+    save_bridge(arguments.out, head_bridge(load_head_model()), made)
     state.save(resume_path(arguments.out))
     return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from neo_core.geometry.camera import rotation_matrix
-from neo_core.geometry.head_model import landmarks
+from neo_core.geometry.head_model import landmarks, shape
+from neo_core.motion_space import INDEX, POSE, rest
 from neo_core.pictar.squares import Squares
 from neo_core.pictar.volumetric.driving import BROWS, EYES, KEYPOINTS, LIPS
 from neo_core.pictar.volumetric.keypoints import place
-from neo_core.training.head_keypoints import GAZE_WITH, MEANS, UNIT, face_motion, similarity
+from neo_core.pictar.volumetric.motion_bridge import expression_of
+from neo_core.training.head_keypoints import GAZE_WITH, MEANS, UNIT, face_motion, head_bridge, similarity
 
 SQUARE = Squares(torch.tensor([[50.0, 40.0]]), torch.tensor([80.0]), torch.tensor([0.0]))
 PIXELS = 2.0  # of a centimetre
@@ -88,3 +90,19 @@ def test_gazes_move_upper_lids_across(points):
     moved = face_motion(seen(aside), points, SQUARE).expression[0]
     assert all(moved[k, 0] > 0.01 for k in (11, 15, 18))
     assert moved[[13, 16, 1, 2]].abs().max() < 1e-5
+
+
+def test_the_bridge_says_what_channels_do(head):
+    """A head that shows something else than the probes lands where the bridge says."""
+    bridge = head_bridge(head)
+    motion = rest()
+    for name, amount in (("jawOpen", 0.4), ("eyeBlink_L", 0.6), ("eyeBlink_R", 0.6), ("mouthSmile_L", 0.5)):
+        motion[INDEX[name]] = amount
+    identity = torch.zeros(1, 60)
+    moved, still = (landmarks(head, shape(head, identity, x[None, :53])) for x in (motion, rest()))
+    true = face_motion(seen(moved), still, SQUARE).expression[0]
+    said = expression_of(bridge, (motion - rest())[None])[0]
+    assert (said - true).norm() < 0.15 * true.norm()
+    assert true[19, 1] > 0.02  # the lower lip goes down
+    assert bridge.calibrated
+    assert not bridge.directions[POSE].any()
