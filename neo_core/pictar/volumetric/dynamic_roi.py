@@ -43,6 +43,8 @@ STEPS = 3  # towards the place of a keyframe that shows what a frame shows somew
 AROUND = 5  # cells across, over which two explanations of a picture are compared
 FORGET = 0.8  # of what earlier intervals said of them, at every keyframe
 EVERY = 2  # frames of which one is weighed
+SHARPEST = 2.0  # times that fine detail is made stronger, at most
+FAINT = 1e-4  # mean of detail, of pictures in 0..1, below which there is none
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Keyframe:
     kept: Surroundings
     flat: Tensor  # [1, 2, g, g] where in the source each place comes from, as seen from the front
     weighing: Weighing
+    detail: Tensor  # [1, 1, g, g] how fine the picture is in each cell
 
 
 def draw(
@@ -225,7 +228,8 @@ class Brush:
     @torch.no_grad()
     def keyframe(self, keypoints: Tensor) -> Keyframe:
         picture, flat, proposals, occlusion, *kept = self._lasting(self._key, keypoints)
-        return Keyframe(picture[None], Surroundings.of(*kept), flat, Weighing(proposals, occlusion))
+        detail = strength(fine(picture[None]), flat.shape[-1])
+        return Keyframe(picture[None], Surroundings.of(*kept), flat, Weighing(proposals, occlusion), detail)
 
     @torch.no_grad()
     def weighed(self, between: Sequence[Tensor], keys: tuple[Keyframe, Keyframe]) -> Iterator[Weighing]:
@@ -278,7 +282,7 @@ class Brush:
         """The picture of a frame between two keyframes; share: 0 at the first, 1 at the second. [1, 3, S, S]"""
         features, flat = self._carry(keypoints, weighing.proposals, weighing.occlusion)
         pictures = [torch.lerp(key.picture, moved(key.picture, displacement(flat, key.flat)), trust) for key in keys]
-        picture = torch.lerp(*pictures, share)
+        picture = sharpened(torch.lerp(*pictures, share), torch.lerp(keys[0].detail, keys[1].detail, share))
         for window in windows:
             corner = torch.tensor(window.corner, device=self._device)
             around = [key.kept.around(corner, window.size, self._focus.halo) for key in keys]
@@ -373,6 +377,25 @@ def moved(picture: Tensor, d: Tensor) -> Tensor:
     y, x = torch.meshgrid(line, line, indexing="ij")
     at = (torch.stack([x, y])[None] + d).permute(0, 2, 3, 1)
     return sample_continued(picture, at, "bicubic").clamp(0, 1)
+
+
+def fine(picture: Tensor) -> Tensor:
+    """What of a picture [1, 3, S, S] its pixels have that those around them have not."""
+    return picture - F.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
+
+
+def strength(detail: Tensor, cells: int) -> Tensor:
+    """Of fine detail [1, 3, S, S] in each cell. [1, 1, g, g]"""
+    return F.avg_pool2d(detail.abs().mean(1, keepdim=True), detail.shape[-1] // cells)
+
+
+def sharpened(picture: Tensor, wanted: Tensor) -> Tensor:
+    """A picture [1, 3, S, S] that was moved and blended, with the detail back that this took: as much as is wanted of
+    each cell [1, 1, g, g]. Else it would be softer from one keyframe to the next, and pulse."""
+    own = fine(picture)
+    gain = (wanted / strength(own, wanted.shape[-1]).clamp(min=FAINT)).clamp(1, SHARPEST)
+    gain = F.interpolate(gain, picture.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.addcmul(picture, own, gain - 1).clamp(0, 1)
 
 
 def errors(pictures: tuple[Tensor, ...], truth: Tensor, reach: int) -> Tensor:

@@ -26,10 +26,13 @@ from neo_core.pictar.volumetric.dynamic_roi import (
     displacement,
     draw,
     errors,
+    fine,
     lay_over,
     moved,
     part_box,
     plan,
+    sharpened,
+    strength,
 )
 from neo_core.pictar.volumetric.sampling import coordinate_grid
 from neo_core.pictar.volumetric.translate import drawing, pack
@@ -418,8 +421,22 @@ def test_errors_are_found_where_they_are():
     assert found[:, 1].max() == 0
 
 
+def test_what_blending_takes_of_detail_is_given_back():
+    dice = torch.Generator().manual_seed(3)
+    first, second = (smooth(64) / 2 + 0.25 + 0.05 * torch.randn(1, 3, 64, 64, generator=dice) for _ in range(2))
+    wanted = torch.lerp(*(strength(fine(x), 8) for x in (first, second)), 0.5)
+    blended = torch.lerp(first, second, 0.5)
+    ours = sharpened(blended, wanted)
+    lost, left = (strength(fine(x), 8) / wanted for x in (blended, ours))
+    assert lost.max() < 0.85
+    assert (left - 1).abs().mean() < 0.06
+    assert (sharpened(first, strength(fine(first), 8)) - first).abs().max() < 1e-5
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    assert torch.equal(sharpened(flat, wanted), flat)  # nothing is made of nothing
+
+
 def key(picture, flat):
-    return Keyframe(picture, None, flat, None)
+    return Keyframe(picture, None, flat, None, None)
 
 
 def test_what_explains_keyframes_is_trusted_and_remembered(volume):
