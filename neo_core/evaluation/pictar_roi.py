@@ -9,6 +9,8 @@ judge nothing.
 
 import math
 import statistics
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,13 +30,12 @@ from ..pictar.volumetric.translate import drawing
 from ..pictar.volumetric.window_decoder import Size, cut, decode_whole, decode_window
 from ..pipelines.live_portrait import LivePortrait, PublicRenderer, load_public
 from ..runtime.threads import one_thread
-from ..runtime.timing import medians
 from .bench import CouldNotRun, Figure
 from .pictar_performance import performed, random_renderer
 
 FRAMES = 100  # of the performance
-TIMED = 9  # of them, from the middle on: two keyframes and what is between
-ROUNDS = 3
+TIMED = 25  # of them, around the middle: about as many keyframes as in the whole performance
+WARM = 3  # of those, drawn once before time is taken
 DRAWN = "small"  # of the family, whose random pictures are noted: they are drawn in a minute
 TRAINED = "no trained volumetric renderer comes with this; expected --checkpoint with trained weights"
 
@@ -168,11 +169,17 @@ def pictures(track: Track, focus: Focus) -> tuple[list[Tensor], list[Tensor]]:
 @one_thread()
 @torch.no_grad()
 def speed(track: Track, focus: Focus) -> float:
-    """How many times as fast frames come with a focus as whole ones."""
-    some, whole = track.keypoints[len(track.keypoints) // 2 :][:TIMED], drawing(track.volume, torch.clone)
-    runs = (lambda: [whole(x) for x in some], lambda: list(draw(track.volume, some, focus, torch.clone)))
-    full, ours = medians(runs, ROUNDS)
-    return full / ours
+    """How many times as fast frames come with a focus as whole ones, by the processor's time for many frames."""
+    begin = max(0, (len(track.keypoints) - TIMED) // 2)
+    whole = drawing(track.volume, torch.clone)
+    seconds = []
+    for frames in (lambda x: map(whole, x), lambda x: draw(track.volume, x, focus, torch.clone)):
+        for some in (track.keypoints[:WARM], track.keypoints[begin : begin + TIMED]):
+            begun = time.process_time()
+            deque(frames(some), maxlen=0)  # drawn and forgotten
+            spent = time.process_time() - begun
+        seconds.append(spent)
+    return seconds[0] / seconds[1]
 
 
 def switched_off(track: Track) -> float:

@@ -159,8 +159,7 @@ def few(performance, monkeypatch):
 
 
 @pytest.mark.usefixtures("few")
-def test_vocal_speaks_through_a_tiny_renderer(monkeypatch):
-    monkeypatch.setattr(pictar_roi, "ROUNDS", 1)
+def test_vocal_speaks_through_a_tiny_renderer():
     notes = {}
     found = savings(notes)
     assert all(figure.of == "random weights" for figure in found.values())
