@@ -17,12 +17,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..pictar.volumetric.checkpoints import making
-from ..pictar.volumetric.dynamic_roi import EVERY, Focus, Interval, draw, plan
+from ..pictar.volumetric.dynamic_roi import Focus, Interval, draw, fine, plan
 from ..pictar.volumetric.family import FAMILY, Renderer, RendererConfig, member
 from ..pictar.volumetric.lift import Volume
 from ..pictar.volumetric.settling import settle
@@ -35,7 +34,7 @@ from .pictar_performance import performed, random_renderer
 
 FRAMES = 100  # of the performance
 TIMED = 25  # of them, around the middle: about as many keyframes as in the whole performance
-WARM = 3  # of those, drawn once before time is taken
+WARM = 3  # the first ones, drawn before time is taken
 DRAWN = "small"  # of the family, whose random pictures are noted: they are drawn in a minute
 TRAINED = "no trained volumetric renderer comes with this; expected --checkpoint with trained weights"
 
@@ -129,7 +128,7 @@ def work(costs: Costs, intervals: Sequence[Interval]) -> float:
             total += costs.whole * (1 + frames)
             continue
         windows = costs.carrying + sum(costs.windows[window.size] for window in interval.windows)
-        total += costs.whole + frames * windows + (frames // EVERY) * costs.weighing
+        total += costs.whole + frames * windows + (frames // 2) * costs.weighing
     return total / costs.whole
 
 
@@ -236,7 +235,7 @@ def _changes(pictures: list[Tensor]) -> list[float]:
 
 def _detail(picture: Tensor) -> float:
     """How much pixels differ from the mean of those around them."""
-    return float((picture - F.avg_pool2d(picture[None], 3, 1, 1, count_include_pad=False)[0]).abs().mean())
+    return float(fine(picture[None]).abs().mean())
 
 
 def _pulse(ours: list[float], full: list[float], keys: set[int]) -> float:

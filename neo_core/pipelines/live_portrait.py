@@ -76,6 +76,12 @@ def load_public(
     given = choice.precision if device else None  # whoever names a device knows what will compute there in the end
     dtype = PRECISIONS[given or precision_on(own, choice)]
     renderer = load_renderer(choice.checkpoint, dtype=dtype, device=own, tensor_cores=tensor_cores)
+    for part in choice.retargeted:
+        if renderer.stitching.silent(part):
+            raise InputError(
+                f"{choice.checkpoint} found, whose network for {part} says nothing; expected one that was trained, or "
+                f"no retargeting of the {part}"
+            )
     if choice.compiled:
         renderer.compile_where_it_pays(windows=choice.dynamic_roi)
     learnt = load_bridge(choice.checkpoint) if calibrated else None

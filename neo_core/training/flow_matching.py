@@ -22,6 +22,7 @@ from ..data_types import InputError
 from ..flow.path import velocity_from_data
 from .fitting import follow
 
+MOST_LEFT_OUT = 20  # steps in a row
 STEP_SEED = 1_000_003  # between the dice of two seeds
 
 log = logging.getLogger(__name__)
@@ -134,19 +135,25 @@ def step_dice(seed: int, step: int) -> torch.Generator:
 
 
 def train(run: Run, loss: Callable[[nn.Module], Tensor], report: Callable[[Run], str]) -> nn.Module:
-    """Minimise `loss(net)` until the plan is done; returns the moving average."""
+    """Minimise `loss(net)` until the plan is done; returns the moving average. Raises FloatingPointError for a
+    loss that is no number, and after many gradients that are none: what was saved before is still good."""
     run.net.train()
     now = time.monotonic if run.plan.by_the_clock else time.process_time
     begin = said = now()
-    begun, recent, since = run.seconds, 0.0, 0
+    begun, recent, since, left_out = run.seconds, 0.0, 0, 0
     while run.progress < 1 or run.step == 0:
         for group in run.optimiser.param_groups:
             group["lr"] = learning_rate(run)
         value = loss(run.net)
+        if not value.isfinite():
+            raise FloatingPointError(f"the loss of step {run.step} is {float(value.detach())}; expected a number")
         run.optimiser.zero_grad(set_to_none=True)
         value.backward()
         if nn.utils.clip_grad_norm_(run.net.parameters(), run.plan.clip).isfinite():
             run.optimiser.step()
+            left_out = 0
+        elif (left_out := left_out + 1) > MOST_LEFT_OUT:
+            raise FloatingPointError(f"{left_out} steps in a row had gradients that are no numbers")
         else:  # bfloat16 kernels of some machines err once in a while: one step is not worth the run
             log.warning("step %d had gradients that are no numbers and was left out", run.step)
         run.step += 1

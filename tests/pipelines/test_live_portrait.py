@@ -14,6 +14,7 @@ from neo_core.governance import ConsentRequired
 from neo_core.media.video import read_frames
 from neo_core.motion_space import INDEX, POSE
 from neo_core.pictar.volumetric import openness
+from neo_core.pictar.volumetric.checkpoints import FILES
 from neo_core.pictar.volumetric.driven_face import render_face
 from neo_core.pictar.volumetric.driving import LIPS, Rules
 from neo_core.pictar.volumetric.dynamic_roi import Focus
@@ -24,6 +25,7 @@ from neo_core.pipelines import clip
 from neo_core.pipelines.clip import describe
 from neo_core.pipelines.live_portrait import LivePortrait, enrol_public, load_public, precision_on
 from neo_core.pipelines.talking_head import Settings, speak, write_video
+from neo_core.weights import safetensors_io
 
 PLAIN = Rules()
 
@@ -173,6 +175,17 @@ def test_a_square_of_head_and_shoulders(enrolled, tmp_path):
 
 
 # --- retargeting ------------------------------------------------------------------------------------------------------
+
+
+def test_networks_that_say_nothing_retarget_nothing(checkpoint):
+    """Eyes would stay open: what is handed over to the network is taken out of the motion."""
+    path = checkpoint / f"{FILES['stitching']}.safetensors"
+    tensors, _ = safetensors_io.load(path)
+    muted = {name: x * (0 if name.startswith("retarget_eye") else 1) for name, x in tensors.items()}
+    safetensors_io.save(path, muted, {})
+    with pytest.raises(InputError, match="whose network for eyes says nothing; expected one that was trained"):
+        load_public(LivePortrait(checkpoint, PLAIN, ("eyes",)))
+    assert load_public(LivePortrait(checkpoint, PLAIN, ("lips",))).renderer is not None
 
 
 def test_retargeted_eyes_are_closed_by_the_checkpoint(enrolled):

@@ -65,18 +65,34 @@ def test_training_stops_on_time_and_learns():
     assert straight_loss(average) < 0.05
 
 
-def test_a_step_without_numbers_is_left_out(caplog):
-    """One kernel's mistake must not cost the run."""
+class Wrong(torch.autograd.Function):
+    """A kernel whose gradient is no number."""
 
-    def wrong_once(net):
-        loss = straight_loss(net)
-        return loss * math.nan if run.step == 3 else loss
+    @staticmethod
+    def forward(_, x):
+        return x.clone()
 
+    @staticmethod
+    def backward(_, gradient):
+        return gradient * math.nan
+
+
+def test_a_step_whose_gradients_are_no_numbers_is_left_out(caplog):
     torch.manual_seed(0)
     run = Run(Line(), Plan(steps=8, warm_up=1))
-    train(run, wrong_once, lambda _: "")
+    train(run, lambda net: Wrong.apply(straight_loss(net)) if run.step == 3 else straight_loss(net), lambda _: "")
     assert all(x.isfinite().all() for x in (*run.net.parameters(), *run.average.parameters()))
-    assert "step 3 had gradients that are no numbers" in caplog.text
+    assert [record.message for record in caplog.records if "left out" in record.message] == [
+        "step 3 had gradients that are no numbers and was left out"
+    ]
+
+
+def test_a_run_without_numbers_ends():
+    run = Run(Line(), Plan(steps=99, warm_up=1))
+    with pytest.raises(FloatingPointError, match="21 steps in a row had gradients"):
+        train(run, lambda net: Wrong.apply(straight_loss(net)), lambda _: "")
+    with pytest.raises(FloatingPointError, match="the loss of step 20 is nan"):
+        train(run, lambda net: straight_loss(net) * math.nan, lambda _: "")
 
 
 def test_runs_of_equal_steps_end_alike_whatever_the_clock_says():

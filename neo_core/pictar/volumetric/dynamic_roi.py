@@ -42,7 +42,6 @@ PARTS = {  # pieces of the 68 landmarks that a window is around, and how much wi
 STEPS = 3  # towards the place of a keyframe that shows what a frame shows somewhere
 AROUND = 5  # cells across, over which two explanations of a picture are compared
 FORGET = 0.8  # of what earlier intervals said of them, at every keyframe
-EVERY = 2  # frames of which one is weighed
 SHARPEST = 2.0  # times that fine detail is made stronger, at most
 FAINT = 1e-4  # mean of detail, of pictures in 0..1, below which there is none
 
@@ -236,13 +235,13 @@ class Brush:
         """Of frames between two keyframes: every second one is asked, the others lie between those beside them."""
         before, after = keys[0].weighing, keys[1].weighing
         for number in range(len(between)):
-            if number % EVERY:
+            if number % 2:
                 before = after
                 yield after
             else:
                 following = between[number + 1 : number + 2]
                 after = Weighing(*self._lasting(self._weigh, *following)) if following else keys[1].weighing
-                yield before.towards(after, 1 / EVERY)
+                yield before.towards(after, 0.5)
 
     @staticmethod
     def _lasting(function: Callable[..., tuple[Tensor, ...]], keypoints: Tensor) -> tuple[Tensor, ...]:

@@ -44,6 +44,11 @@ class Stitching(nn.Module):
         self.mouth = Mlp(numbers + LIP_RATIOS, config.lip, numbers)
         self.eye = Mlp(numbers + EYE_RATIOS, config.eye, numbers)
 
+    def silent(self, part: str) -> bool:
+        """Whether the network for "eyes" or "lips" says nothing, whatever it is asked: it was never trained."""
+        network = self.eye if part == "eyes" else self.mouth
+        return not any(bool(parameter.any()) for parameter in network.parameters())
+
     def stitch(self, source: Tensor, driving: Tensor) -> Tensor:
         """The frame's keypoints, moved so that neck and shoulders stay where the picture has them. [B, K, 3]"""
         change = self.shoulder(torch.cat([source.flatten(1), driving.flatten(1)], 1))
