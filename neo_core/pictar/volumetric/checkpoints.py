@@ -7,7 +7,7 @@ Layout: `reference/pictar.md` 3.
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -108,17 +108,39 @@ def build_renderer(
     return renderer
 
 
-def save_checkpoint(folder: Path, renderer: Renderer, made: Mapping, dtype: torch.dtype = torch.float16) -> None:
-    """Write the five files of a renderer that has not been settled, in the public layout; `made` as in
-    `safetensors_io.save`. Spectral norms are stored as finished: vectors that lead to 1."""
-    for part, stem in FILES.items():
+def save_checkpoint(
+    folder: Path,
+    renderer: Renderer,
+    made: Mapping,
+    dtype: torch.dtype = torch.float16,
+    *,
+    parts: Iterable[str] = FILES,
+) -> None:
+    """Write files of a renderer in the public layout, all five or those of some `parts`; `made` as in
+    `safetensors_io.save`. Spectral norms are stored as finished: vectors that lead to 1.
+
+    Raises InputError, and writes nothing, when one of the parts has been settled.
+    """
+    parts = tuple(parts)
+    _require_unsettled(renderer, parts)
+    for part in parts:
         own = getattr(renderer, part).state_dict()
         if part == "generator":
-            tensors = _public_generator(renderer.config.generator, own)
+            tensors = _public_generator(renderer.config.generator, own, dtype)
         else:
             tensors = {_public(part, name): x for name, x in own.items() if not name.endswith(COUNTER)}
         narrow = {name: x if name.endswith(SINGULAR) else x.to(dtype) for name, x in tensors.items()}
-        safetensors_io.save(folder / f"{stem}.safetensors", narrow, {}, made=made)
+        safetensors_io.save(folder / f"{FILES[part]}.safetensors", narrow, {}, made=made)
+
+
+def _require_unsettled(renderer: Renderer, parts: Iterable[str]) -> None:
+    """Raise InputError unless parts hold what they hold before anything is folded, merged or widened."""
+    with torch.device("meta"):
+        untouched = Renderer(renderer.config)
+    for part in parts:
+        expected = {name: x.shape for name, x in getattr(untouched, part).state_dict().items()}
+        kind = f"{FILES[part]} of {member(renderer.config)}, not settled"
+        safetensors_io.require_fit(expected, getattr(renderer, part).state_dict(), "what is to be saved", kind)
 
 
 def public_layout(renderer: Renderer) -> dict[str, dict[str, Size]]:
@@ -258,7 +280,7 @@ def _generator_tensors(config: GeneratorConfig, public: Mapping[str, Tensor]) ->
 def _without_spectral_norm(public: Mapping[str, Tensor], name: str) -> Tensor:
     """The weight over its greatest singular value as the stored vectors give it, without another power iteration."""
     weight, u, v = (public[f"{name}.weight_{kind}"] for kind in ("orig", "u", "v"))
-    return weight / (u @ weight.flatten(1) @ v)
+    return weight / (u @ weight.flatten(1) @ v) if weight.any() else weight
 
 
 def _modulation(public: Mapping[str, Tensor], ours: str, theirs: str) -> dict[str, Tensor]:
@@ -273,14 +295,15 @@ def _hidden(public: Mapping[str, Tensor], ours: str, norms: list[str]) -> dict[s
     return {f"{ours}.{kind}": torch.cat([public[f"{norm}.mlp_shared.0.{kind}"] for norm in norms]) for kind in kinds}
 
 
-def _public_generator(config: GeneratorConfig, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `_generator_tensors`: what is computed together, taken apart."""
+def _public_generator(config: GeneratorConfig, own: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """The inverse of `_generator_tensors`: what is computed together, taken apart. Spectral norms are for weights that
+    are stored as `dtype`."""
     kinds, public, middle = ("weight", "bias"), {}, []
     for ours, theirs in (("fc", "fc"), ("conv_img", "conv_img.0")):
         public |= {f"{theirs}.{kind}": own[f"{ours}.{kind}"] for kind in kinds}
     for ours, (theirs, before, after) in _blocks(config).items():
         for conv in ("conv_0", "conv_1"):
-            public |= _with_spectral_norm(f"{theirs}.{conv}", own[f"{ours}.{conv}.weight"])
+            public |= _with_spectral_norm(f"{theirs}.{conv}", own[f"{ours}.{conv}.weight"].to(dtype))
             public[f"{theirs}.{conv}.bias"] = own[f"{ours}.{conv}.bias"]
         norms = {"norm_0": "norm_0", "norm_1": "norm_1"} | ({"shortcut": "norm_s"} if before != after else {})
         for mine, norm in norms.items():
@@ -290,7 +313,7 @@ def _public_generator(config: GeneratorConfig, own: Mapping[str, Tensor]) -> dic
                 public[f"{theirs}.{norm}.mlp_beta.{kind}"] = shift
         names = [f"{theirs}.{norm}" for norm in norms.values()]
         if before != after:
-            public |= _with_spectral_norm(f"{theirs}.conv_s", own[f"{ours}.shortcut.conv.weight"])
+            public |= _with_spectral_norm(f"{theirs}.conv_s", own[f"{ours}.shortcut.conv.weight"].to(dtype))
             public |= _apart(own, ours.replace("rising", "rising_hidden"), names)
         else:
             middle += names
@@ -304,9 +327,13 @@ def _apart(own: Mapping[str, Tensor], ours: str, norms: list[str]) -> dict[str, 
 
 
 def _with_spectral_norm(name: str, weight: Tensor) -> dict[str, Tensor]:
-    """A weight and vectors by which its norm is one."""
-    flat = weight.flatten(1)
-    v = nn.functional.normalize(flat.mean(0), dim=0)
-    image = flat @ v
-    u = image / image.square().sum()  # u @ flat @ v = 1
-    return {f"{name}.weight_orig": weight, f"{name}.weight_u": u, f"{name}.weight_v": v}
+    """A weight and vectors by which its norm is one; any will do for a weight of zeros."""
+    flat = weight.double().flatten(1)
+    if flat.any():
+        row = flat[flat.norm(dim=1).argmax()]  # so what v makes of the weight is not zero
+        v = row / row.norm()
+        image = flat @ v
+        u = image / image.square().sum()  # u @ flat @ v = 1
+    else:
+        u, v = (nn.functional.normalize(flat.new_ones(size), dim=0) for size in flat.shape)
+    return {f"{name}.weight_orig": weight, f"{name}.weight_u": u.float(), f"{name}.weight_v": v.float()}

@@ -191,6 +191,47 @@ def test_what_is_saved_is_what_was_trained(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(*(net.parameters() for net in moved), strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_any_weight_comes_back_from_its_spectral_norm(tmp_path, learner, dtype):
+    """Of zeros, of rows that cancel one another, of nothing but one kernel, and so small that a half can hardly say."""
+    awkward = [block.conv_0.weight.data for block in learner.generator.middle[:4]]
+    awkward[0].zero_()
+    half = awkward[1].shape[0] // 2
+    awkward[1][half:] = -awkward[1][:half]
+    awkward[2][1:] = 0
+    awkward[3][:] = 2e-8  # of which a half makes zero
+    awkward[3][1, 2, 1, 1] = 9e-8
+    expected = [weight.to(dtype).float() for weight in awkward]
+    save_checkpoint(tmp_path, learner, {}, dtype)
+    again = load_renderer(tmp_path)
+    for block, weight in zip(again.generator.middle, expected, strict=False):
+        assert (block.conv_0.weight - weight).abs().max() <= 1e-5 * weight.abs().max()
+
+
+def test_some_of_the_files(tmp_path, learner):
+    """By two recipes, one after the other."""
+    save_checkpoint(tmp_path, learner, {"recipe": "one"}, parts=["motion"])
+    assert [path.name for path in tmp_path.iterdir()] == ["motion_extractor.safetensors"]
+    save_checkpoint(tmp_path, learner, {"recipe": "two"}, parts=(part for part in FILES if part != "motion"))
+    assert load_renderer(tmp_path).config == TINY
+    made = {stem: safetensors_io.load_made(tmp_path / f"{stem}.safetensors")["recipe"] for stem in FILES.values()}
+    assert [part for part, stem in FILES.items() if made[stem] == "one"] == ["motion"]
+
+
+def test_a_renderer_that_cannot_learn_any_more_is_not_written(tmp_path, tensors, learner):
+    settled = build_renderer(TINY, tensors, FILES).ready()
+    for part in ("appearance", "warping", "generator"):
+        with pytest.raises(InputError, match=rf"does not fit {FILES[part]} of liveportrait, not settled: .*missing"):
+            save_checkpoint(tmp_path, settled, {}, parts=("stitching", part))
+    learner.generator = settled.generator  # the last but one of the five
+    with pytest.raises(InputError, match="spade_generator of liveportrait, not settled: missing"):
+        save_checkpoint(tmp_path, learner, {})
+    assert not list(tmp_path.iterdir())
+    save_checkpoint(tmp_path, settled, {}, parts=["stitching"])  # in which there is nothing to settle
+    layout = public_layout(learner)["stitching"]
+    assert set(safetensors_io.tensor_names(tmp_path / f"{FILES['stitching']}.safetensors")) == set(layout)
+
+
 def test_halves_are_read_as_what_they_say(folder):
     rewrite(folder, "appearance", lambda tensors: tensors.update({k: x.half() for k, x in tensors.items()}))
     assert load_renderer(folder).appearance.second.weight.dtype == torch.float32
