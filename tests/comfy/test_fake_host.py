@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 NODE_TESTS = Path(__file__).resolve().parents[1] / "nodes"
-PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli")
+PYTEST = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli")
 
 
 def answer(python: str, script: str, environment: dict, given: str = "") -> str:
