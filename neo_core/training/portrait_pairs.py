@@ -15,6 +15,7 @@ Letters: K moments, S pixels of the square's side, h = S / 2, H W pixels of a ph
 import argparse
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -240,9 +241,10 @@ class Lesson:
     came_from: Tensor  # [K, 68, 2] and where the photo has them
 
 
-def files(folders: list[Path], side: int, moments: int, *, held_out: bool) -> list[Path]:
+def files(folders: list[Path], side: int, moments: int, *, held_out: bool, names: Collection[str] = ()) -> list[Path]:
     """The files of all people in some folders. Raises InputError where there are none, or one is of another side, of
-    fewer moments, or of somebody who is held out when nobody may be, or the other way round."""
+    fewer moments, of somebody who is held out when nobody may be, or the other way round, or lacks one of the tensors
+    `names`."""
     found = sorted(path for folder in folders for path in folder.glob(PATTERN))
     if not found:
         raise InputError(f"no {PATTERN} found in {', '.join(map(str, folders))}; expected `factory portrait-pairs`'s")
@@ -255,6 +257,9 @@ def files(folders: list[Path], side: int, moments: int, *, held_out: bool) -> li
             who = "nobody may learn from" if has["held_out"] else "others learn from"
             wanted = "with" if held_out else "without"
             raise InputError(f"{path} is of a person whom {who}; expected one made {wanted} --held-out")
+        if missing := set(names) - set(safetensors_io.tensor_names(path)):
+            without = ", ".join(sorted(missing))
+            raise InputError(f"{path} found without {without}; expected pairs made anew by `factory portrait-pairs`")
     return found
 
 

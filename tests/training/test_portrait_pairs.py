@@ -14,7 +14,7 @@ from neo_core.geometry.rasteriser import interpolate, rasterise
 from neo_core.motion_space import POSE, rest
 from neo_core.pictar.mini.guide import GUIDE, STILL_GUIDE, Square
 from neo_core.training import portrait_pairs
-from neo_core.training.portrait_pairs import PEOPLE, SEEDS, exact, make_person, people, read_lesson
+from neo_core.training.portrait_pairs import PEOPLE, SEEDS, exact, files, make_person, people, read_lesson
 from neo_core.training.synthetic.people import HELD_OUT_FROM
 from neo_core.training.synthetic.render import Frame
 from neo_core.weights import safetensors_io
@@ -135,3 +135,18 @@ def test_what_is_written_of_a_person_is_what_training_reads(head, tmp_path, monk
     assert off < 0.35 * far
     moved = (lesson.landmarks - lesson.came_from).norm(dim=2)
     assert moved.amax() > 0.01
+
+
+def test_pairs_that_lack_what_a_recipe_needs_are_named(tmp_path):
+    """Older ones; what nobody asks for may be missing."""
+    config = {"side": 64, "moments": 2, "held_out": False}
+    for number, names in enumerate((("frame", "points", "rest"), ("frame", "points"))):
+        tensors = {name: torch.zeros(2) for name in names}
+        safetensors_io.save(tmp_path / f"person_{number}.safetensors", tensors, config)
+    given = ([tmp_path], 64, 2)
+    assert len(files(*given, held_out=False)) == len(files(*given, held_out=False, names=("points", "frame"))) == 2
+    told = r"person_1\.safetensors found without rest; expected pairs made anew by `factory portrait-pairs`$"
+    with pytest.raises(InputError, match=told):
+        files(*given, held_out=False, names=("points", "rest"))
+    with pytest.raises(InputError, match=r"person_0\.safetensors found without motion, photo; expected"):
+        files(*given, held_out=False, names=("rest", "photo", "motion"))
