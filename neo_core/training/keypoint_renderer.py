@@ -1,14 +1,15 @@
-"""Train a small renderer of the public family: the same five networks as LivePortrait's, for a fiftieth of the work.
+"""Train a small renderer of the public family: the same networks as LivePortrait's, for a fiftieth of the work.
 
     python -m neo_core factory portrait-pairs --out PAIRS --minutes 17 --seed 0     (and --seed 1 on the second core)
     python -m neo_core factory portrait-pairs --out HELD --minutes 5 --held-out
-    python -m neo_core train keypoint-renderer --pairs PAIRS --held-out HELD --minutes 150 --out DIR
+    python -m neo_core train keypoint-renderer --pairs PAIRS --held-out HELD --minutes 120 --out DIR
+    python -m neo_core train motion-extractor --pairs PAIRS --held-out HELD --minutes 60 --out DIR
 
 The published recipe finds keypoints by itself, from days of video. Factory heads say where theirs are
-(`head_keypoints`), so the motion extractor learns to read them, while the other networks learn to draw with the true
-ones: pictures, and where in the source what they show comes from. The bridge from our motion is the head model's own,
-kept beside the five files as a calibration is. Stitching and retargeting say nothing (zeros): what they mend is not
-learned here. Minutes are the processor's, on a GPU the clock's; --resume goes on after a stop.
+(`head_keypoints`), so these networks learn to draw with the true ones, and the motion extractor, which they never meet,
+learns to read them in a run of its own (`motion_extractor.py`). The loss is on pictures, and on where in the source
+what they show comes from. Stitching and retargeting say nothing (zeros): what they mend is not learned here. Minutes
+are the processor's, on a GPU the clock's; --resume goes on after a stop.
 """
 
 import argparse
@@ -25,23 +26,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation.feature_distance import FeatureDistance
-from ..geometry.head_model import load_head_model
 from ..pictar.analysis import load_analyser
 from ..pictar.squares import Squares, frame_head, to_crop, to_picture
-from ..pictar.volumetric.calibration import save_bridge
-from ..pictar.volumetric.checkpoints import save_checkpoint
+from ..pictar.volumetric.checkpoints import FILES, save_checkpoint
 from ..pictar.volumetric.family import FAMILY, Renderer
 from ..pictar.volumetric.keypoints import FaceMotion, place
 from ..pictar.volumetric.spade_generator import EPS, SLOPE, Hidden, Modulation, Shortcut, SpadeBlock, SpadeGenerator
 from ..runtime.threads import in_order
 from ..weights import safetensors_io
 from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
-from .head_keypoints import face_motion, head_bridge
+from .head_keypoints import face_motion
 from .portrait_pairs import Lesson, files, read_lesson
 from .volumetric import careful, restyled
 
 MEMBER = "small"
-PRECISION = torch.bfloat16  # of convolutions; gradients of tiny 3D ones are no numbers on some CPUs
+PARTS = tuple(part for part in FILES if part != "motion")
+NAMES = ("points", "still_points", "rest")  # of a pair, what older ones lack
 SIDE = 256  # pixels of pictures
 GRID = 64  # cells of the volume
 PEOPLE, MOMENTS = 4, 2  # of a batch
@@ -49,11 +49,7 @@ ASTRAY = {"side": 0.06, "center": 0.03, "tilt": 4.0}  # by which crops miss: sha
 SAVE_EVERY = 240.0  # seconds
 EXAM = 12  # held-out people of a report
 FACE = (0.25, 0.75)  # of a crop's side: the face, for the network that reads faces
-DEGREES = 30.0  # that count as much as a unit of keypoints
-WEIGHTS = {
-    "colour": 1.0, "edges": 1.0, "coarse": 0.5, "features": 0.15, "flow": 0.3,
-    "canonical": 0.5, "turns": 0.5, "expression": 2.0, "shift": 0.5, "scale": 0.5, "placed": 2.0,
-}  # fmt: skip
+WEIGHTS = {"colour": 1.0, "edges": 1.0, "coarse": 0.5, "features": 0.15, "flow": 0.3}
 
 
 @dataclass(frozen=True)
@@ -73,15 +69,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folders = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
     parser.add_argument("--pairs", **folders, help="made by `factory portrait-pairs`")
     parser.add_argument("--held-out", **folders, help="made by the same with --held-out")
-    parser.add_argument("--minutes", type=float, default=150.0, help="budget of processor time")
+    parser.add_argument("--minutes", type=float, default=120.0, help="budget of processor time")
     parser.add_argument("--rate", type=float, default=1e-3)
     add_run_arguments(parser, Path("small"))
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, save the averaged networks as it goes, tell how they do on people they never saw."""
-    paths = files(arguments.pairs, SIDE, MOMENTS, held_out=False)
-    exam = files(arguments.held_out, SIDE, MOMENTS, held_out=True)[:EXAM]
+    paths = files(arguments.pairs, SIDE, MOMENTS, held_out=False, names=NAMES)
+    exam = files(arguments.held_out, SIDE, MOMENTS, held_out=True, names=NAMES)[:EXAM]
     torch.manual_seed(arguments.seed)
     net = begun().to(arguments.device)
     by_the_clock = torch.device(arguments.device).type != "cpu"
@@ -110,13 +106,12 @@ def _next_loss(net: Renderer, batches: Iterator[Batch], judge: FeatureDistance) 
 
 
 def batch_loss(net: Renderer, batch: Batch, judge: FeatureDistance) -> Tensor:
-    """The weighted sum of what is wrong with a batch's pictures and readings."""
+    """The weighted sum of what is wrong with a batch's pictures, and where they come from."""
     device = next(net.parameters()).device
-    batch = _to(batch, device)
-    with torch.autocast(device.type, PRECISION, enabled=PRECISION is not torch.float32):
+    batch = to(batch, device)
+    with torch.autocast(device.type, torch.bfloat16):
         answer, grid = drawn(net, batch)
-        read = net.motion(torch.cat([batch.source, batch.frame]))
-    wrong = picture_losses(answer.float(), batch, judge) | reading_losses(read, _joined([batch.still, batch.moved]))
+    wrong = picture_losses(answer.float(), batch, judge)
     wrong["flow"] = (batch.shown * (grid[..., :2].mean(1).permute(0, 3, 1, 2) - batch.origin).abs()).mean()
     return sum(WEIGHTS[name] * value for name, value in wrong.items())
 
@@ -171,7 +166,7 @@ def picture_losses(answer: Tensor, batch: Batch, judge: FeatureDistance) -> dict
 
 
 def _like(planes: Tensor, answer: Tensor) -> Tensor:
-    """Planes enlarged to the size of the renderer's pictures, which is twice what it is shown."""
+    """Planes in the size of others: the renderer's pictures are twice as large as what it is shown."""
     return F.interpolate(planes, size=answer.shape[-2:], mode="bicubic", antialias=True, align_corners=False).clamp(
         min=0
     )
@@ -180,18 +175,6 @@ def _like(planes: Tensor, answer: Tensor) -> Tensor:
 def _face(pictures: Tensor) -> Tensor:
     middle = slice(*(round(share * pictures.shape[-1]) for share in FACE))
     return pictures[..., middle, middle]
-
-
-def reading_losses(read: FaceMotion, true: FaceMotion) -> dict[str, Tensor]:
-    turns = (torch.stack([x.pitch, x.yaw, x.roll], 1).float() / DEGREES for x in (read, true))
-    return {
-        "canonical": F.l1_loss(read.keypoints.float(), true.keypoints),
-        "turns": F.l1_loss(*turns),
-        "expression": F.l1_loss(read.expression.float(), true.expression),
-        "shift": F.l1_loss(read.translation[:, :2].float(), true.translation[:, :2]),
-        "scale": F.l1_loss(read.scale.float(), true.scale),
-        "placed": F.l1_loss(place(_wide(read)), place(true)),
-    }
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
@@ -205,11 +188,11 @@ def draw_batch(paths: Sequence[Path], people: int, seed: int, step: int) -> Batc
         first = int(torch.randint(kept - MOMENTS + 1, (), generator=dice))
         moments = slice(first, first + MOMENTS)
         lesson = restyled(read_lesson(paths[number], moments), dice)
-        parts.append(cut_out(lesson, *_heads(paths[number], moments), 2 * torch.rand(4, generator=dice) - 1))
-    return _joined(parts)
+        parts.append(cut_out(lesson, *heads_of(paths[number], moments), 2 * torch.rand(4, generator=dice) - 1))
+    return joined(parts)
 
 
-def _heads(path: Path, moments: slice) -> tuple[Tensor, Tensor]:
+def heads_of(path: Path, moments: slice) -> tuple[Tensor, Tensor]:
     """Landmarks of the photo and of moments, in pixels [1 + K, L, 3], and at rest [L, 3]."""
     still, rest = (safetensors_io.load_rows(path, name) for name in ("still_points", "rest"))
     return torch.cat([still[None], safetensors_io.load_rows(path, "points", moments.start, moments.stop)]) * SIDE, rest
@@ -223,7 +206,7 @@ def cut_out(lesson: Lesson, points: Tensor, rest: Tensor, astray: Tensor) -> Bat
     heads = face_motion(points, rest.expand_as(points), _for_each(square, len(points)))
     pixels, cells = _samples(square, SIDE), _samples(square, GRID)
     known = torch.cat([lesson.true_flow, lesson.known * lesson.seen], 1)
-    flow, shown = _cut(known, cells)[:, :2], _cut(known, cells)[:, 2:]
+    flow, shown = _cut(known, cells).split((2, 1), 1)
     origin = cells[None] + SIDE * flow.permute(0, 2, 3, 1)  # pixels of the photo
     origin = to_crop(square, origin.flatten(0, 2)[None])[0].view_as(origin).permute(0, 3, 1, 2)
     return Batch(
@@ -232,7 +215,7 @@ def cut_out(lesson: Lesson, points: Tensor, rest: Tensor, astray: Tensor) -> Bat
         heads[:1],
         heads[1:],
         origin,
-        (shown[:, :1] > 0.99).float(),
+        (shown > 0.99).float(),
         _cut(careful(lesson.motion.guide), pixels),
     )
 
@@ -256,17 +239,13 @@ def _for_each(square: Squares, number: int) -> Squares:
     )
 
 
-def _joined(parts: Sequence) -> Batch | FaceMotion:
+def joined(parts: Sequence) -> Batch | FaceMotion:
     """The parts of one kind, one after the other."""
     values = ([getattr(part, field.name) for part in parts] for field in fields(parts[0]))
-    return type(parts[0])(*(_joined(x) if isinstance(x[0], FaceMotion) else torch.cat(x) for x in values))
+    return type(parts[0])(*(joined(x) if isinstance(x[0], FaceMotion) else torch.cat(x) for x in values))
 
 
-def _wide(motion: FaceMotion) -> FaceMotion:
-    return FaceMotion(*(getattr(motion, field.name).float() for field in fields(motion)))
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
+def to(batch: Batch, device: torch.device) -> Batch:
     def moved(value: Tensor | FaceMotion) -> Tensor | FaceMotion:
         if isinstance(value, Tensor):
             return value.to(device)
@@ -280,21 +259,15 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 @torch.no_grad()
 def examine(net: Renderer, paths: Sequence[Path]) -> dict[str, float]:
-    """On people of a folder: PSNR in dB of the crop by true keypoints, by those that are read, and of the photo as it
-    is; how far read keypoints are from true ones, in pixels."""
-    device = next(net.parameters()).device
-    errors, apart = torch.zeros(3), 0.0
+    """PSNR in dB over crops of people, weighted as the loss is: of what is drawn, and of the photo as it is."""
+    device, errors = next(net.parameters()).device, torch.zeros(2)
     for path in paths:
         moments = slice(0, MOMENTS)
-        batch = _to(cut_out(read_lesson(path, moments), *_heads(path, moments), torch.zeros(4)), device)
-        read = net.motion(torch.cat([batch.source, batch.frame]))
-        seen = Batch(**{**vars(batch), "still": read[:1], "moved": read[1:]})
-        pictures = (drawn(net, batch)[0], drawn(net, seen)[0], batch.source)
-        squares = ((_like(x, batch.frame) - batch.frame).square() for x in pictures)
+        batch = to(cut_out(read_lesson(path, moments), *heads_of(path, moments), torch.zeros(4)), device)
+        squares = ((_like(x, batch.frame) - batch.frame).square() for x in (drawn(net, batch)[0], batch.source))
         errors += torch.stack([(batch.weight * error).mean() for error in squares]).cpu()
-        apart += float((place(seen.moved) - place(batch.moved))[..., :2].norm(dim=-1).mean()) * SIDE / 2
-    true, own, still = (-10 * math.log10(float(x) / len(paths)) for x in errors)
-    return {"true keypoints, dB": true, "read keypoints, dB": own, "photo, dB": still, "apart": apart / len(paths)}
+    ours, photo = (-10 * math.log10(float(x) / len(paths)) for x in errors)
+    return {"drawn, dB": ours, "photo, dB": photo}
 
 
 def _report(state: Run, arguments: argparse.Namespace, people: int, exam: Sequence[Path]) -> str:
@@ -311,7 +284,6 @@ def _report(state: Run, arguments: argparse.Namespace, people: int, exam: Sequen
         "held_out": "people of `factory portrait-pairs --held-out`",
         "held_out_figures": figures,
     }
-    save_checkpoint(arguments.out, state.average, made)
-    save_bridge(arguments.out, head_bridge(load_head_model()), made)
+    save_checkpoint(arguments.out, state.average, made, parts=PARTS)
     state.save(resume_path(arguments.out))
     return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
