@@ -47,6 +47,7 @@ GRID, WIDE = 16, 64  # cells
 SIDES = tuple((cells, cells) for cells in range(2, GRID + 1, 2))
 USUAL = Focus(keypoints=(("lips", (LIPS,)), ("eyes", (EYES, EYES))))
 FOCUS = Focus(interval=4, halo=2, sides=SIDES, keypoints=(("lips", (LIPS,)), ("eyes", (EYES, EYES))))
+LONG = replace(FOCUS, interval=8, drift=1.0)  # between whose keyframes several frames are weighed
 
 
 @pytest.fixture
@@ -475,7 +476,7 @@ def tape(function):
     return replay, result
 
 
-@pytest.mark.parametrize("focus", [None, FOCUS], ids=["whole frames", "windows"])
+@pytest.mark.parametrize("focus", [None, LONG], ids=["whole frames", "windows"])
 def test_replayed_frames_are_the_frames(volume, face, monkeypatch, focus):
     made = []
 
@@ -490,8 +491,9 @@ def test_replayed_frames_are_the_frames(volume, face, monkeypatch, focus):
     found = [frame.clone() for frame in render(volume, keypoints, focus=focus)]
     assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
     assert all(recording.recordings <= 1 for recording in made)
-    intervals = list(plan(volume, iter(keypoints), FOCUS))
+    intervals = list(plan(volume, iter(keypoints), LONG))
     sizes = {w.size for x in intervals for w in x.windows}
+    assert [len(x.between) for x in intervals] == [0, 7]
     assert len(made) == (1 if focus is None else 4 + len(sizes))
 
 
