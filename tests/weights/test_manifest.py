@@ -1,7 +1,5 @@
 """The embedded weights: every file is described, intact and within its budget."""
 
-import re
-
 import pytest
 import torch
 
@@ -24,6 +22,15 @@ BUDGET_MB = {  # what a clone has to carry, per file
 }
 BUDGET_NEO2_MB = 40  # all files of NEO 2
 SHIPPED = sorted(p.name for p in manifest.FOLDER.glob("*.safetensors"))
+LICENCES = {  # of what shipped files were made from: all that may be used for anything
+    "own data",
+    "CC0",
+    "MakeHuman CC0",
+    "MakeHuman assets CC0",
+    "LibriSpeech CC BY 4.0",
+    "Apache-2.0 (own renderings)",
+    "MIT (c) 2020 USC Institute for Creative Technologies",
+}
 STORY = {"recipe", "seed", "minutes", "data", "licences", "held_out"}
 
 
@@ -41,9 +48,9 @@ def test_shipped_file_is_intact_described_and_within_budget(name):
 def test_shipped_file_may_be_used_for_anything(name):
     """Nothing it was made from is for research only."""
     licences = manifest.read_manifest()[name]["licences"]
-    for licence in [licences] if isinstance(licences, str) else licences:
-        assert re.search(r"\b(MIT|CC0|CC BY 4\.0|Apache-2\.0|own data)\b", licence), licence
-        assert not re.search(r"\b(NC|ND)\b|non-commercial|research", licence, re.IGNORECASE), licence
+    listed = {licences} if isinstance(licences, str) else set(licences)
+    assert listed, "none told"
+    assert not listed - LICENCES
 
 
 def test_neo_2_is_within_its_budget_as_a_whole():
