@@ -329,6 +329,20 @@ def test_half_precision_that_makes_no_picture_gives_way(models, portrait, checkp
     assert (found - expected).abs().mean() <= (half - expected).abs().mean() < 2
 
 
+def test_weights_that_overflowed_are_not_drawn_in_any_precision(models, portrait, checkpoint, grant_for):
+    """Computing in float32 does not bring back what rounding took: a black picture would follow."""
+    grant = grant_for(portrait.photo, portrait.face.landmarks68)
+
+    choice = LivePortrait(checkpoint, precision="bfloat16")
+    public = load_public(choice)
+    weight = public.renderer.generator.rising[0].conv_0.weight
+    assert weight.dtype is torch.bfloat16
+    weight.data[0, 0, 0, 0] = float("inf")
+    for _ in range(2):  # whoever tries again is told again
+        with pytest.raises(InputError, match=r"no picture in half precision; expected --precision float32$"):
+            enrol_public(models, public, portrait, None, choice, grant=grant)
+
+
 def test_other_keypoints_are_refused(models, portrait, grant_for, tmp_path, monkeypatch):
     monkeypatch.setitem(FAMILY, "liveportrait", small(5))
     write_random_checkpoint(tmp_path / "five", small(5), 3)

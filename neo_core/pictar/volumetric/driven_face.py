@@ -132,16 +132,19 @@ def lift_face(
     focus: Focus | None = None,
 ) -> DrivenFace:
     """Enrol a photo whose head was fitted: `camera` and `landmarks68` [68, 2] are in its pixels, `reference` [63] is
-    its own motion vector. Raises InputError for a renderer without the public keypoints."""
+    its own motion vector. Raises InputError for a renderer without the public keypoints, and for one in half precision
+    that makes no picture of the photo even when it computes in float32."""
     if renderer.config.motion.keypoints != KEYPOINTS:
         found = renderer.config.motion.keypoints
         raise InputError(f"a renderer with {found} keypoints found; expected one with {KEYPOINTS}, as published")
     volume = lift(renderer, crop, crop.to_frame(landmarks68), grant=grant)
-    if _narrow(renderer) and not _in_numbers(volume):
+    half = _half(renderer)
+    if half and not _in_numbers(volume):  # what `lift` computes is never narrowed: the volume stays
+        _compute_in(renderer, torch.float32)
+        if not _in_numbers(volume):  # weights that overflowed when they were rounded stay so
+            _compute_in(renderer, half)  # who tries it again is told again
+            raise InputError("weights found that make no picture in half precision; expected --precision float32")
         log.warning("half precision makes no picture on this device; computing in float32 from here on")
-        renderer.warping.narrow(torch.float32)
-        renderer.generator.narrow(torch.float32)
-        volume = lift(renderer, crop, crop.to_frame(landmarks68), grant=grant)
     source = on_cpu(volume.motion)
     sight = look_at(camera, crop.to_square, source.translation[0, :2], NEAR @ head.eye_center, head.pivot)
     ratios = torch.cat([eye_ratios(landmarks68), lip_ratio(landmarks68)[None]])
@@ -151,9 +154,14 @@ def lift_face(
     )
 
 
-def _narrow(renderer: Renderer) -> bool:
-    """Whether anything in it is in half precision."""
-    return any(weight.dtype is not torch.float32 for weight in renderer.parameters())
+def _half(renderer: Renderer) -> torch.dtype | None:
+    """The half precision that anything in it is in, if there is any."""
+    return next((weight.dtype for weight in renderer.parameters() if weight.dtype is not torch.float32), None)
+
+
+def _compute_in(renderer: Renderer, dtype: torch.dtype) -> None:
+    renderer.warping.narrow(dtype)
+    renderer.generator.narrow(dtype)
 
 
 def _in_numbers(volume: Volume) -> bool:
