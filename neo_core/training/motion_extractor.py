@@ -92,8 +92,10 @@ def seen(batch: Batch) -> tuple[Tensor, FaceMotion]:
 
 @torch.no_grad()
 def begin(net: MotionExtractor, batch: Batch) -> MotionExtractor:
-    """Let an untrained network say the mean of what is true of a batch, nearly the same to every picture."""
-    true = seen(batch)[1]
+    """Let an untrained network say the mean of what is true of a batch, and see what pictures differ from grey by:
+    else nearly all that it sees is that they are bright."""
+    true, stem = seen(batch)[1], net.downsample_layers[0][0]
+    stem.bias.copy_(-0.5 * stem.weight.sum((1, 2, 3)))
     heads = (net.fc_kp, true.keypoints), (net.fc_exp, true.expression), (net.fc_t, true.translation)
     for head, values in (*heads, (net.fc_scale, true.scale[:, None])):
         head.bias.copy_(values.mean(0).flatten())
