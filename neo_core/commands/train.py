@@ -20,7 +20,6 @@ RECIPES = {  # name -> module below `training`
     "refiner": "refiner",
     "volumetric": "volumetric",
     "keypoint-renderer": "keypoint_renderer",
-    "motion-extractor": "motion_extractor",
     "neo2-motion": "motion_codec",
     "neo2-decoder": "motion_decoder",
     "neo2-frames": "frame_interpolation",

@@ -3,13 +3,13 @@
     python -m neo_core factory portrait-pairs --out PAIRS --minutes 17 --seed 0     (and --seed 1 on the second core)
     python -m neo_core factory portrait-pairs --out HELD --minutes 5 --held-out
     python -m neo_core train keypoint-renderer --pairs PAIRS --held-out HELD --minutes 120 --out DIR
-    python -m neo_core train motion-extractor --pairs PAIRS --held-out HELD --minutes 60 --out DIR
 
 The published recipe finds keypoints by itself, from days of video. Factory heads say where theirs are
-(`head_keypoints`), so these networks learn to draw with the true ones, and the motion extractor, which they never meet,
-learns to read them in a run of its own (`motion_extractor.py`). The loss is on pictures, and on where in the source
-what they show comes from. Stitching and retargeting say nothing (zeros): what they mend is not learned here. Minutes
-are the processor's, on a GPU the clock's; --resume goes on after a stop.
+(`head_keypoints`), so these networks learn to draw with the true ones. The loss is on pictures, and on where in the
+source what they show comes from. The bridge from our motion is the head model's own, kept beside the files as a
+calibration is. Not learned are stitching and retargeting, which say nothing, and the motion extractor, which says to
+every crop what crops of heads have in common: tried for half an hour, it learned no more than that. Minutes are the
+processor's, on a GPU the clock's; --resume goes on after a stop.
 """
 
 import argparse
@@ -26,21 +26,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation.feature_distance import FeatureDistance
+from ..geometry.head_model import load_head_model
 from ..pictar.analysis import load_analyser
 from ..pictar.squares import Squares, frame_head, to_crop, to_picture
-from ..pictar.volumetric.checkpoints import FILES, save_checkpoint
+from ..pictar.volumetric.calibration import save_bridge
+from ..pictar.volumetric.checkpoints import save_checkpoint
 from ..pictar.volumetric.family import FAMILY, Renderer
 from ..pictar.volumetric.keypoints import FaceMotion, place
+from ..pictar.volumetric.motion_extractor import MotionExtractor
 from ..pictar.volumetric.spade_generator import EPS, SLOPE, Hidden, Modulation, Shortcut, SpadeBlock, SpadeGenerator
 from ..runtime.threads import in_order
 from ..weights import safetensors_io
 from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
-from .head_keypoints import face_motion
+from .head_keypoints import face_motion, head_bridge
 from .portrait_pairs import Lesson, files, read_lesson
 from .volumetric import careful, restyled
 
 MEMBER = "small"
-PARTS = tuple(part for part in FILES if part != "motion")
 NAMES = ("points", "still_points", "rest")  # of a pair, what older ones lack
 SIDE = 256  # pixels of pictures
 GRID = 64  # cells of the volume
@@ -48,6 +50,7 @@ PEOPLE, MOMENTS = 4, 2  # of a batch
 ASTRAY = {"side": 0.06, "center": 0.03, "tilt": 4.0}  # by which crops miss: shares of the side, degrees
 SAVE_EVERY = 240.0  # seconds
 EXAM = 12  # held-out people of a report
+FIRST = 48  # people whose mean the motion extractor says
 FACE = (0.25, 0.75)  # of a crop's side: the face, for the network that reads faces
 WEIGHTS = {"colour": 1.0, "edges": 1.0, "coarse": 0.5, "features": 0.15, "flow": 0.3}
 
@@ -79,7 +82,9 @@ def run(arguments: argparse.Namespace) -> None:
     paths = files(arguments.pairs, SIDE, MOMENTS, held_out=False, names=NAMES)
     exam = files(arguments.held_out, SIDE, MOMENTS, held_out=True, names=NAMES)[:EXAM]
     torch.manual_seed(arguments.seed)
-    net = begun().to(arguments.device)
+    net = begun()
+    say_mean(net.motion, joined([_photo(path) for path in paths[:FIRST]]))
+    net = net.to(arguments.device)
     by_the_clock = torch.device(arguments.device).type != "cpu"
     plan = Plan(arguments.minutes, arguments.rate, report=SAVE_EVERY, by_the_clock=by_the_clock)
     state = Run(net, plan, {"seed": arguments.seed, "people": len(paths), "batch": PEOPLE * MOMENTS})
@@ -94,11 +99,29 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def begun() -> Renderer:
-    """Untrained networks, the small ones on keypoints silent."""
+    """Untrained networks; those on keypoints silent."""
     net = Renderer(FAMILY[MEMBER])
     for parameter in net.stitching.parameters():
         nn.init.zeros_(parameter)
     return net
+
+
+@torch.no_grad()
+def say_mean(net: MotionExtractor, heads: FaceMotion) -> None:
+    """Let a motion extractor say the mean of some heads, from the front, whatever it is shown."""
+    for angle in (net.fc_pitch, net.fc_yaw, net.fc_roll):
+        nn.init.zeros_(angle.weight)
+        nn.init.zeros_(angle.bias)  # all bins alike: 0 degrees
+    said = (net.fc_kp, heads.keypoints), (net.fc_exp, heads.expression), (net.fc_t, heads.translation)
+    for head, values in (*said, (net.fc_scale, heads.scale[:, None])):
+        nn.init.zeros_(head.weight)
+        head.bias.copy_(values.mean(0).flatten())
+
+
+def _photo(path: Path) -> FaceMotion:
+    """The head of a person's photo, in its crop."""
+    points, rest = heads_of(path, slice(0, 1))
+    return face_motion(points[:1], rest[None], frame_head(points[:1, :68, :2]))
 
 
 def _next_loss(net: Renderer, batches: Iterator[Batch], judge: FeatureDistance) -> Tensor:
@@ -284,6 +307,7 @@ def _report(state: Run, arguments: argparse.Namespace, people: int, exam: Sequen
         "held_out": "people of `factory portrait-pairs --held-out`",
         "held_out_figures": figures,
     }
-    save_checkpoint(arguments.out, state.average, made, parts=PARTS)
+    save_checkpoint(arguments.out, state.average, made)
+    save_bridge(arguments.out, head_bridge(load_head_model()), made)
     state.save(resume_path(arguments.out))
     return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())

@@ -13,13 +13,24 @@ from neo_core.evaluation.random_liveportrait import random_tensors
 from neo_core.geometry.head_model import landmarks
 from neo_core.pictar.analysis import load_analyser
 from neo_core.pictar.mini.guide import GUIDE, STILL_GUIDE
-from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer, load_renderer, making, save_checkpoint
+from neo_core.pictar.volumetric.calibration import load_bridge
+from neo_core.pictar.volumetric.checkpoints import FILES, build_renderer, load_renderer, making
 from neo_core.pictar.volumetric.family import FAMILY, renderer_config
 from neo_core.pictar.volumetric.keypoints import place
 from neo_core.pictar.volumetric.spade_generator import GeneratorConfig
 from neo_core.training import keypoint_renderer
 from neo_core.training.flow_matching import Plan, Run
-from neo_core.training.keypoint_renderer import batch_loss, begun, cut_out, draw_batch, drawn, examine, painted
+from neo_core.training.keypoint_renderer import (
+    batch_loss,
+    begun,
+    cut_out,
+    draw_batch,
+    drawn,
+    examine,
+    joined,
+    painted,
+    say_mean,
+)
 from neo_core.training.portrait_pairs import read_lesson
 from neo_core.weights import safetensors_io
 
@@ -120,6 +131,16 @@ def test_formulas_one_by_one_are_the_generator():
         assert (painted(net, features) - net(features)).abs().max() < 1e-5
 
 
+def test_the_motion_extractor_says_the_mean_head(paths):
+    net, heads = begun().motion, joined([keypoint_renderer._photo(path) for path in paths])
+    say_mean(net, heads)
+    with torch.no_grad():
+        read = net(torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)))
+    for found in (place(read[:1]), place(read[2:])):
+        assert (found - place(heads).mean(0)).abs().max() < 0.02  # people are not turned here
+    assert all(abs(float(angle)) < 1e-4 for angle in (*read.pitch, *read.yaw, *read.roll))
+
+
 def test_it_learns_to_draw(paths, judge, tmp_path, monkeypatch):
     torch.manual_seed(0)
     net, batch = begun(), crop(paths[0])
@@ -136,9 +157,8 @@ def test_it_learns_to_draw(paths, judge, tmp_path, monkeypatch):
     assert grid.shape == (2, 2, SIDE // 4, SIDE // 4, 3)
     asked = SimpleNamespace(out=tmp_path / "small", minutes=1, rate=1, seed=0)
     assert "drawn, dB" in keypoint_renderer._report(state, asked, 2, paths[:1])
-    whole = begun()
-    save_checkpoint(asked.out, whole, {"recipe": "a test"}, parts=("motion",))
     assert making(asked.out) == "trained"
     loaded = load_renderer(asked.out)
     assert loaded.config == TINY
+    assert load_bridge(asked.out).calibrated
     assert not loaded.stitching.shoulder(torch.rand(1, 126)).any()
