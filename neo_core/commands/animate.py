@@ -80,7 +80,8 @@ def _add_full_body(parser: argparse.ArgumentParser) -> None:
     text = f"{TALKING_HEAD}: a talking head, moved in the photo; {NEO_2}: head, hands and body, small pictures"
     parser.add_argument("--model", choices=tuple(OWN), default=TALKING_HEAD, help=f"{text} (default: {TALKING_HEAD})")
     own = parser.add_argument_group(f"options of --model {NEO_2}")
-    own.add_argument("--prompt", metavar="TEXT", default="", help=f"manner, clothes and scene, in up to {WORDS} words")
+    text = f"manner (calm, emphatic); clothes and scene are the photo's; up to {WORDS} words"
+    own.add_argument("--prompt", metavar="TEXT", default="", help=text)
     low, high = SCALES
     text = f"pixels of the file per pixel of the model, on each side, {low} to {high} (default: {NEO_2_DEFAULTS.scale})"
     own.add_argument("--scale", type=options.scale, default=NEO_2_DEFAULTS.scale, metavar="N", help=text)

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets", type=Path, help="training assets with held-out speech (default: beside the media)")
     parser.add_argument("--lipcheck", default="", help=LIPCHECK)
     parser.add_argument("--work", type=Path, help="keep clips and reports in this folder")
-    parser.add_argument("--only", nargs="+", metavar="PART", help="only these parts; other rows stay empty")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="only these parts, and the rows that they measure")
     parser.add_argument(
         "--weights",
         type=Path,
@@ -88,7 +88,9 @@ def execute(arguments: argparse.Namespace) -> int:
     measure = MEASURES[arguments.name]
     values, more = measure(arguments, work)
     rows = judge(load_bars(arguments.name), values)
-    print(table(rows) + more)
+    print(table([row for row in rows if row.value is not None] if arguments.only else rows) + more)
+    if left := sum(row.value is None for row in rows) if arguments.only else 0:
+        print(f"\n{left} more rows are of other parts, or could not run, as said above")
     print(
         f"\nmachine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; files in {work}"
     )

@@ -112,7 +112,7 @@ def test_help_tells_the_limits_of_neo_2():
     animate.add_arguments(parser)
     text = " ".join(parser.format_help().split())
     for told in (
-        "manner, clothes and scene, in up to 24 words",
+        "manner (calm, emphatic); clothes and scene are the photo's; up to 24 words",
         "on each side, 1 to 8 (default: 4)",
         "3.5 s or longer; --model neo2 takes a picture",
     ):

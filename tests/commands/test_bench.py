@@ -76,6 +76,15 @@ def test_a_part_without_its_material_is_missed(part, tmp_path, capsys):
     assert not any(row["ok"] or row["value"] is not None for row in rows)
 
 
+def test_rows_of_other_parts_are_counted_and_not_shown(tmp_path, capsys):
+    main(["bench", "pictar", "--only", "mini", "--work", str(tmp_path)])
+    printed = capsys.readouterr().out
+    bars = len(load_bars("pictar"))
+    assert printed.count("GFLOP per frame") == 2
+    assert "could not run |" not in printed
+    assert f"{bars - 2} more rows are of other parts" in printed
+
+
 def test_the_table_shows_both_ends_of_a_bar():
     bars = [{"name": "blinks", "unit": "per minute", "at_least": 10, "at_most": 45}]
     assert "| blinks | 20 per minute | 10 to 45 | yes |" in table(judge(bars, {"blinks": 20.0}))
