@@ -8,7 +8,7 @@ The published recipe finds keypoints by itself, from days of video. Factory head
 (`head_keypoints`), so these networks learn to draw with the true ones. The loss is on pictures, and on where in the
 source what they show comes from. The bridge from our motion is the head model's own, kept beside the files as a
 calibration is. Not learned are stitching and retargeting, which say nothing, and the motion extractor, which says to
-every crop what crops of heads have in common: tried for half an hour, it learned no more than that. Minutes are the
+every crop what crops of heads have in common: it learned no more than that when it was tried. Minutes are the
 processor's, on a GPU the clock's; --resume goes on after a stop.
 """
 
