@@ -7,7 +7,7 @@ Layout: `reference/pictar.md` 3.
 
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -108,38 +108,27 @@ def build_renderer(
     return renderer
 
 
-def save_checkpoint(
-    folder: Path,
-    renderer: Renderer,
-    made: Mapping,
-    dtype: torch.dtype = torch.float16,
-    *,
-    parts: Iterable[str] = FILES,
-) -> None:
-    """Write files of a renderer in the public layout, all five or those of some `parts`; `made` as in
-    `safetensors_io.save`. Spectral norms are stored as finished: vectors that lead to 1.
-
-    Raises InputError, and writes nothing, when one of the parts has been settled.
-    """
-    parts = tuple(parts)
-    _require_unsettled(renderer, parts)
-    for part in parts:
+def save_checkpoint(folder: Path, renderer: Renderer, made: Mapping, dtype: torch.dtype = torch.float16) -> None:
+    """Write the five files of a renderer in the public layout; `made` as in `safetensors_io.save`. Spectral norms are
+    stored as finished: vectors that lead to 1. Raises InputError, and writes nothing, when it has been settled."""
+    _require_unsettled(renderer)
+    for part, stem in FILES.items():
         own = getattr(renderer, part).state_dict()
         if part == "generator":
             tensors = _public_generator(renderer.config.generator, own, dtype)
         else:
             tensors = {_public(part, name): x for name, x in own.items() if not name.endswith(COUNTER)}
         narrow = {name: x if name.endswith(SINGULAR) else x.to(dtype) for name, x in tensors.items()}
-        safetensors_io.save(folder / f"{FILES[part]}.safetensors", narrow, {}, made=made)
+        safetensors_io.save(folder / f"{stem}.safetensors", narrow, {}, made=made)
 
 
-def _require_unsettled(renderer: Renderer, parts: Iterable[str]) -> None:
-    """Raise InputError unless parts hold what they hold before anything is folded, merged or widened."""
+def _require_unsettled(renderer: Renderer) -> None:
+    """Raise InputError unless it holds what it holds before anything is folded, merged or widened."""
     with torch.device("meta"):
         untouched = Renderer(renderer.config)
-    for part in parts:
+    for part, stem in FILES.items():
         expected = {name: x.shape for name, x in getattr(untouched, part).state_dict().items()}
-        kind = f"{FILES[part]} of {member(renderer.config)}, not settled"
+        kind = f"{stem} of {member(renderer.config)}, not settled"
         safetensors_io.require_fit(expected, getattr(renderer, part).state_dict(), "what is to be saved", kind)
 
 

@@ -208,28 +208,12 @@ def test_any_weight_comes_back_from_its_spectral_norm(tmp_path, learner, dtype):
         assert (block.conv_0.weight - weight).abs().max() <= 1e-5 * weight.abs().max()
 
 
-def test_some_of_the_files(tmp_path, learner):
-    """By two recipes, one after the other."""
-    save_checkpoint(tmp_path, learner, {"recipe": "one"}, parts=["motion"])
-    assert [path.name for path in tmp_path.iterdir()] == ["motion_extractor.safetensors"]
-    save_checkpoint(tmp_path, learner, {"recipe": "two"}, parts=(part for part in FILES if part != "motion"))
-    assert load_renderer(tmp_path).config == TINY
-    made = {stem: safetensors_io.load_made(tmp_path / f"{stem}.safetensors")["recipe"] for stem in FILES.values()}
-    assert [part for part, stem in FILES.items() if made[stem] == "one"] == ["motion"]
-
-
-def test_a_renderer_that_cannot_learn_any_more_is_not_written(tmp_path, tensors, learner):
-    settled = build_renderer(TINY, tensors, FILES).ready()
-    for part in ("appearance", "warping", "generator"):
-        with pytest.raises(InputError, match=rf"does not fit {FILES[part]} of liveportrait, not settled: .*missing"):
-            save_checkpoint(tmp_path, settled, {}, parts=("stitching", part))
-    learner.generator = settled.generator  # the last but one of the five
-    with pytest.raises(InputError, match="spade_generator of liveportrait, not settled: missing"):
+@pytest.mark.parametrize("part", ["appearance", "warping", "generator"])
+def test_a_renderer_that_cannot_learn_any_more_is_not_written(tmp_path, tensors, learner, part):
+    setattr(learner, part, getattr(build_renderer(TINY, tensors, FILES).ready(), part))
+    with pytest.raises(InputError, match=rf"does not fit {FILES[part]} of liveportrait, not settled: .*missing"):
         save_checkpoint(tmp_path, learner, {})
     assert not list(tmp_path.iterdir())
-    save_checkpoint(tmp_path, settled, {}, parts=["stitching"])  # in which there is nothing to settle
-    layout = public_layout(learner)["stitching"]
-    assert set(safetensors_io.tensor_names(tmp_path / f"{FILES['stitching']}.safetensors")) == set(layout)
 
 
 def test_halves_are_read_as_what_they_say(folder):
