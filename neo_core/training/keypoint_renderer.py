@@ -39,8 +39,8 @@ from ..runtime.threads import in_order
 from ..weights import safetensors_io
 from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
 from .head_keypoints import face_motion, head_bridge
-from .portrait_pairs import Lesson, files, read_lesson
-from .volumetric import careful, restyled
+from .portrait_pairs import Lesson, add_pair_arguments, files, read_lesson
+from .volumetric import careful, picture_losses, restyled
 
 MEMBER = "small"
 NAMES = ("points", "still_points", "rest")  # of a pair, what older ones lack
@@ -51,6 +51,7 @@ ASTRAY = {"side": 0.06, "center": 0.03, "tilt": 4.0}  # by which crops miss: sha
 SAVE_EVERY = 240.0  # seconds
 EXAM = 12  # held-out people of a report
 FIRST = 48  # people whose mean the motion extractor says
+COARSE = 16  # pixels across of what is compared coarsely
 FACE = (0.25, 0.75)  # of a crop's side: the face, for the network that reads faces
 WEIGHTS = {"colour": 1.0, "edges": 1.0, "coarse": 0.5, "features": 0.15, "flow": 0.3}
 
@@ -69,9 +70,7 @@ class Batch:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    folders = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
-    parser.add_argument("--pairs", **folders, help="made by `factory portrait-pairs`")
-    parser.add_argument("--held-out", **folders, help="made by the same with --held-out")
+    add_pair_arguments(parser)
     parser.add_argument("--minutes", type=float, default=120.0, help="budget of processor time")
     parser.add_argument("--rate", type=float, default=1e-3)
     add_run_arguments(parser, Path("small"))
@@ -134,7 +133,8 @@ def batch_loss(net: Renderer, batch: Batch, judge: FeatureDistance) -> Tensor:
     batch = to(batch, device)
     with torch.autocast(device.type, torch.bfloat16):
         answer, grid = drawn(net, batch)
-    wrong = picture_losses(answer.float(), batch, judge)
+    frame, weight = (_like(x, answer) for x in (batch.frame, batch.weight))
+    wrong = picture_losses(answer.float(), frame, weight, judge, COARSE, FACE)
     wrong["flow"] = (batch.shown * (grid[..., :2].mean(1).permute(0, 3, 1, 2) - batch.origin).abs()).mean()
     return sum(WEIGHTS[name] * value for name, value in wrong.items())
 
@@ -176,28 +176,11 @@ def _through(block: SpadeBlock, x: Tensor, patterns: Sequence[Tensor]) -> Tensor
     return inner + (x if block.shortcut is None else block.shortcut.conv(modulated(block.shortcut, x, patterns[2])))
 
 
-def picture_losses(answer: Tensor, batch: Batch, judge: FeatureDistance) -> dict[str, Tensor]:
-    frame, weight = (_like(x, answer) for x in (batch.frame, batch.weight))
-    error = answer - frame
-    edges = (weight[..., 1:] * error.diff(dim=3).abs()).mean() + (weight[..., 1:, :] * error.diff(dim=2).abs()).mean()
-    return {
-        "colour": (weight * error.abs()).mean(),
-        "edges": edges,
-        "coarse": F.avg_pool2d(error, 16).abs().mean(),
-        "features": judge(_face(answer), _face(frame)).mean(),
-    }
-
-
 def _like(planes: Tensor, answer: Tensor) -> Tensor:
     """Planes in the size of others: the renderer's pictures are twice as large as what it is shown."""
     return F.interpolate(planes, size=answer.shape[-2:], mode="bicubic", antialias=True, align_corners=False).clamp(
         min=0
     )
-
-
-def _face(pictures: Tensor) -> Tensor:
-    middle = slice(*(round(share * pictures.shape[-1]) for share in FACE))
-    return pictures[..., middle, middle]
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

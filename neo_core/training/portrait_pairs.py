@@ -241,6 +241,13 @@ class Lesson:
     came_from: Tensor  # [K, 68, 2] and where the photo has them
 
 
+def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of every recipe that learns from pairs."""
+    folders = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
+    parser.add_argument("--pairs", **folders, help="made by `factory portrait-pairs`")
+    parser.add_argument("--held-out", **folders, help="made by the same with --held-out")
+
+
 def files(folders: list[Path], side: int, moments: int, *, held_out: bool, names: Collection[str] = ()) -> list[Path]:
     """The files of all people in some folders. Raises InputError where there are none, or one is of another side, of
     fewer moments, of somebody who is held out when nobody may be, or the other way round, or lacks one of the tensors

@@ -33,7 +33,7 @@ from ..weights import safetensors_io
 from ..weights.manifest import FOLDER
 from .augment import on_some, recolour
 from .flow_matching import Plan, Run, add_run_arguments, resume_path, step_dice, train
-from .portrait_pairs import Lesson, files, read_lesson
+from .portrait_pairs import Lesson, add_pair_arguments, files, read_lesson
 from .refiner import STYLES
 
 PEOPLE = {"cpu": 4, "gpu": 16}  # in a batch
@@ -41,6 +41,7 @@ READERS = {"cpu": 1, "gpu": 12}  # threads that read and restyle batches ahead
 MOMENTS = 4  # of each of them
 SAVE_EVERY = 240.0  # seconds
 EXAM = 12  # held-out people of a report
+COARSE = 8  # pixels across of what is compared coarsely
 FACE = (0.2, 0.8)  # of the square's side: the face, for the network that reads faces
 INSIDE = slice(3, 2 + len(KINDS))  # channels of a guide: mouth and eyes
 CLOSE = 0.04  # of the square's side around them that counts as mouth and eyes
@@ -60,9 +61,7 @@ class Batch:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    folders = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
-    parser.add_argument("--pairs", **folders, help="made by `factory portrait-pairs`")
-    parser.add_argument("--held-out", **folders, help="made by the same with --held-out")
+    add_pair_arguments(parser)
     parser.add_argument("--minutes", type=float, default=120.0, help="budget of processor time")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--size", choices=tuple(MINI), default="cpu", help="of network and batch (default: cpu)")
@@ -111,20 +110,30 @@ def losses(drawn: Drawn, source: Source, lesson: Lesson, judge: FeatureDistance)
     device = drawn.shares.device
     frame, weight = lesson.frame.to(device), careful(lesson.motion.guide).to(device)
     answer = compose(drawn, source.picture, source.behind)
-    error = answer - frame
-    edges = (weight[..., 1:] * error.diff(dim=3).abs()).mean() + (weight[..., 1:, :] * error.diff(dim=2).abs()).mean()
     known, seen, person = (planes.to(device) for planes in (lesson.known, lesson.seen, lesson.person))
     flow = F.avg_pool2d(drawn.surface, 2) - lesson.true_flow.to(device)
     entropy = partial(F.binary_cross_entropy_with_logits, reduction="none")
-    return {
-        "colour": (weight * error.abs()).mean(),
-        "edges": edges,
-        "coarse": F.avg_pool2d(error, 8).abs().mean(),
-        "features": judge(_face(answer), _face(frame)).mean(),
+    return picture_losses(answer, frame, weight, judge, COARSE, FACE) | {
         "flow": (flow.abs() * known * seen).mean() * frame.shape[-1],  # pixels
         "keypoints": keypoint_error(drawn.surface, lesson),
         "seen": (entropy(F.avg_pool2d(drawn.seen, 2), seen) * known).mean(),
         "person": entropy(F.avg_pool2d(drawn.person, 2), person).mean(),
+    }
+
+
+def picture_losses(
+    answer: Tensor, frame: Tensor, weight: Tensor, judge: FeatureDistance, coarse: int, face: tuple[float, float]
+) -> dict[str, Tensor]:
+    """What is wrong with pictures [B, 3, S, S], pixels by their weight [B, 1, S, S]: colours, edges, colours of squares
+    of `coarse` pixels, and features of what lies within `face`, shares of the side."""
+    error = answer - frame
+    edges = (weight[..., 1:] * error.diff(dim=3).abs()).mean() + (weight[..., 1:, :] * error.diff(dim=2).abs()).mean()
+    middle = slice(*(round(share * answer.shape[-1]) for share in face))
+    return {
+        "colour": (weight * error.abs()).mean(),
+        "edges": edges,
+        "coarse": F.avg_pool2d(error, coarse).abs().mean(),
+        "features": judge(answer[..., middle, middle], frame[..., middle, middle]).mean(),
     }
 
 
@@ -220,12 +229,6 @@ def _made(arguments: argparse.Namespace, state: Run, people: int) -> dict:
         "licences": "own data",
         "held_out": "people of `factory portrait-pairs --held-out`",
     }
-
-
-def _face(pictures: Tensor) -> Tensor:
-    side = pictures.shape[-1]
-    middle = slice(*(round(share * side) for share in FACE))
-    return pictures[..., middle, middle]
 
 
 def _joined(parts: Sequence[Source] | Sequence[Motion]) -> Source | Motion:
